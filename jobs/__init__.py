@@ -1,0 +1,1 @@
+"""Runs the work: queues, leases, retries, timers, records, forge clients."""

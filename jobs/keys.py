@@ -1,0 +1,148 @@
+"""Every Redis key, with its type and lifetime. Nobody else spells a key.
+
+All keys of one instance share a prefix in braces, so that they would share a slot of a Redis Cluster too.
+arq's own keys are arq's (`arq:*` under its queue names); only `queue` speaks of them.
+"""
+
+from dataclasses import dataclass
+
+DELIVERY_SECONDS = 3 * 24 * 3600
+"""How long a delivery id is remembered: GitHub redelivers for three days.
+https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks"""
+
+JOB_SECONDS = 7 * 24 * 3600
+"""How long the record of a finished job is kept, unless the settings say otherwise."""
+
+INDEX_LENGTH = 10_000
+"""How many jobs an index lists; older ones are found by their address only."""
+
+WORKER_SECONDS = 4
+"""A worker that has not said for so long that it lives is dead; it says so every second."""
+
+LEASE_SECONDS = 4
+"""A cluster's lease lapses after so long; its holder cancels its work a second earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one instance."""
+
+    instance: str = "trueup"
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((f"{{trueup:{self.instance}}}", *parts))
+
+    @property
+    def epoch(self) -> str:
+        """string, no expiry: when it is missing, Redis lost everything and every head is looked at again."""
+        return self._key("epoch")
+
+    @property
+    def scopes(self) -> str:
+        """string (JSON list of ScopeRecord), no expiry: whose webhooks are welcome; published by workers."""
+        return self._key("scopes")
+
+    def delivery(self, provider: str, delivery_id: str) -> str:
+        """string (job id), DELIVERY_SECONDS: the job that a delivery became."""
+        return self._key("delivery", provider, delivery_id)
+
+    def job(self, job_id: str) -> str:
+        """hash, JOB_SECONDS after the job's end: field `record` (JSON), `stages` and `sync:<application>` beside it."""
+        return self._key("job", job_id)
+
+    @property
+    def active(self) -> str:
+        """zset (job id by creation, ms), no expiry: jobs that are not final; what is lost is found here."""
+        return self._key("active")
+
+    @property
+    def jobs(self) -> str:
+        """zset (job id by creation, ms), trimmed to INDEX_LENGTH: all jobs."""
+        return self._key("jobs")
+
+    def jobs_of(self, index: str, value: str) -> str:
+        """zset (job id by creation, ms), JOB_SECONDS: the jobs of a `repository`, `commit` or `application`."""
+        return self._key("jobs", index, value)
+
+    @property
+    def applications(self) -> str:
+        """hash (name -> JSON of ApplicationRecord), no expiry: how every application is."""
+        return self._key("applications")
+
+    def head(self, repository: str) -> str:
+        """hash (ref -> JSON {commit, observed}), no expiry: where the refs of a repository are, newest observation wins."""
+        return self._key("head", repository)
+
+    @property
+    def observations(self) -> str:
+        """string (counter), no expiry: numbers the observations of heads in the order they began."""
+        return self._key("observations")
+
+    def checked(self, repository: str) -> str:
+        """hash (ref -> commit), no expiry: every application that is not dirty is known to be as in this commit."""
+        return self._key("checked", repository)
+
+    def dirty(self, repository: str, ref: str) -> str:
+        """set (application), no expiry: applications whose inputs changed and that were not rendered since."""
+        return self._key("dirty", repository, ref)
+
+    def inputs(self, repository: str) -> str:
+        """hash (application -> JSON), no expiry: what each application's last render read and looked for."""
+        return self._key("inputs", repository)
+
+    def inputs_order(self, repository: str) -> str:
+        """zset (application by the number of its last change), no expiry: what changed in `inputs` since."""
+        return self._key("inputs", repository, "order")
+
+    def lease(self, cluster: str) -> str:
+        """string (worker id), LEASE_SECONDS: who holds a cluster."""
+        return self._key("lease", cluster)
+
+    def worker(self, worker: str) -> str:
+        """string, WORKER_SECONDS: a worker lives."""
+        return self._key("worker", worker)
+
+    @property
+    def open_statuses(self) -> str:
+        """hash (`repository|commit|context` -> JSON), no expiry: statuses that were posted as pending and not closed."""
+        return self._key("statuses", "open")
+
+    @property
+    def statuses(self) -> str:
+        """zset (`repository|commit|context` by due time), no expiry: statuses to look at and post."""
+        return self._key("statuses", "due")
+
+    def posted(self, repository: str, commit: str, context: str) -> str:
+        """string (JSON), JOB_SECONDS: what was last posted on a commit, so that it is not posted again."""
+        return self._key("statuses", "posted", repository, commit, context)
+
+    def tick(self, name: str) -> str:
+        """string, expires after the tick's interval: who does a periodic thing this time."""
+        return self._key("tick", name)
+
+    @property
+    def events(self) -> str:
+        """pub/sub channel: a line of JSON for everything that happens to a job or application."""
+        return self._key("events")
+
+    @property
+    def queue(self) -> str:
+        """arq queue of what any worker may do."""
+        return self._key("queue")
+
+    def cluster_queue(self, cluster: str) -> str:
+        """arq queue of what only a cluster's holder may do."""
+        return self._key("queue", cluster)
+
+    @staticmethod
+    def wake(queue: str) -> str:
+        """list (tokens, trimmed), no expiry: one token per enqueued job; workers block on it."""
+        return f"{queue}:wake"
+
+    def question(self, cluster: str) -> str:
+        """list (JSON), expires: questions for a cluster's holder."""
+        return self._key("question", cluster)
+
+    def answer(self, question: str) -> str:
+        """list (JSON), expires: the answer to one question."""
+        return self._key("answer", question)

@@ -1,0 +1,230 @@
+"""What Trueup remembers of its work, as JSON in Redis and in the API: jobs, their syncs, applications, verdicts.
+
+Only shapes, no keys and no commands: those are in `keys` and `store`. Records may be lost; the cluster and Git hold the truth.
+"""
+
+import enum
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reconciler.model.outcome import Action, DriftKind, HealthStatus, SyncState
+
+
+class JobKind(enum.StrEnum):
+    """Why there is a job."""
+
+    PUSH = "push"
+    """A webhook said that a ref moved."""
+    POLL = "poll"
+    """A look at the heads found one that moved."""
+    RECOVERED = "recovered"
+    """A commit whose delivery never arrived, or whose record was lost."""
+    MANUAL = "manual"
+    """A person asked for a sync."""
+    DRIFT = "drift"
+    """The cluster left what was desired."""
+    DECLARED = "declared"
+    """A declaration appeared or changed."""
+    APPROVAL = "approval"
+    """A person approved held deletions."""
+    DIFF = "diff"
+    """A person asked what a sync would do."""
+
+
+class JobState(enum.StrEnum):
+    """Where a job is. The last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    """Not now: a window, a pause, a dependency, a failure that is tried again."""
+    HELD = "held"
+    """Everything is applied; deletions wait for an approval."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    """A newer commit took its place."""
+    IGNORED = "ignored"
+    """Authentic, and nothing to do; the message says why."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen by itself; a held job becomes final by approval or by a newer commit."""
+        return self in FINAL_STATES
+
+
+FINAL_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.SUPERSEDED, JobState.IGNORED})
+
+
+class Record(BaseModel):
+    """Base of what is stored: closed, immutable, JSON in and out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_timedelta="float")
+
+
+class DeliveryRecord(Record):
+    """The webhook request that a job came from."""
+
+    provider: str
+    id: str = Field(description="The provider's delivery id, or the hash of the body where it sends none.")
+    event: str = Field(description="The provider's name of the event, e.g. `push`.")
+    key: int = Field(description="Which of TRUEUP_WEBHOOK_KEYS verified it, 0 the newest; -1 a secret from the settings.")
+    generation: int = Field(default=0, description="The generation of the derived secret that verified it.")
+
+
+class StageRecord(Record):
+    """When a job reached a stage."""
+
+    name: str = Field(description="received, started, fetched, planned, applied, healthy, pruned, finished")
+    at: datetime
+    detail: str = ""
+
+
+class FieldRecord(Record):
+    """One field that drifted; values are left out for Secrets."""
+
+    path: str
+    manager: str = ""
+    at: str = ""
+    desired: str = ""
+    found: str = ""
+
+
+class StepRecord(Record):
+    """What was done to one object, and why."""
+
+    action: Action
+    object: str = Field(description="For people: `shop/Deployment/web`.")
+    identity: str = Field(description="`group/kind:namespace/name`.")
+    reason: str
+    fields: tuple[FieldRecord, ...] = ()
+    error: str = ""
+
+
+class HoldRecord(Record):
+    """A guard that refused deletions, and what it refused to delete."""
+
+    guard: str
+    reason: str
+    objects: tuple[str, ...]
+
+
+class ObjectHealthRecord(Record):
+    """An object that is not healthy."""
+
+    object: str
+    status: HealthStatus
+    reason: str = ""
+
+
+class SyncRecord(Record):
+    """One run of one application to one revision."""
+
+    application: str = Field(description="`namespace/name`.")
+    cluster: str
+    revision: str = Field(description="`main@sha1:<hex>`.")
+    state: SyncState
+    message: str = ""
+    started: datetime | None = None
+    applied: datetime | None = Field(default=None, description="When everything was applied; health is waited for after it.")
+    finished: datetime | None = None
+    steps: tuple[StepRecord, ...] = Field(default=(), description="Without objects that were left as they are.")
+    kept: int = Field(default=0, description="How many objects needed nothing.")
+    health: HealthStatus = HealthStatus.UNKNOWN
+    unhealthy: tuple[ObjectHealthRecord, ...] = ()
+    holds: tuple[HoldRecord, ...] = ()
+    held_digest: str = Field(default="", description="What an approval is bound to.")
+
+
+class JobRecord(Record):
+    """The work that follows from one delivery, request, poll, recovery or drift finding."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    message: str = Field(default="", description="One line for people: why it is in this state.")
+    repository: str = Field(default="", description="`namespace/name` of the Repository; empty while unknown.")
+    scope: str = Field(default="", description="`host[:port]/owner/name`, from the delivery.")
+    ref: str = Field(default="", description="`refs/heads/main`.")
+    commit: str = ""
+    before: str = Field(default="", description="What the ref was at before the push, as the payload says.")
+    actor: str = Field(default="", description="Who pushed or asked.")
+    delivery: DeliveryRecord | None = None
+    applications: tuple[str, ...] = Field(default=(), description="What it touches, as far as known.")
+    created: datetime
+    updated: datetime
+    finished: datetime | None = None
+    attempts: int = Field(default=0, description="How often the work was begun; more than once after a crash.")
+    stages: tuple[StageRecord, ...] = ()
+    syncs: tuple[SyncRecord, ...] = ()
+    superseded_by: str = Field(default="", description="The commit that took its place.")
+
+
+class DriftRecord(Record):
+    """One drift finding."""
+
+    object: str
+    identity: str
+    kind: DriftKind
+    fields: tuple[FieldRecord, ...] = ()
+    at: datetime
+    job: str = Field(default="", description="The job that repaired it; empty when it was only reported.")
+
+
+class ApplicationRecord(Record):
+    """How an application is, as its cluster's holder last said."""
+
+    name: str
+    repository: str
+    revision: str = Field(default="", description="What it was last synced to.")
+    desired: str = Field(default="", description="What it should be at.")
+    path: str = ""
+    cluster: str = ""
+    namespace: str = ""
+    state: SyncState | None = None
+    health: HealthStatus = HealthStatus.UNKNOWN
+    message: str = ""
+    objects: int = 0
+    job: str = Field(default="", description="The job that last touched it.")
+    held_digest: str = ""
+    holds: tuple[HoldRecord, ...] = ()
+    unhealthy: tuple[ObjectHealthRecord, ...] = ()
+    drift: tuple[DriftRecord, ...] = Field(default=(), description="The latest findings, newest first, at most 20.")
+    updated: datetime
+
+
+class VerdictState(enum.StrEnum):
+    """What is said of a commit as a whole."""
+
+    PENDING = "pending"
+    HELD = "held"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether `?wait=` returns: everything but pending; held decides for now."""
+        return self is not VerdictState.PENDING
+
+
+class Verdict(Record):
+    """One verdict on one commit per repository, instance and cluster."""
+
+    repository: str
+    instance: str
+    cluster: str
+    commit: str
+    state: VerdictState
+    message: str = ""
+
+
+class ScopeRecord(Record):
+    """One line of the table that jobs publish and the receiver trusts: whose webhooks are welcome."""
+
+    scope: str
+    provider: str
+    repository: str = ""
+    generation: Annotated[int, Field(ge=0)] = 0

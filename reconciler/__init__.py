@@ -1,0 +1,1 @@
+"""Makes a cluster match Git; knows no queue and no HTTP server."""

@@ -1,0 +1,211 @@
+"""What people declare: Repositories and Applications, after parsing. The schema they are parsed from is in `declarations`."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """The name of an Application or Repository: `namespace/name`, also when it was declared in a file."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str, *, default_namespace: str = "trueup") -> Self:
+        """Read `namespace/name` or a bare name."""
+        namespace, slash, name = text.rpartition("/")
+        return cls(namespace if slash else default_namespace, name)
+
+    def __str__(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One installation of Trueup, by its id; two of them on one cluster never touch each other's objects."""
+
+    id: str = "trueup"
+
+    @property
+    def manager(self) -> str:
+        """The field manager: `trueup`, or `trueup-<id>`."""
+        return self.id if self.id == "trueup" else f"trueup-{self.id}"
+
+
+class Forge(enum.StrEnum):
+    """What kind of Git host a repository is on."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    GITEA = "gitea"
+    BITBUCKET = "bitbucket"
+    AZURE = "azure"
+    GENERIC = "generic"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """The name of a Secret in the declaring object's namespace."""
+
+    namespace: str
+    name: str
+
+
+class Secrets(Protocol):
+    """Where Secrets are read: mounted files or the cluster. Handed in; nobody keeps what it answers."""
+
+    async def read(self, ref: SecretRef) -> Mapping[str, bytes]:
+        """The Secret's data by key.
+
+        Raises:
+            Stalled: when there is no such Secret.
+            Transient: when it cannot be read now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatusPolicy:
+    """Whether and how results are posted on commits."""
+
+    enabled: bool = True
+    context: str = ""
+    """Empty: the instance's id."""
+    secret: SecretRef | None = None
+    """The forge's API token, under the key `token`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A Git repository that Trueup follows."""
+
+    name: Name
+    url: str
+    scope: str
+    """`host[:port]/owner/name`, lower case, without `.git`; the tail of its webhook address."""
+    forge: Forge
+    api: str
+    """Base address of the forge's API; empty for a forge without one."""
+    credentials: SecretRef | None = None
+    poll_seconds: float = 60.0
+    webhook_generation: int = 0
+    webhook_register: bool = False
+    status: CommitStatusPolicy = field(default_factory=CommitStatusPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class GitSource:
+    """Where an application's documents come from."""
+
+    repository: Name
+    revision: str
+    """Branch, tag or full SHA, as declared."""
+    path: str
+    """Directory in the repository, without leading or trailing slash; empty for the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """How the documents are made from the source; empty means: find out from the directory."""
+
+    include: tuple[str, ...] = ()
+    """Plain YAML: globs of files to read; empty means `*.yaml`, `*.yml`, `*.json`."""
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an application's objects go."""
+
+    cluster: str
+    namespace: str
+    """For namespaced objects that name none; empty means that each must name its own."""
+    create_namespace: bool = False
+
+
+class SyncMode(enum.StrEnum):
+    """When a new revision is applied."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class DriftPolicy(enum.StrEnum):
+    """What is done about drift."""
+
+    REPAIR = "repair"
+    REPORT = "report"
+    IGNORE = "ignore"
+
+
+class AdoptPolicy(enum.StrEnum):
+    """What is done when an object to apply exists already and another manager holds fields of it."""
+
+    KNOWN = "known"
+    """Take it from known tools (kubectl, Helm, Argo CD, Flux); refuse others."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class ForeignPolicy(enum.StrEnum):
+    """What is done about fields that others put beside ours."""
+
+    REMOVE = "remove"
+    REPORT = "report"
+    IGNORE = "ignore"
+
+
+class DeletionPolicy(enum.StrEnum):
+    """What becomes of an Application's objects when it is no longer declared."""
+
+    ORPHAN = "orphan"
+    PRUNE = "prune"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPolicy:
+    """How an application is kept true."""
+
+    mode: SyncMode = SyncMode.AUTOMATIC
+    drift: DriftPolicy = DriftPolicy.REPAIR
+    prune: bool = True
+    timeout_seconds: float = 300.0
+    """How long to wait until everything applied is healthy."""
+    adopt: AdoptPolicy = AdoptPolicy.KNOWN
+    foreign: ForeignPolicy | None = None
+    """None: `remove` for people's tools, `report` for all others."""
+    deletion: DeletionPolicy = DeletionPolicy.ORPHAN
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What to keep true: sources, a destination, a policy."""
+
+    name: Name
+    sources: tuple[GitSource, ...]
+    destination: Destination
+    render: RenderOptions = field(default_factory=RenderOptions)
+    sync: SyncPolicy = field(default_factory=SyncPolicy)
+    depends_on: tuple[Name, ...] = ()
+    digest: str = ""
+    """Hash of the declaration; a change of it makes the application affected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """Everything declared at one moment, cross-checked: every reference leads somewhere."""
+
+    repositories: Mapping[Name, Repository] = field(default_factory=dict)
+    applications: Mapping[Name, Application] = field(default_factory=dict)
+
+    def following(self, repository: Name, ref: str) -> tuple[Application, ...]:
+        """The applications that follow a ref (`refs/heads/main`, `refs/tags/v1`) of a repository, by name."""
+        short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+        return tuple(
+            application
+            for _, application in sorted(self.applications.items())
+            if any(s.repository == repository and s.revision in (short, ref) for s in application.sources)
+        )

@@ -1,0 +1,97 @@
+"""Settings of the reconciler, and the base of all settings: environment `TRUEUP_*`, or one YAML file named by `TRUEUP_CONFIG`.
+
+Every field states its unit and why its default is what it is; `docs/configuration.md` is tested against them.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """Base: the environment wins over the file; unknown keys of the file are mistakes, unknown variables are not ours."""
+
+    model_config = SettingsConfigDict(env_prefix="TRUEUP_", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the file that `TRUEUP_CONFIG` names."""
+        file = os.environ.get("TRUEUP_CONFIG")
+        sources = (init_settings, env_settings)
+        return (*sources, YamlConfigSettingsSource(settings_cls, yaml_file=file)) if file else sources
+
+
+def split_list(value: object) -> object:
+    """Lists in settings are separated by commas; what is a list already stays one."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class ReconcilerSettings(Settings):
+    """What the reconciler needs to know of its surroundings."""
+
+    instance: str = Field(
+        default="trueup",
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$",
+        description="Id of this installation; in the field manager, the labels and the status context. "
+        "Two instances on one cluster need two ids.",
+    )
+    state: Path = Field(
+        default=Path(".trueup"),
+        description="Directory of mirrors, caches and the embedded Valkey. May be lost; then everything is fetched again.",
+    )
+    declarations: Path | None = Field(
+        default=None, description="Directory of declaration files; left out, there is nothing to keep true."
+    )
+    secrets: Path | None = Field(
+        default=None, description="Directory of mounted Secrets, `<name>/<key>`; left out: Secrets of the cluster."
+    )
+    context: str | None = Field(
+        default=None, description="Context of the kubeconfig that the cluster `in-cluster` means; left out: its current context."
+    )
+    kubeconfig: Path | None = Field(
+        default=None,
+        validation_alias="KUBECONFIG",
+        description="The kubeconfig, as kubectl reads it; left out: the service account of the pod.",
+    )
+    git_protocols: CommaSeparated = Field(
+        default=("https", "ssh"),
+        description="Protocols that repositories may be fetched by; `http` and `file` are insecure, and only for trying.",
+    )
+    git_timeout: float = Field(
+        default=120.0, gt=0, description="Seconds until a fetch is given up; large repositories on slow lines need more."
+    )
+    render_timeout: float = Field(
+        default=60.0, gt=0, description="Seconds until a renderer is killed; Kustomize needs 12 s for 2,200 Deployments."
+    )
+    render_memory: int = Field(
+        default=1024, ge=64, description="MiB of memory of one renderer; hostile YAML asks for all there is."
+    )
+    api_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Requests in flight per cluster; 4 is the best on a two-core API server, more only queue.",
+    )
+    api_timeout: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds until a request to the API server is given up; admission webhooks may take 10 each.",
+    )
+
+    @field_validator("git_protocols", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split_list(value)
