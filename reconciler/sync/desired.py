@@ -1,0 +1,82 @@
+"""What every application of one cluster desires, as it was last rendered: the memory of the cluster's holder.
+
+An application that is not in here is Unknown: nothing of it drifts, and nothing of it is pruned. Only values and dictionaries;
+what is desired is never stored anywhere but in Git.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.errors import Stalled
+from reconciler.model.declared import Application, Name
+from reconciler.model.objects import Manifest, ObjectKey
+from reconciler.model.outcome import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """One application's manifests at one revision."""
+
+    application: Application
+    revision: Revision
+    manifests: Mapping[ObjectKey, Manifest]
+
+
+class Desired:
+    """The renderings of one cluster's applications, and who declares which object."""
+
+    def __init__(self) -> None:
+        self._renderings: dict[Name, Rendering] = {}
+        self._declared: dict[ObjectKey, tuple[Name, ...]] = {}
+
+    def __contains__(self, application: Name) -> bool:
+        """Whether the application was rendered."""
+        return application in self._renderings
+
+    def __iter__(self) -> Iterator[Name]:
+        """The applications that were rendered."""
+        return iter(self._renderings)
+
+    def put(self, rendering: Rendering) -> None:
+        """Replace what an application desires."""
+        name = rendering.application.name
+        self.forget(name)
+        self._renderings[name] = rendering
+        for key in rendering.manifests:
+            self._declared[key] = tuple(sorted((*self._declared.get(key, ()), name)))
+
+    def forget(self, application: Name) -> None:
+        """The application is gone, or is Unknown again."""
+        rendering = self._renderings.pop(application, None)
+        for key in rendering.manifests if rendering else ():
+            others = tuple(name for name in self._declared[key] if name != application)
+            if others:
+                self._declared[key] = others
+            else:
+                del self._declared[key]
+
+    def of(self, application: Name) -> Rendering | None:
+        """What an application desires; None while it is Unknown."""
+        return self._renderings.get(application)
+
+    def declares(self, key: ObjectKey) -> Rendering | None:
+        """The rendering that an object belongs to; None when nobody desires it, or more than one application does."""
+        names = self._declared.get(key, ())
+        return self._renderings[names[0]] if len(names) == 1 else None
+
+    def declared_by(self, key: ObjectKey) -> tuple[Name, ...]:
+        """Every application that desires an object."""
+        return self._declared.get(key, ())
+
+    def refuse_conflicts(self, application: Name) -> None:
+        """Two applications that declare one object would take it from each other for ever.
+
+        Raises:
+            Stalled: naming the object and every application that declares it.
+        """
+        rendering = self._renderings[application]
+        for key in rendering.manifests:
+            names = self._declared[key]
+            if len(names) > 1:
+                both = " and ".join(str(name) for name in names)
+                raise Stalled(f"{key} is declared by {both}; take it out of all but one of them, or give it another name")

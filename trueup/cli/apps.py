@@ -1,0 +1,83 @@
+"""`trueup app`: what is kept true, how it is, and approving held deletions."""
+
+import click
+
+from reconciler.model.declared import Name
+from trueup.cli.follow import exit_code_of, finish, follow
+from trueup.cli.output import Json, json_option, print_json, print_table
+from trueup.cli.remote import timeout_option
+from trueup.cli.server import Server, run, with_server
+
+
+@click.group()
+def app() -> None:
+    """Applications: what is kept true, and how it is."""
+
+
+@app.command("list", epilog="Example: trueup app list")
+@with_server
+@json_option
+def list_(*, where: Server, as_json: bool) -> None:
+    """List the applications with their sync state and health."""
+    answer = run(where.request("GET", "/api/v1/applications"))
+    if as_json:
+        print_json(answer)
+        return
+    print_table(
+        ("NAME", "SYNC", "HEALTH", "REVISION", "OBJECTS", "MESSAGE"),
+        [
+            (a["name"], a["state"] or "-", a["health"], _short(a["revision"]), str(a["objects"]), a["message"])
+            for a in answer["items"]
+        ],
+    )
+
+
+@app.command(epilog="Example: trueup app get my-web-app")
+@click.argument("application")
+@with_server
+@json_option
+def get(*, where: Server, application: str, as_json: bool) -> None:
+    """Show one application: revision, health, what is held, and the latest drift."""
+    answer = run(where.request("GET", f"/api/v1/applications/{Name.parse(application)}"))
+    if as_json:
+        print_json(answer)
+        return
+    for label in ("name", "repository", "path", "revision", "desired", "cluster", "namespace", "state", "health", "message"):
+        click.echo(f"{label.capitalize() + ':':12} {answer[label] or '-'}")
+    _print_trouble(answer)
+
+
+@app.command(epilog="Example: trueup app approve my-web-app")
+@click.argument("application")
+@click.option("--digest", default="", help="Approve this set only; left out: the set shown last. `app get` shows it.")
+@timeout_option
+@with_server
+@json_option
+def approve(*, where: Server, application: str, digest: str, timeout: float, as_json: bool) -> None:
+    """Approve exactly the deletions that are held, and follow the job that does them."""
+    path = f"/api/v1/applications/{Name.parse(application)}/approve"
+    accepted = run(where.request("POST", path, body={"digest": digest} if digest else {}))
+    job = run(follow(where, accepted["id"], timeout_seconds=timeout, say=(lambda _: None) if as_json else click.echo))
+    if as_json:
+        print_json(job)
+        raise SystemExit(exit_code_of(job["state"]))
+    finish(job)
+
+
+def _print_trouble(application: Json) -> None:
+    for unhealthy in application["unhealthy"]:
+        click.echo(f"  {unhealthy['status']:12} {unhealthy['object']}  {unhealthy['reason']}")
+    for hold in application["holds"]:
+        click.echo(f"  held ({hold['guard']}): {hold['reason']}")
+        for name in hold["objects"]:
+            click.echo(f"    delete {name}")
+    if application["held_digest"]:
+        click.echo(f"  set {application['held_digest']}; approve it with: trueup app approve {application['name']}")
+    for drift in application["drift"]:
+        fields = ", ".join(f"{f['path']} by {f['manager'] or 'nobody'}" for f in drift["fields"])
+        click.echo(f"  drift {drift['at'][:19]}  {drift['object']}  {drift['kind']}  {fields}")
+
+
+def _short(revision: str) -> str:
+    name, separator, commit = revision.rpartition(":")
+    return f"{name}{separator}{commit[:12]}"

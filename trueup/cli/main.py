@@ -1,0 +1,68 @@
+"""The table of commands. A command's room is imported when the command runs, so that `trueup --help` answers at once."""
+
+import importlib
+import sys
+
+import click
+
+from trueup.cli.output import Failure, complain
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("trueup.cli.serve", "Run receiver and worker in one process."),
+    "demo": ("trueup.cli.show", "Watch a push go live on a sandbox cluster."),
+    "receiver": ("trueup.cli.serve", "Run a receiver: webhooks and the API."),
+    "worker": ("trueup.cli.serve", "Run a worker: jobs, and the clusters it holds."),
+    "validate": ("trueup.cli.local", "Check a directory of declarations."),
+    "render": ("trueup.cli.local", "Print what an application's source renders to."),
+    "diff": ("trueup.cli.local", "Show what a sync would change, without changing it."),
+    "sync": ("trueup.cli.remote", "Sync an application now, and follow the job."),
+    "wait": ("trueup.cli.remote", "Wait until it is decided whether a commit is live."),
+    "app": ("trueup.cli.apps", "Applications: list, get, approve."),
+    "job": ("trueup.cli.jobs", "Jobs: list, get."),
+    "webhook": ("trueup.cli.webhooks", "Webhooks: show the address and the secret."),
+    "version": ("trueup.cli.show", "Print the version."),
+}
+"""Each command with the module that has it under the same name, and its line in the help."""
+
+
+class Commands(click.Group):
+    """The commands of the table, each imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is the library's
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
+        """The command, from its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
+        """From the table alone: importing every command's room would take half a second."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done; 1 failed; 2 wrong usage; 3 there are differences; 4 held for approval; 5 out of time; "
+    "6 not reachable.",
+)
+def cli() -> None:
+    """Makes a Kubernetes cluster match Git, and tells the pull request about it.
+
+    Settings come from TRUEUP_* in the environment, or from the YAML file that TRUEUP_CONFIG names.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; an error that has a name becomes one line and an exit code."""
+    try:
+        cli.main(arguments, prog_name="trueup")
+    except Failure as failure:
+        complain(failure)
+        sys.exit(failure.code)
