@@ -113,7 +113,9 @@ class Owned:
     applied: str
     """The digest of the content that was applied last, from the annotation `trueup.dev/applied`."""
     deleting: bool = False
-    drift: Drift | None = None
+    prune: str = ""
+    """The live annotation `trueup.dev/prune`."""
+    drift: tuple[Drift, ...] = ()
     """What left the desired state since, where that is known."""
 
 

@@ -1,0 +1,1 @@
+"""Says how an object is, from the object alone. Pure."""

@@ -1,0 +1,53 @@
+"""The labels and annotations by which Trueup knows its own: what they are called, and what they say."""
+
+import re
+
+from reconciler.model.declared import Instance, Name
+from reconciler.model.objects import ObjectKey
+
+INSTANCE = "trueup.dev/instance"
+"""Label: the instance's id; the selector of every watch."""
+
+APPLICATION = "trueup.dev/application"
+"""Label: the application's name, for people."""
+
+OWNER = "trueup.dev/owner"
+"""Annotation: the application and this very object, so that a copy is not mistaken for the original."""
+
+APPLIED = "trueup.dev/applied"
+"""Annotation: the digest of what was applied."""
+
+PRUNE = "trueup.dev/prune"
+"""Annotation of people: `allow` deletes without approval, `never` not at all."""
+
+WAVE = "trueup.dev/wave"
+"""Annotation of people: a whole number; lower waves are applied, and healthy, before higher ones."""
+
+LABEL_LENGTH = 63
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
+
+
+def selector(instance: Instance) -> str:
+    """The label selector for everything that may be ours."""
+    return f"{INSTANCE}={instance.id}"
+
+
+def application_label(application: Name) -> str:
+    """The application's name, made a valid label value."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", application.name)[:LABEL_LENGTH].strip("-_.")
+
+
+def owner_text(application: Name, key: ObjectKey) -> str:
+    """`namespace/application:group/kind:namespace/name`."""
+    return f"{application}:{key.identity}"
+
+
+def parse_owner(text: str) -> tuple[Name, ObjectKey] | None:
+    """Read what `owner_text` printed; None when it has another shape."""
+    application, _, identity = text.partition(":")
+    if "/" not in application:
+        return None
+    try:
+        return Name.parse(application), ObjectKey.parse(identity)
+    except ValueError:
+        return None

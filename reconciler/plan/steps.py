@@ -1,0 +1,101 @@
+"""The plan of a sync: what is done to each object, and why. An object is sent only when its content differs or has drifted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from reconciler.model.declared import Application, DriftPolicy, Name
+from reconciler.model.objects import Kinds, Manifest, ObjectKey
+from reconciler.model.outcome import Action, Drift, DriftKind, Owned, Plan, Revision, Step
+from reconciler.plan.order import stages
+from reconciler.plan.prune import Deletions, PruneRequest, deletions
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """The facts that a plan is made from."""
+
+    application: Application
+    revision: Revision
+    manifests: tuple[Manifest, ...]
+    owned: Mapping[ObjectKey, Owned]
+    """Everything this instance owns in the cluster, with the drift that is known."""
+    is_desired: Callable[[ObjectKey], bool]
+    """Whether any application desires an object."""
+    kinds: Kinds
+    deletions_in_job: int = 0
+    approved: str = ""
+
+
+def plan(request: PlanRequest) -> Plan:
+    """What to do, in order; costs no request."""
+    steps = tuple(tuple(_step(manifest, request) for manifest in stage) for stage in stages(request.manifests))
+    doomed = doomed_by(request)
+    return Plan(request.application.name, request.revision, steps, doomed.steps, doomed.holds)
+
+
+def doomed_by(request: PlanRequest) -> Deletions:
+    """What the application no longer declares, deleted or held."""
+    if not request.application.sync.prune:
+        return Deletions()
+    return deletions(
+        PruneRequest(
+            application=request.application.name,
+            renders_nothing=not request.manifests,
+            owned=request.owned,
+            is_desired=request.is_desired,
+            kinds=request.kinds,
+            deletions_in_job=request.deletions_in_job,
+            approved=request.approved,
+        )
+    )
+
+
+def _step(manifest: Manifest, request: PlanRequest) -> Step:
+    key = manifest.key
+    if request.kinds.find(key.group, key.kind, manifest.version) is None:
+        return Step(Action.DEFER, key, f"the cluster does not serve {manifest.api_version} {key.kind} yet", manifest)
+    owned = request.owned.get(key)
+    if owned is None:
+        return Step(Action.CREATE, key, "not there", manifest)
+    if owned.deleting:
+        return Step(Action.DEFER, key, "is being deleted; created again when it is gone", manifest)
+    if owned.application != request.application.name:
+        return Step(Action.UPDATE, key, f"moves here from {owned.application}", manifest, force=True)
+    if owned.applied != manifest.digest:
+        return Step(Action.UPDATE, key, "content changed", manifest, force=True, drift=owned.drift)
+    if owned.drift:
+        return _repair(manifest, owned.drift, request.application.sync.drift)
+    return Step(Action.KEEP, key, "as desired", manifest)
+
+
+def _repair(manifest: Manifest, drift: tuple[Drift, ...], policy: DriftPolicy) -> Step:
+    told = "; ".join(describe(finding) for finding in drift)
+    match policy:
+        case DriftPolicy.REPAIR:
+            repairable = tuple(finding for finding in drift if finding.kind is not DriftKind.UNVERIFIABLE)
+            action = Action.UPDATE if repairable else Action.SKIP
+            return Step(action, manifest.key, told, manifest, force=True, drift=drift)
+        case DriftPolicy.REPORT:
+            return Step(Action.SKIP, manifest.key, f"{told}; left, since spec.sync.drift is report", manifest, drift=drift)
+        case DriftPolicy.IGNORE:
+            return Step(Action.KEEP, manifest.key, "drift is ignored", manifest)
+
+
+def describe(drift: Drift) -> str:
+    """A finding in words: `spec.replicas changed by kubectl`."""
+    if drift.kind is DriftKind.MISSING:
+        return "was deleted"
+    verbs = {
+        DriftKind.CHANGED: "changed",
+        DriftKind.FOREIGN: "put beside ours",
+        DriftKind.UNVERIFIABLE: "not kept by the server",
+    }
+    managers = sorted({field.manager for field in drift.fields if field.manager})
+    paths = ", ".join(field.path or "everything" for field in drift.fields) or "fields"
+    return f"{paths} {verbs[drift.kind]}" + (f" by {', '.join(managers)}" if managers else "")
+
+
+def conflict(key: ObjectKey, names: tuple[Name, ...]) -> str:
+    """Why two applications that declare one object are both stalled."""
+    both = " and ".join(str(name) for name in names)
+    return f"{key} is declared by {both}; take it out of all but one of them, or give it another name"
