@@ -5,7 +5,8 @@
     │   ├── InvalidDeclaration     a Repository or Application that cannot be understood
     │   ├── InvalidManifest        a file, document or field that cannot be understood
     │   ├── RenderFailed           a renderer refused or ran past its limits
-    │   ├── SourceRefused          Git answered: no such ref or path, access denied, host key unknown
+    │   ├── SourceRefused          Git answered: no such ref, access denied, host key unknown
+    │   │   └── PathMissing            the commit has no such path
     │   ├── ApplyRefused           the API server answered: no
     │   └── NotAllowed             our own policy answered: no
     ├── Waiting                not yet; tried again after `retry_seconds`
@@ -43,7 +44,11 @@ class RenderFailed(Stalled):
 
 
 class SourceRefused(Stalled):
-    """Git answered, and the answer was no: no such ref, commit or path, access denied, host key unknown."""
+    """Git answered, and the answer was no: no such ref or commit, access denied, host key unknown."""
+
+
+class PathMissing(SourceRefused):
+    """The commit has no such path: it vanished, or never existed."""
 
 
 class ApplyRefused(Stalled):

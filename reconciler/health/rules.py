@@ -1,7 +1,7 @@
 """The verdict on one object: what holds for every kind first, then the rule of its kind.
 
-The generic rules are those of https://github.com/kubernetes-sigs/cli-utils `pkg/kstatus/README.md`; a kind without a rule is healthy
-when nothing generic speaks against it.
+The generic rules are those of https://github.com/kubernetes-sigs/cli-utils `pkg/kstatus/README.md`; a kind without a rule is
+healthy when nothing generic speaks against it.
 """
 
 from collections.abc import Callable, Mapping

@@ -22,10 +22,12 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 
 
 def format_path(path: FieldPath) -> str:
-    """Print a path as people write it: `spec.ports[0].nodePort`; keys with dots stand in brackets."""
+    """Print a path as people write it: `spec.ports[0].nodePort`, `containers[name=web]`; keys with dots stand in brackets."""
     text = ""
     for part in path:
-        if isinstance(part, int) or "." in part or "/" in part:
+        if isinstance(part, str) and part.startswith("["):
+            text += part
+        elif isinstance(part, int) or "." in part or "/" in part:
             text += f"[{part}]"
         else:
             text += f".{part}" if text else part

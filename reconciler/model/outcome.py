@@ -42,6 +42,10 @@ class HealthStatus(enum.StrEnum):
     """Failed, or will not get there by itself."""
 
 
+GOOD = frozenset({HealthStatus.HEALTHY, HealthStatus.SUSPENDED})
+"""What a sync waits for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """A verdict and the reason for it, in an operator's words."""

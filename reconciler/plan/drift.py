@@ -23,9 +23,10 @@ from reconciler.plan.tools import is_people
 def assess(
     manifest: Manifest, live: LiveMetadata | None, instance: Instance, foreign: ForeignPolicy | None = None
 ) -> tuple[Drift, ...]:
-    """What is wrong with a live object: nothing, one finding, or CHANGED and FOREIGN together.
+    """What is wrong with a live object: nothing, or one finding.
 
-    An object that merely has older content of ours is no drift: that is for the plan to see.
+    An object that merely has older content of ours is no drift: that is for the plan to see. What people put beside ours is looked
+    at only when nothing of ours is lost: until then, what they changed and what they added cannot be told apart.
     """
     if live is None or live.deleting:
         return (Drift(manifest.key, DriftKind.MISSING),)
@@ -34,8 +35,8 @@ def assess(
         return (Drift(manifest.key, DriftKind.CHANGED, (FieldDrift("", *_newest(live.managers)),)),)
     if live.annotations.get(APPLIED) != manifest.digest and _holds_applied(entry):
         return ()
-    findings = (_changed(manifest, live, entry), _foreign(manifest, live, entry, foreign))
-    return tuple(finding for finding in findings if finding is not None)
+    finding = _changed(manifest, live, entry) or _foreign(manifest, live, entry, foreign)
+    return (finding,) if finding else ()
 
 
 def lost_fields(manifest: Manifest, live: LiveMetadata, instance: Instance) -> tuple[FieldPath, ...]:
@@ -146,12 +147,19 @@ def _names_item(element: str, item: Any) -> bool:
     return False
 
 
+def _item_name(element: str) -> str:
+    """`[name=web]` of `k:{"name":"web"}`, `["x"]` of `v:"x"`."""
+    if element.startswith("k:"):
+        return "[" + ",".join(f"{name}={value}" for name, value in json.loads(element[2:]).items()) + "]"
+    return f"[{element[2:]}]"
+
+
 def _beside(theirs: FieldSet, ours: FieldSet) -> Iterator[FieldPath]:
     """The highest fields of theirs that we do not hold; list items are named by their keys."""
     for element, node in theirs.items():
         if element == ".":
             continue
-        name = element[2:]
+        name = element[2:] if element.startswith("f:") else _item_name(element)
         if element not in ours:
             yield (name,)
         elif isinstance(node, Mapping) and node and ours[element]:

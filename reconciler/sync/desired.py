@@ -11,6 +11,7 @@ from reconciler.errors import Stalled
 from reconciler.model.declared import Application, Name
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.outcome import Revision
+from reconciler.plan.steps import conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +79,4 @@ class Desired:
         for key in rendering.manifests:
             names = self._declared[key]
             if len(names) > 1:
-                both = " and ".join(str(name) for name in names)
-                raise Stalled(f"{key} is declared by {both}; take it out of all but one of them, or give it another name")
+                raise Stalled(conflict(key, names))

@@ -1,0 +1,254 @@
+"""The schema of declarations, `trueup.dev/v1alpha1`: what people write, checked and turned into the values of `model.declared`.
+
+Custom resource definitions are generated from it, so every field says what it is for.
+"""
+
+import hashlib
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from reconciler.model.declared import (
+    AdoptPolicy,
+    Application,
+    CommitStatusPolicy,
+    DeletionPolicy,
+    Destination,
+    DriftPolicy,
+    ForeignPolicy,
+    Forge,
+    GitSource,
+    Name,
+    RenderOptions,
+    Repository,
+    SecretRef,
+    SyncMode,
+    SyncPolicy,
+)
+from reconciler.urls import default_api, guess_forge, parse_url
+
+API_VERSION = "trueup.dev/v1alpha1"
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _seconds(value: object) -> object:
+    """Durations are written `90s`, `5m`, `1h30m`."""
+    if isinstance(value, str):
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            raise ValueError("must be a duration such as 90s, 5m or 1h30m")
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return value
+
+
+def _path(value: str) -> str:
+    parts = [part for part in value.split("/") if part not in ("", ".")]
+    if value.startswith("/") or ".." in parts or any(ord(letter) < 32 for letter in value):
+        raise ValueError("must be a path within the repository, without `..`")
+    return "/".join(parts)
+
+
+def _url(value: str) -> str:
+    url = parse_url(value)
+    if url.has_password:
+        raise ValueError("must not contain a password; put it into a Secret and name that in credentials.secretRef")
+    return value
+
+
+def _revision(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][\w./+-]*", value) or ".." in value or value.endswith((".lock", "/", ".")):
+        raise ValueError("must be a branch, a tag or a full commit hash")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+Path = Annotated[str, AfterValidator(_path)]
+Url = Annotated[str, AfterValidator(_url)]
+Revision = Annotated[str, AfterValidator(_revision)]
+DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class Metadata(_Part):
+    """Name and namespace; labels and annotations are for people."""
+
+    name: DnsName
+    namespace: DnsName = "trueup"
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+class SecretRefSpec(_Part):
+    """A Secret in the same namespace."""
+
+    name: DnsName
+
+
+class SecretUser(_Part):
+    """Something that needs a Secret."""
+
+    secret_ref: SecretRefSpec
+
+
+class WebhookSpec(_Part):
+    """The repository's webhook."""
+
+    register_: bool = Field(default=False, alias="register", description="Let Trueup create and repair the hook at the forge.")
+    generation: int = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
+
+
+class CommitStatusSpec(_Part):
+    """What is posted on commits."""
+
+    enabled: bool = True
+    context: str = Field(default="", max_length=100, description="Name of the status; left out: the instance's id.")
+    secret_ref: SecretRefSpec | None = Field(default=None, description="The forge's API token, under the key `token`.")
+
+
+class RepositorySpec(_Part):
+    """A Git repository to follow."""
+
+    url: Url = Field(description="https://, ssh:// or git@host:path.")
+    forge: Forge | None = Field(default=None, description="Kind of Git host; left out: known from the host's name.")
+    api: str = Field(default="", description="Base address of the forge's API; left out: the public one.")
+    credentials: SecretUser | None = Field(default=None, description="Secret with username and password, or token.")
+    poll: Seconds = Field(default=60.0, description="How often heads are looked at, webhook or not.")
+    webhook: WebhookSpec = WebhookSpec()
+    commit_status: CommitStatusSpec = CommitStatusSpec()
+
+
+class GitSourceSpec(_Part):
+    """A directory of a repository at a revision."""
+
+    repository: DnsName = Field(description="Name of a Repository in the same namespace.")
+    revision: Revision = Field(default="main", description="Branch, tag or full commit hash.")
+    path: Path = Field(default="", description="Directory; left out: the top.")
+
+
+class SourceSpec(_Part):
+    """Where documents come from."""
+
+    git: GitSourceSpec
+
+
+class PlainSpec(_Part):
+    """Plain YAML and JSON."""
+
+    include: tuple[str, ...] = Field(default=(), description="Globs of files to read; left out: *.yaml, *.yml, *.json.")
+    exclude: tuple[str, ...] = Field(default=(), description="Globs of files to leave out.")
+
+
+class RenderSpec(_Part):
+    """How documents are made; left out: Kustomize where there is a kustomization, else plain YAML."""
+
+    plain: PlainSpec = PlainSpec()
+
+
+class DestinationSpec(_Part):
+    """Where objects go."""
+
+    cluster: str = Field(default="in-cluster", min_length=1, description="`in-cluster`, or a context of the kubeconfig.")
+    namespace: DnsName | Literal[""] = Field(default="", description="For namespaced objects that name none.")
+    create_namespace: bool = Field(default=False, description="Create the namespace when it is missing.")
+
+
+class SyncSpec(_Part):
+    """How the application is kept true."""
+
+    mode: SyncMode = Field(default=SyncMode.AUTOMATIC, description="`manual`: new commits wait for `trueup sync`.")
+    drift: DriftPolicy = Field(default=DriftPolicy.REPAIR, description="What is done about drift.")
+    prune: bool = Field(default=True, description="Delete what is no longer in Git, within the guards.")
+    timeout: Seconds = Field(default=300.0, description="How long to wait until everything is healthy.")
+    adopt: AdoptPolicy = Field(default=AdoptPolicy.KNOWN, description="Objects that other tools made: take from known ones.")
+    foreign: ForeignPolicy | None = Field(default=None, description="Fields that others put beside ours.")
+    deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.ORPHAN, description="When the Application is gone.")
+
+
+class DependencySpec(_Part):
+    """An Application that must be healthy first."""
+
+    name: DnsName
+
+
+class ApplicationSpec(_Part):
+    """What to keep true."""
+
+    sources: tuple[SourceSpec, ...] = Field(min_length=1, max_length=20)
+    render: RenderSpec = RenderSpec()
+    destination: DestinationSpec = DestinationSpec()
+    sync: SyncSpec = SyncSpec()
+    depends_on: tuple[DependencySpec, ...] = ()
+
+
+class RepositoryDocument(_Part):
+    """A Repository as it is written."""
+
+    api_version: Literal["trueup.dev/v1alpha1"]
+    kind: Literal["Repository"]
+    metadata: Metadata
+    spec: RepositorySpec
+
+    def value(self) -> Repository:
+        """The value that travels."""
+        spec, namespace = self.spec, self.metadata.namespace
+        url = parse_url(spec.url)
+        forge = spec.forge or guess_forge(url.host)
+        status = spec.commit_status
+        return Repository(
+            name=Name(namespace, self.metadata.name),
+            url=spec.url,
+            scope=url.scope,
+            forge=forge,
+            api=spec.api.rstrip("/") or default_api(forge, url.host),
+            credentials=_ref(namespace, spec.credentials.secret_ref if spec.credentials else None),
+            poll_seconds=spec.poll,
+            webhook_generation=spec.webhook.generation,
+            webhook_register=spec.webhook.register_,
+            status=CommitStatusPolicy(status.enabled, status.context, _ref(namespace, status.secret_ref)),
+        )
+
+
+class ApplicationDocument(_Part):
+    """An Application as it is written."""
+
+    api_version: Literal["trueup.dev/v1alpha1"]
+    kind: Literal["Application"]
+    metadata: Metadata
+    spec: ApplicationSpec
+
+    def value(self) -> Application:
+        """The value that travels."""
+        spec, namespace = self.spec, self.metadata.namespace
+        sync = spec.sync
+        return Application(
+            name=Name(namespace, self.metadata.name),
+            sources=tuple(
+                GitSource(Name(namespace, source.git.repository), source.git.revision, source.git.path) for source in spec.sources
+            ),
+            destination=Destination(spec.destination.cluster, spec.destination.namespace, spec.destination.create_namespace),
+            render=RenderOptions(spec.render.plain.include, spec.render.plain.exclude),
+            sync=SyncPolicy(sync.mode, sync.drift, sync.prune, sync.timeout, sync.adopt, sync.foreign, sync.deletion_policy),
+            depends_on=tuple(Name(namespace, dependency.name) for dependency in spec.depends_on),
+            digest=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=12).hexdigest(),
+        )
+
+
+DOCUMENTS: dict[str, type[RepositoryDocument] | type[ApplicationDocument]] = {
+    "Repository": RepositoryDocument,
+    "Application": ApplicationDocument,
+}
+
+
+def _ref(namespace: str, ref: SecretRefSpec | None) -> SecretRef | None:
+    return SecretRef(namespace, ref.name) if ref else None
+
+
+def known_fields(model: type[Any]) -> list[str]:
+    """The names that people may write in a part of a declaration."""
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,1 @@
+"""Reads Git: bare mirrors, fetches of exactly one commit, trees, changes, exports. The git command line, hardened."""

@@ -1,0 +1,73 @@
+"""One cluster, as its holder sees it: identity, kinds, what is owned, the writer and the records."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from reconciler.errors import ClusterUnavailable
+from reconciler.kube.apply import Writer
+from reconciler.kube.client import Client, connect
+from reconciler.kube.config import Access
+from reconciler.kube.discovery import discover
+from reconciler.kube.owned import OwnedIndex
+from reconciler.kube.records import NAMESPACE_KIND, Records
+from reconciler.model.declared import Instance
+from reconciler.model.objects import Kind, Kinds
+from reconciler.settings import ReconcilerSettings
+
+
+class Cluster:
+    """Made by `open_cluster`."""
+
+    def __init__(self, client: Client, instance: Instance, uid: str, kinds: Kinds) -> None:
+        self.client = client
+        self.uid = uid
+        """The uid of the namespace `kube-system`: the cluster's identity, whatever its name or address."""
+        self.kinds = kinds
+        self.index = OwnedIndex(client, instance)
+        self.writer = Writer(client, self.index, lambda: self.kinds, instance)
+        self.records = Records(client, instance)
+
+    async def resume(self) -> None:
+        """Follow every kind that was ever applied; returns when everything owned is known: one list a kind."""
+        recorded = await self.records.kinds()
+        found = (self.kinds.find(group, kind) for group, kind in recorded)
+        await self.index.follow(kind for kind in found if kind is not None)
+
+    async def follow(self, kinds: Iterable[Kind]) -> None:
+        """Follow more kinds, noted in the cluster first; nothing happens for those that are followed."""
+        wanted = tuple(kinds)
+        await self.records.add_kinds((kind.group, kind.kind) for kind in wanted)
+        await self.index.follow(wanted)
+
+    async def rediscover(self) -> None:
+        """Ask again what is served."""
+        self.kinds = await discover(self.client)
+
+
+async def identity(client: Client) -> str:
+    """The uid of the namespace `kube-system`.
+
+    Raises:
+        ClusterUnavailable: when the server has no such namespace, or does not answer.
+    """
+    document = await client.get(NAMESPACE_KIND, "", "kube-system", metadata_only=True)
+    if document is None:
+        raise ClusterUnavailable(f"{client.host} has no namespace kube-system yet; is it a cluster?")
+    uid: str = document["metadata"]["uid"]
+    return uid
+
+
+@asynccontextmanager
+async def open_cluster(access: Access, instance: Instance, settings: ReconcilerSettings) -> AsyncIterator[Cluster]:
+    """A cluster that answers; its watches end with the block.
+
+    Raises:
+        ClusterUnavailable: when it does not answer.
+        Stalled: when it is not configured.
+    """
+    async with connect(access, instance, settings) as client:
+        cluster = Cluster(client, instance, await identity(client), await discover(client))
+        try:
+            yield cluster
+        finally:
+            await cluster.index.close()

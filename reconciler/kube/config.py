@@ -1,0 +1,69 @@
+"""How a cluster is reached: kubeconfig or service account, read by kubernetes-asyncio; only its session is used for requests.
+
+The library runs exec plugins once and reads tokens when it loads, so the configuration is loaded anew before they can expire.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubernetes_asyncio import client, config
+
+from reconciler.errors import ClusterUnavailable, Stalled
+from reconciler.settings import ReconcilerSettings
+
+IN_CLUSTER = "in-cluster"
+"""The destination that means: where we run, or the kubeconfig's current context."""
+
+LOAD_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a cluster is configured."""
+
+    kubeconfig: Path | None
+    """None: the service account of the pod."""
+    context: str | None
+    """None: the current context."""
+
+    @classmethod
+    def of(cls, settings: ReconcilerSettings, cluster: str = IN_CLUSTER) -> "Access":
+        """The access to a destination: `in-cluster`, or a context of the kubeconfig."""
+        return cls(settings.kubeconfig, settings.context if cluster == IN_CLUSTER else cluster)
+
+    def __str__(self) -> str:
+        """For messages."""
+        if self.kubeconfig is None:
+            return "the pod's service account"
+        return f"{self.kubeconfig}" + (f", context {self.context}" if self.context else "")
+
+
+@asynccontextmanager
+async def api_client(access: Access) -> AsyncIterator[client.ApiClient]:
+    """The library's client, which has the session, the certificates and the tokens.
+
+    Raises:
+        Stalled: when the configuration cannot be read.
+    """
+    configuration = client.Configuration()
+    try:
+        if access.kubeconfig is None:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the library is half typed
+        else:
+            await config.load_kube_config(
+                config_file=str(access.kubeconfig), context=access.context, client_configuration=configuration
+            )
+    except (config.ConfigException, OSError, ValueError, KeyError) as error:
+        raise Stalled(f"{access}: {error}; set KUBECONFIG to a file that kubectl can use") from error
+    found = client.ApiClient(configuration)
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+def unreachable(host: str, error: BaseException) -> ClusterUnavailable:
+    """What a failed connection means."""
+    return ClusterUnavailable(f"the API server at {host} does not answer: {str(error) or type(error).__name__}")

@@ -1,0 +1,293 @@
+"""What is owned in a cluster: an index fed by one watch a kind, by sweeps, and by the answers to our own applies.
+
+It holds hashes and small strings, no objects. A change of what drift is read from is told to a listener, a change of health to
+those who wait. Our own write is known from its answer, so that the watch event that follows it is no news.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+
+from reconciler.errors import ApplyRefused, Transient
+from reconciler.health.rules import assess, has_health
+from reconciler.kube.client import Client, WatchEvent
+from reconciler.model.declared import Instance
+from reconciler.model.objects import Document, Kind, LiveMetadata, ManagerEntry, ObjectKey
+from reconciler.model.outcome import Drift, Health, Owned
+from reconciler.plan.claim import ClaimState, claim
+from reconciler.plan.drift import fingerprint
+from reconciler.plan.marks import APPLIED, INSTANCE, OWNER, PRUNE, selector
+
+WATCH_SECONDS = 290
+"""How long one watch lasts; the server ends it, so that a dead connection is noticed."""
+
+RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Pauses before a broken watch is resumed; the last one for ever."""
+
+Listener = Callable[[ObjectKey, LiveMetadata | None], None]
+"""Told of an object whose managedFields or content mark changed, and with None of one that is gone."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    owned: Owned
+    kind: Kind
+    fingerprint: str
+    managers: bytes
+    """The managers as JSON: a tenth of the memory of the parsed ones."""
+    generation: int
+    health: Health | None
+
+
+class OwnedIndex:
+    """The owned objects of one instance in one cluster."""
+
+    def __init__(self, client: Client, instance: Instance) -> None:
+        self._client = client
+        self._instance = instance
+        self._entries: dict[ObjectKey, _Entry] = {}
+        self._owned: dict[ObjectKey, Owned] = {}
+        self._synced: dict[tuple[str, str], asyncio.Event] = {}
+        self._kinds: dict[tuple[str, str], Kind] = {}
+        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._listeners: list[Listener] = []
+        self.changed: set[asyncio.Event] = set()
+        """Set whenever the health of anything changes; for those who wait."""
+        self.strays: set[ObjectKey] = set()
+        """Objects that carry our label and are not Owned."""
+
+    @property
+    def owned(self) -> Mapping[ObjectKey, Owned]:
+        """Everything owned, with the drift that is known."""
+        return self._owned
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether every followed kind is known to be complete."""
+        return all(event.is_set() for event in self._synced.values())
+
+    @property
+    def kinds(self) -> Iterable[Kind]:
+        """The kinds that are followed."""
+        return tuple(self._kinds.values())
+
+    def health(self, key: ObjectKey) -> Health | None:
+        """How an owned object is; None when it is not there."""
+        entry = self._entries.get(key)
+        return entry.health if entry else None
+
+    def live(self, key: ObjectKey) -> LiveMetadata | None:
+        """The metadata of an owned object as last seen; None when it is not there."""
+        entry = self._entries.get(key)
+        return _unpack(entry, self._instance) if entry else None
+
+    def listen(self, listener: Listener) -> None:
+        """Have a function called for every change that may be drift; it must not block and must not raise."""
+        self._listeners.append(listener)
+
+    async def follow(self, kinds: Iterable[Kind]) -> None:
+        """Watch these kinds too; returns when all that is owned of them is known."""
+        for kind in kinds:
+            identity = (kind.group, kind.kind)
+            if identity not in self._tasks:
+                self._kinds[identity] = kind
+                self._synced[identity] = asyncio.Event()
+                self._tasks[identity] = asyncio.create_task(self._follow(kind, self._synced[identity]))
+        for event in tuple(self._synced.values()):
+            await event.wait()
+
+    async def close(self) -> None:
+        """End all watches."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+
+    def saw(self, live: LiveMetadata, kind: Kind) -> None:
+        """Take in the answer to our own apply, before its watch event arrives."""
+        known = self._entries.get(live.key)
+        health = known.health if known else None
+        if not has_health(kind.group, kind.kind):
+            health = assess({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}})
+        elif known is None or live.generation != known.generation:
+            health = None  # unknown until its status is seen
+        self._put(live, kind, health, is_ours=True)
+
+    def doomed(self, key: ObjectKey) -> None:
+        """We have deleted it ourselves: its end is no news."""
+        if (entry := self._entries.get(key)) is not None:
+            entry.owned = self._owned[key] = replace(entry.owned, deleting=True)
+
+    def mark(self, key: ObjectKey, drift: tuple[Drift, ...]) -> None:
+        """Note what left the desired state; an apply forgets it."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.owned.drift != drift:
+            entry.owned = self._owned[key] = replace(entry.owned, drift=drift)
+
+    async def sweep(self) -> int:
+        """List the metadata of every followed kind, and take in what the watches missed; how many objects were looked at."""
+        count = 0
+        for kind in self.kinds:
+            if kind.kind == "Event":
+                continue
+            listing = await self._client.list(kind, selector=selector(self._instance), metadata_only=True, cached=True)
+            count += len(listing.items)
+            seen = {
+                ObjectKey(kind.group, kind.kind, i["metadata"].get("namespace", ""), i["metadata"]["name"]) for i in listing.items
+            }
+            for item in listing.items:
+                live = LiveMetadata.of(item, kind)
+                self._put(live, kind, self.health(live.key))
+            self._remove_missing(kind, seen, before=int(listing.resource_version or 0))
+        return count
+
+    async def _follow(self, kind: Kind, synced: asyncio.Event) -> None:
+        """Keep one kind known, for ever: list, watch, resume, list again when the past is forgotten."""
+        version, failures = "", 0
+        while True:
+            try:
+                if not version:
+                    version = await self._list(kind)
+                    synced.set()
+                failures, version = 0, await self._watch(kind, version)
+            except ApplyRefused as error:
+                failures, version = failures + 1, "" if error.code in (410, 400) else version
+                if error.code == 404:  # the kind is not served any more
+                    self._remove_missing(kind, set(), before=sys.maxsize)
+                    synced.set()
+            except Transient:
+                failures += 1
+            if failures:
+                await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1])
+
+    async def _list(self, kind: Kind) -> str:
+        whole = has_health(kind.group, kind.kind)
+        listing = await self._client.list(kind, selector=selector(self._instance), metadata_only=not whole)
+        seen = set()
+        for item in listing.items:
+            seen.add(self._take(item, kind))
+        self._remove_missing(kind, seen, before=int(listing.resource_version or 0))
+        return listing.resource_version
+
+    async def _watch(self, kind: Kind, version: str) -> str:
+        """Take in events until the server ends the watch; the state to go on from, empty when it is too old."""
+        watch = self._client.watch(
+            kind,
+            resource_version=version,
+            selector=selector(self._instance),
+            metadata_only=not has_health(kind.group, kind.kind),
+            timeout_seconds=WATCH_SECONDS,
+        )
+        async with watch as events:
+            async for event in events:
+                if event.type == "ERROR":
+                    return ""
+                version = event.object["metadata"].get("resourceVersion", version)
+                self._handle(event, kind)
+        return version
+
+    def _handle(self, event: WatchEvent, kind: Kind) -> None:
+        if event.type == "DELETED":
+            live = LiveMetadata.of(event.object, kind)
+            known = self._entries.get(live.key)
+            if known is None or (
+                known.owned.uid == live.uid and _number(known.owned.resource_version) <= _number(live.resource_version)
+            ):
+                self._remove(live.key)
+        elif event.type in ("ADDED", "MODIFIED"):
+            self._take(event.object, kind)
+
+    def _take(self, document: Document, kind: Kind) -> ObjectKey:
+        live = LiveMetadata.of(document, kind)
+        whole = has_health(kind.group, kind.kind)
+        known = {"apiVersion": kind.api_version, "kind": kind.kind}
+        self._put(live, kind, assess({**document, **known} if whole else {**known, "metadata": {}}))
+        return live.key
+
+    def _put(self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False) -> None:
+        found = claim(live, self._instance)
+        if found.state is not ClaimState.OWNED or found.application is None:
+            if found.state is ClaimState.STRAY:
+                self.strays.add(live.key)
+            self._remove(live.key)
+            return
+        self.strays.discard(live.key)
+        known = self._entries.get(live.key)
+        if known and known.owned.uid == live.uid and _number(live.resource_version) < _number(known.owned.resource_version):
+            return
+        mark = fingerprint(live, self._instance.manager)
+        applied = live.annotations.get(APPLIED, "")
+        is_same = known is not None and (known.fingerprint, known.owned.applied) == (mark, applied)
+        owned = Owned(
+            key=live.key,
+            uid=live.uid,
+            resource_version=live.resource_version,
+            application=found.application,
+            applied=applied,
+            deleting=live.deleting,
+            prune=live.annotations.get(PRUNE, ""),
+            drift=known.owned.drift if known and is_same and not is_ours else (),
+        )
+        managers = known.managers if known and is_same else _pack(live)
+        self._entries[live.key] = _Entry(owned, kind, mark, managers, live.generation, health)
+        self._owned[live.key] = owned
+        if known is None or known.health != health:
+            self._wake()
+        if not is_ours and not is_same:
+            self._tell(live.key, live)
+
+    def _remove(self, key: ObjectKey) -> None:
+        if self._entries.pop(key, None) is not None:
+            del self._owned[key]
+            self._wake()
+            self._tell(key, None)
+
+    def _remove_missing(self, kind: Kind, seen: set[ObjectKey], *, before: int) -> None:
+        """Forget what a list did not show, unless it is newer than the list."""
+        for key, entry in tuple(self._entries.items()):
+            is_older = _number(entry.owned.resource_version) <= before
+            if (key.group, key.kind) == (kind.group, kind.kind) and key not in seen and is_older:
+                self._remove(key)
+
+    def _tell(self, key: ObjectKey, live: LiveMetadata | None) -> None:
+        for listener in self._listeners:
+            listener(key, live)
+
+    def _wake(self) -> None:
+        for event in self.changed:
+            event.set()
+
+
+def _number(resource_version: str) -> int:
+    """Resource versions of one kind may be compared as numbers since 1.35, and always could.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    with contextlib.suppress(ValueError):
+        return int(resource_version)
+    return 0
+
+
+def _pack(live: LiveMetadata) -> bytes:
+    return orjson.dumps([(m.manager, m.operation, m.subresource, m.api_version, m.time, m.fields) for m in live.managers])
+
+
+def _unpack(entry: _Entry, instance: Instance) -> LiveMetadata:
+    owned = entry.owned
+    owner = f"{owned.application}:{owned.key.identity}"
+    annotations = {OWNER: owner, APPLIED: owned.applied} | ({PRUNE: owned.prune} if owned.prune else {})
+    return LiveMetadata(
+        key=owned.key,
+        api_version=entry.kind.api_version,
+        uid=owned.uid,
+        resource_version=owned.resource_version,
+        generation=entry.generation,
+        deleting=owned.deleting,
+        labels={INSTANCE: instance.id},
+        annotations=annotations,
+        managers=tuple(ManagerEntry(*fields) for fields in orjson.loads(entry.managers)),
+    )

@@ -1,0 +1,114 @@
+"""What Trueup keeps in a cluster beside the objects themselves: which kinds it ever applied, and people's intent.
+
+One ConfigMap of kinds an instance, written before the first object of a new kind; one ConfigMap an application, while there is
+an intent. They live in the namespace `trueup`, which is made when it is missing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+import orjson
+
+from reconciler.errors import ApplyRefused
+from reconciler.kube.client import Client
+from reconciler.model.declared import Instance, Name
+from reconciler.model.intent import Approval, Intent
+from reconciler.model.objects import Document, Kind, ObjectKey
+
+NAMESPACE = "trueup"
+LABEL = "trueup.dev/intent"
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", namespaced=True)
+NAMESPACE_KIND = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
+
+TRIES = 5
+"""Another instance of us may write at the same moment only while a lease changes hands."""
+
+
+class Records:
+    """The records of one instance in one cluster."""
+
+    def __init__(self, client: Client, instance: Instance) -> None:
+        self._client = client
+        self._instance = instance
+        self._kinds: frozenset[tuple[str, str]] = frozenset()
+
+    async def kinds(self) -> frozenset[tuple[str, str]]:
+        """Group and kind of everything that was ever applied."""
+        document = await self._client.get(CONFIG_MAP, NAMESPACE, self._kinds_name)
+        self._kinds = _kinds_of(document)
+        return self._kinds
+
+    async def add_kinds(self, kinds: Iterable[tuple[str, str]]) -> None:
+        """Note kinds before their first object is applied; no request when all are known."""
+        wanted = frozenset(kinds)
+        for _ in range(TRIES):
+            if wanted <= self._kinds:
+                return
+            document = await self._client.get(CONFIG_MAP, NAMESPACE, self._kinds_name)
+            found = _kinds_of(document) | wanted
+            if await self._put(document, self._kinds_name, {"kinds": orjson.dumps(sorted(found)).decode()}, {}):
+                self._kinds = found
+
+    async def intents(self) -> Mapping[Name, Intent]:
+        """Every application's intent, by one list."""
+        query = {"labelSelector": f"{LABEL}={self._instance.id}"}
+        documents = await self._client.list_in(CONFIG_MAP, NAMESPACE, query)
+        return {Name.parse(d["data"]["application"]): _intent(d["data"].get("intent", "{}")) for d in documents if d.get("data")}
+
+    async def put_intent(self, application: Name, intent: Intent) -> None:
+        """Record an intent; an empty one is removed."""
+        name = f"trueup-intent-{self._instance.id}-{application.namespace}.{application.name}"
+        for _ in range(TRIES):
+            document = await self._client.get(CONFIG_MAP, NAMESPACE, name)
+            if intent == Intent():
+                if document is None or await self._drop(document):
+                    return
+                continue
+            data = {"application": str(application), "intent": orjson.dumps(asdict(intent)).decode()}
+            if await self._put(document, name, data, {LABEL: self._instance.id}):
+                return
+
+    @property
+    def _kinds_name(self) -> str:
+        return f"trueup-kinds-{self._instance.id}"
+
+    async def _put(self, current: Document | None, name: str, data: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+        """Write a ConfigMap, if nobody wrote it since it was read."""
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": dict(labels)}
+        document: Document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+        manager = self._instance.manager
+        try:
+            if current is None:
+                await self._client.create(CONFIG_MAP, document, manager=manager)
+            else:
+                metadata["resourceVersion"] = current["metadata"]["resourceVersion"]
+                await self._client.replace(CONFIG_MAP, document, manager=manager)
+        except ApplyRefused as error:
+            if error.code == 404:
+                namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+                await self._client.create(NAMESPACE_KIND, namespace, manager=manager)
+            elif error.code != 409:
+                raise
+            return False
+        return True
+
+    async def _drop(self, document: Document) -> bool:
+        metadata = document["metadata"]
+        key = ObjectKey.of({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        try:
+            await self._client.delete(CONFIG_MAP, key, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+        except ApplyRefused as error:
+            if error.code != 409:
+                raise
+            return False
+        return True
+
+
+def _kinds_of(document: Document | None) -> frozenset[tuple[str, str]]:
+    text = ((document or {}).get("data") or {}).get("kinds", "[]")
+    return frozenset((group, kind) for group, kind in orjson.loads(text))
+
+
+def _intent(text: str) -> Intent:
+    data = orjson.loads(text)
+    return Intent(Approval(**data["approval"]) if data.get("approval") else None)

@@ -1,0 +1,88 @@
+"""The difference of two documents for people: paths, and the values before and after; lists are matched by their items' names."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.model.objects import Document, FieldPath, format_path
+from reconciler.plan.redact import mask_pair
+
+IGNORED = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
+"""Fields of metadata that every write changes."""
+
+KEYS = ("name", "key", "type", "ip", "port", "containerPort", "mountPath")
+"""What names the items of lists of maps, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field with its values; None where it is not set."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+def diff(old: Document, new: Document) -> tuple[FieldChange, ...]:
+    """Every field that differs, in order; values of Secrets are masked, `status` is left out."""
+    before, after = mask_pair(_comparable(old), _comparable(new))
+    return tuple(_changes(before, after, ()))
+
+
+def value_at(document: Document, path: str) -> Any:
+    """The value at a printed path such as `spec.ports[0].port` or `metadata.labels[a.b/c]`; None where there is none.
+
+    An item of a list may be named by its keys: `spec.containers[name=web]`.
+    """
+    value: Any = document
+    for part in re.findall(r"\[[^\]]*\]|[^.\[]+", path):
+        name = part[1:-1] if part.startswith("[") else part
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list):
+            value = _item(value, name)
+        else:
+            return None
+    return value
+
+
+def _item(items: list[Any], name: str) -> Any:
+    if name.isdigit():
+        return items[int(name)] if int(name) < len(items) else None
+    wanted = dict(pair.partition("=")[::2] for pair in name.split(","))
+    return next((i for i in items if isinstance(i, dict) and all(str(i.get(k)) == v for k, v in wanted.items())), None)
+
+
+def _comparable(document: Document) -> Document:
+    metadata = {name: value for name, value in (document.get("metadata") or {}).items() if name not in IGNORED}
+    return {**{name: value for name, value in document.items() if name != "status"}, "metadata": metadata}
+
+
+def _changes(old: Any, new: Any, path: FieldPath) -> Iterator[FieldChange]:
+    if old == new:
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from _changes(old.get(name), new.get(name), (*path, name))
+    elif isinstance(old, list) and isinstance(new, list) and (key := _key_of(old, new)):
+        items = {item[key]: index for index, item in enumerate(new)}
+        gone = [item for item in old if item[key] not in items]
+        for item in gone:
+            yield FieldChange(f"{format_path(path)}[{key}={item[key]}]", item, None)
+        known = {item[key]: item for item in old}
+        for name, index in items.items():
+            yield from _changes(known.get(name), new[index], (*path, index))
+    else:
+        yield FieldChange(format_path(path), old, new)
+
+
+def _key_of(*lists: list[Any]) -> str | None:
+    """The field that names every item of all lists, each item differently."""
+    items = [item for values in lists for item in values]
+    if not items or not all(isinstance(item, dict) for item in items):
+        return None
+    for key in KEYS:
+        if all(key in item for item in items) and all(len({i[key] for i in v}) == len(v) for v in lists):
+            return key
+    return None

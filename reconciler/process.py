@@ -1,0 +1,140 @@
+"""Running a program: its own process group, a deadline, an output limit, exactly the environment that is given, and no remains.
+
+The limits of memory and CPU are set by `prlimit` on the new process, since code between fork and exec is unsafe in a process with
+threads; what it does in the first moments before is bounded by the deadline only.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import RenderFailed, Transient
+
+CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may use; it is killed past any of them."""
+
+    timeout_seconds: float
+    output_bytes: int = 64 * 1024 * 1024
+    memory_bytes: int | None = None
+    cpu_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a program ended."""
+
+    code: int
+    """Negative: the signal that ended it."""
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def message(self) -> str:
+        """What it said on standard error, last 2,000 characters."""
+        return self.stderr.decode(errors="replace").strip()[-2000:]
+
+
+class Deadline(Transient):
+    """A program ran past its deadline and was killed."""
+
+
+async def run(  # noqa: PLR0913 - a process has this many properties
+    argv: Sequence[str | Path],
+    *,
+    limits: Limits,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    pass_fds: Sequence[int] = (),
+) -> Completed:
+    """Run a program to its end.
+
+    Raises:
+        Deadline: when it ran too long and was killed.
+        RenderFailed: when it printed more than it may, and was killed.
+        FileNotFoundError: when there is no such program.
+    """
+    name = Path(argv[0]).name
+    async with started(argv, limits=limits, env=env, cwd=cwd, pass_fds=pass_fds) as process:
+        try:
+            async with asyncio.timeout(limits.timeout_seconds):
+                stdout, stderr = await _converse(process, stdin, limits.output_bytes, name)
+                return Completed(await process.wait(), stdout, stderr)
+        except TimeoutError as error:
+            raise Deadline(f"{name} did not end within {limits.timeout_seconds:g} s and was killed") from error
+
+
+@contextlib.asynccontextmanager
+async def started(
+    argv: Sequence[str | Path],
+    *,
+    limits: Limits,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A running program with its three streams; killed with its whole group, and waited for, when the block is left."""
+    process = await asyncio.create_subprocess_exec(
+        *argv, env=dict(env), cwd=cwd, start_new_session=True, pass_fds=pass_fds,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            _limit(process.pid, limits)
+        yield process
+    finally:
+        _kill_group(process.pid)
+        await asyncio.shield(process.wait())
+
+
+def _limit(pid: int, limits: Limits) -> None:
+    if limits.memory_bytes is not None:
+        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    if limits.cpu_seconds is not None:
+        resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
+
+
+def _kill_group(pid: int) -> None:
+    """The group may outlive its leader, so it is killed also after a good end."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+async def _converse(process: asyncio.subprocess.Process, stdin: bytes, limit: int, name: str) -> tuple[bytes, bytes]:
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_feed(process.stdin, stdin))
+            stdout = group.create_task(_read(process.stdout, limit, name))
+            stderr = group.create_task(_read(process.stderr, limit, name))
+    except* RenderFailed as failures:
+        raise failures.exceptions[0] from None
+    return stdout.result(), stderr.result()
+
+
+async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read to the end
+        stream.write(data)
+        await stream.drain()
+    stream.close()
+
+
+async def _read(stream: asyncio.StreamReader, limit: int, name: str) -> bytes:
+    chunks, size = [], 0
+    while chunk := await stream.read(CHUNK_BYTES):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise RenderFailed(f"{name} printed more than {limit // 1024} KiB and was killed")
+    return b"".join(chunks)

@@ -1,0 +1,29 @@
+"""What a renderer is asked, and what it answers."""
+
+from dataclasses import dataclass, field
+
+from reconciler.model.declared import Name, RenderOptions
+from reconciler.model.objects import RawDocument
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """One directory of an exported tree, for one application."""
+
+    application: Name
+    path: str
+    """From the top of the tree; empty for the top."""
+    options: RenderOptions = field(default_factory=RenderOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The documents of one directory, and all that they depend on within the tree."""
+
+    documents: tuple[RawDocument, ...]
+    read: frozenset[str]
+    """Paths from the top of the tree; one that ends with a slash is a directory of which everything counts."""
+    probed: frozenset[str]
+    """Paths that were looked for and were not there."""
+    tool: str
+    """What rendered, with its version: `yaml/1`, `kustomize/5.8.1`."""

@@ -1,0 +1,135 @@
+"""Acting on a plan: stage by stage, several objects at once, each object's failure its own."""
+
+import asyncio
+import dataclasses
+import time
+
+from reconciler.errors import ApplyRefused, Stalled, Waiting
+from reconciler.events import Observer, StepFinished
+from reconciler.kube.refusal import FieldConflict
+from reconciler.kube.wait import wait_healthy
+from reconciler.model.declared import AdoptPolicy, Application
+from reconciler.model.objects import LiveMetadata, Manifest
+from reconciler.model.outcome import GOOD, Action, DriftKind, Plan, Step, StepResult
+from reconciler.plan.drift import intruders
+from reconciler.plan.tools import is_known
+from reconciler.sync.environment import Environment
+from reconciler.sync.findings import find, note_unverifiable, with_values
+
+DISCOVERY_SECONDS = (0.1, 0.3, 1.0, 3.0)
+"""Pauses until a definition that is established is also served."""
+
+
+async def apply(plan: Plan, application: Application, environment: Environment, observer: Observer) -> tuple[StepResult, ...]:
+    """Do the plan's stages in order; stops after a stage in which something failed.
+
+    Returns the result of every step that was more than KEEP; errors of single objects are in their results.
+
+    Raises:
+        ClusterUnavailable: when the API server does not answer; what was applied stays applied.
+        Waiting: when a stage that later ones need is not ready in time.
+    """
+    results: list[StepResult] = []
+    for number, planned in enumerate(plan.stages):
+        stage = await _revisit(planned, environment) if number else planned
+        steps = [step for step in stage if step.action is not Action.KEEP]
+        done = await asyncio.gather(*(_finish(step, application, environment, observer) for step in steps))
+        results += done
+        if any(result.error for result in done):
+            break
+        if number + 1 < len(plan.stages):
+            await _ready(stage, application, environment)
+    return tuple(results)
+
+
+async def _finish(step: Step, application: Application, environment: Environment, observer: Observer) -> StepResult:
+    """Do one step, and turn its failure into words."""
+    began = time.monotonic()
+    error = ""
+    try:
+        if (manifest := step.manifest) is not None and step.action in (Action.CREATE, Action.UPDATE):
+            step = dataclasses.replace(step, drift=await with_values(step.drift, manifest, environment))
+            await _send(step, manifest, application, environment)
+    except Stalled as refused:
+        error = str(refused)
+    fields = tuple(field for drift in step.drift for field in drift.fields)
+    result = StepResult(step.action, step.key, step.reason, fields, error)
+    observer(StepFinished(application.name, result, time.monotonic() - began))
+    return result
+
+
+async def _send(step: Step, manifest: Manifest, application: Application, environment: Environment) -> None:
+    """Apply one object; what people's tools hold beside or with us is taken over first, or right after an adoption."""
+    if any(drift.kind is DriftKind.FOREIGN for drift in step.drift):
+        await _take_over(environment.cluster.index.live(step.key), application, environment)
+    live = await _apply(step, manifest, application, environment)
+    if any(drift.kind is DriftKind.FOREIGN for drift in find(step.key, live, environment)):
+        await _take_over(live, application, environment)
+        live = await _apply(step, manifest, application, environment)
+    note_unverifiable(manifest, live, environment)
+
+
+async def _take_over(live: LiveMetadata | None, application: Application, environment: Environment) -> None:
+    if live is not None:
+        await environment.cluster.writer.take_over(live, intruders(live, application.sync.foreign))
+
+
+async def _apply(step: Step, manifest: Manifest, application: Application, environment: Environment) -> LiveMetadata:
+    """Apply; first contact is without force, so that another tool's object is adopted by policy only."""
+    writer = environment.cluster.writer
+    try:
+        return await writer.apply(manifest, force=step.force)
+    except FieldConflict as conflict:
+        if not _may_adopt(conflict, application.sync.adopt):
+            raise
+        return await writer.apply(manifest, force=True)
+    except ApplyRefused as error:
+        if error.code != 404 or not application.destination.create_namespace or not step.key.namespace:
+            raise
+        await writer.ensure_namespace(step.key.namespace)
+        return await writer.apply(manifest, force=step.force)
+
+
+def _may_adopt(conflict: FieldConflict, policy: AdoptPolicy) -> bool:
+    match policy:
+        case AdoptPolicy.ALWAYS:
+            return True
+        case AdoptPolicy.KNOWN:
+            return all(is_known(holder.manager) for holder in conflict.holders)
+        case AdoptPolicy.NEVER:
+            return False
+
+
+async def _revisit(stage: tuple[Step, ...], environment: Environment) -> tuple[Step, ...]:
+    """Create what was deferred for want of a definition, where an earlier stage has brought it."""
+    cluster = environment.cluster
+    for pause in DISCOVERY_SECONDS:
+        if not any(step.action is Action.DEFER and _is_unserved(step, environment) for step in stage):
+            break
+        await asyncio.sleep(pause)
+        await cluster.rediscover()
+    found = (cluster.kinds.find(step.key.group, step.key.kind) for step in stage if step.action is Action.DEFER)
+    await cluster.follow(kind for kind in found if kind is not None)
+    return tuple(_undeferred(step, environment) for step in stage)
+
+
+def _is_unserved(step: Step, environment: Environment) -> bool:
+    assert step.manifest is not None
+    return environment.cluster.kinds.find(step.key.group, step.key.kind, step.manifest.version) is None
+
+
+def _undeferred(step: Step, environment: Environment) -> Step:
+    if step.action is not Action.DEFER or _is_unserved(step, environment) or step.key in environment.cluster.index.owned:
+        return step
+    return dataclasses.replace(step, action=Action.CREATE, reason="not there")
+
+
+async def _ready(stage: tuple[Step, ...], application: Application, environment: Environment) -> None:
+    keys = [step.key for step in stage if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP)]
+    found = await wait_healthy(
+        environment.cluster.index, keys, timeout_seconds=application.sync.timeout_seconds, preempted=asyncio.Event(),
+        on_change=lambda _, __: None,
+    )  # fmt: skip
+    late = [f"{key}: {health.reason}" for key, health in found.items() if health.status not in GOOD]
+    if late:
+        raise Waiting(f"what the rest needs is not ready: {'; '.join(late[:3])}")

@@ -1,0 +1,108 @@
+"""From documents to a plan: manifests are prepared, their kinds are followed, and the plan is made from what is owned."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reconciler.errors import PathMissing, TrueupError
+from reconciler.model.declared import Name
+from reconciler.model.objects import Kind, RawDocument
+from reconciler.model.outcome import Plan
+from reconciler.plan.manifest import Stamp, prepare
+from reconciler.plan.steps import PlanRequest, plan
+from reconciler.sync.desired import Rendering
+from reconciler.sync.environment import Environment
+from reconciler.sync.findings import find
+from reconciler.sync.source import Source, Target, vanished
+
+
+async def accept(
+    sources: Mapping[Name, Source | TrueupError], targets: Sequence[Target], environment: Environment
+) -> Mapping[Name, TrueupError]:
+    """Make what was rendered the desired state, and follow every kind in it; returns what could not be accepted, and why.
+
+    An application that cannot be rendered keeps what it desired before. One whose path has vanished desires nothing, and its
+    objects are held; one whose path never was is refused.
+    """
+    refused: dict[Name, TrueupError] = {}
+    if any(_is_unknown(raw, environment) for s in sources.values() if isinstance(s, Source) for raw in s.documents):
+        await environment.cluster.rediscover()
+    for target in targets:
+        source = sources[target.name]
+        if isinstance(source, PathMissing) and _owns_something(target.name, environment):
+            source = vanished(target)
+        try:
+            if isinstance(source, TrueupError):
+                raise source
+            environment.desired.put(render(target, source.documents, environment))
+        except TrueupError as error:
+            refused[target.name] = error
+    await environment.cluster.follow(kinds_of(targets, environment))
+    for target in targets:
+        measure(target.name, environment)
+    return refused
+
+
+def render(target: Target, documents: Sequence[RawDocument], environment: Environment) -> Rendering:
+    """The manifests of one application.
+
+    Raises:
+        InvalidManifest: naming file, object and field.
+    """
+    stamp = Stamp(environment.instance, target.name, target.application.destination.namespace, environment.seal_key)
+    manifests = prepare(documents, stamp, environment.cluster.kinds)
+    return Rendering(target.application, target.revision, {manifest.key: manifest for manifest in manifests})
+
+
+def measure(application: Name, environment: Environment) -> None:
+    """Note the drift of every owned object of an application, from what the watches told."""
+    rendering = environment.desired.of(application)
+    index = environment.cluster.index
+    for key in rendering.manifests if rendering else ():
+        if key in index.owned:
+            index.mark(key, find(key, index.live(key), environment))
+
+
+def decide(request: Target, environment: Environment, *, deletions_in_job: int = 0, approved: str = "") -> Plan:
+    """What a sync of one application will do, from what is owned and desired now.
+
+    Raises:
+        Stalled: when another application declares one of its objects too.
+    """
+    environment.desired.refuse_conflicts(request.name)
+    return plan(plan_request(request, environment, deletions_in_job=deletions_in_job, approved=approved))
+
+
+def plan_request(target: Target, environment: Environment, *, deletions_in_job: int = 0, approved: str = "") -> PlanRequest:
+    """The facts that the plan of one application is made from."""
+    desired = environment.desired
+    rendering = desired.of(target.name)
+    return PlanRequest(
+        application=target.application,
+        revision=target.revision,
+        manifests=tuple(rendering.manifests.values()) if rendering else (),
+        owned=environment.cluster.index.owned,
+        is_desired=lambda key: bool(desired.declared_by(key)),
+        kinds=environment.cluster.kinds,
+        deletions_in_job=deletions_in_job,
+        approved=approved,
+    )
+
+
+def kinds_of(targets: Iterable[Target], environment: Environment) -> frozenset[Kind]:
+    """The served kinds of everything that the applications desire."""
+    renderings = (environment.desired.of(target.name) for target in targets)
+    found = {
+        environment.cluster.kinds.find(m.key.group, m.key.kind, m.version)
+        for rendering in renderings
+        if rendering is not None
+        for m in rendering.manifests.values()
+    }
+    return frozenset(kind for kind in found if kind is not None)
+
+
+def _is_unknown(raw: RawDocument, environment: Environment) -> bool:
+    group, _, version = str(raw.document.get("apiVersion", "")).rpartition("/")
+    return environment.cluster.kinds.find(group, str(raw.document.get("kind", "")), version) is None
+
+
+def _owns_something(application: Name, environment: Environment) -> bool:
+    return any(owned.application == application for owned in environment.cluster.index.owned.values())

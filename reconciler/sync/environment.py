@@ -1,0 +1,26 @@
+"""What a sync needs of the world around it, built once per cluster by its holder or by a command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.kube.cluster import Cluster
+from reconciler.model.declared import Application, Instance, Name
+from reconciler.model.objects import ObjectKey
+from reconciler.sync.desired import Desired
+from reconciler.sync.source import Workshop
+
+
+@dataclass(slots=True)
+class Environment:
+    """One cluster, what is kept true on it, and the means to make it so."""
+
+    instance: Instance
+    cluster: Cluster
+    workshop: Workshop
+    seal_key: bytes
+    """Keys the hashes of Secrets, so that they tell nothing."""
+    desired: Desired = field(default_factory=Desired)
+    unverifiable: dict[ObjectKey, frozenset[str]] = field(default_factory=dict)
+    """Desired fields that the server did not keep in the answer to our own apply; no drift, ever."""
+    applications: Mapping[Name, Application] = field(default_factory=dict)
+    """Every application that is declared for this cluster now."""

@@ -1,0 +1,158 @@
+"""A sync, as a sentence: load, accept, decide, apply, wait, prune, report.
+
+`sync` takes the applications of one commit as one unit. It raises nothing that concerns one application: each ends in its own
+`SyncReport`. Cancelling it is safe at any point; the next sync finds what is left to do from the cluster itself.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.errors import TrueupError
+from reconciler.events import Applied, HealthChanged, Observer, Planned, Rendered, SyncFinished, SyncStarted
+from reconciler.kube.wait import explain, wait_healthy
+from reconciler.model.declared import Name
+from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import GOOD, Action, Health, Hold, Plan, StepResult, SyncReport, changed
+from reconciler.sync.apply import apply
+from reconciler.sync.decide import accept, decide
+from reconciler.sync.environment import Environment
+from reconciler.sync.prune import prune
+from reconciler.sync.report import failed, report
+from reconciler.sync.source import Inputs, Source, Target, load
+from reconciler.sync.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to sync, and what people said to it."""
+
+    targets: Sequence[Target]
+    preempted: Mapping[Name, asyncio.Event] = field(default_factory=dict)
+    """Set when a newer commit waits for the application."""
+    approved: Mapping[Name, str] = field(default_factory=dict)
+    """The digest of the deletions that a person approved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a unit came to, and what its renders depend on."""
+
+    reports: tuple[SyncReport, ...]
+    inputs: Mapping[Name, Mapping[Name, Inputs]]
+    """By application and repository; absent where the render failed."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One application on its way."""
+
+    target: Target
+    environment: Environment
+    observer: Observer
+    unit: Unit
+    preempted: asyncio.Event
+    approved: str
+    plan: Plan | None = None
+    results: tuple[StepResult, ...] = ()
+    health: Mapping[ObjectKey, Health] = field(default_factory=dict)
+    reasons: Mapping[ObjectKey, str] = field(default_factory=dict)
+    holds: tuple[Hold, ...] = ()
+
+
+async def sync(order: Order, environment: Environment, observer: Observer) -> Outcome:
+    """Make the cluster match the given commits, as one unit."""
+    began = time.monotonic()
+    for target in order.targets:
+        observer(SyncStarted(target.name, target.revision))
+    sources = await load(order.targets, environment.workshop)
+    refused = await accept(sources, order.targets, environment)
+    unit = Unit(target.application for target in order.targets)
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for target in order.targets:
+            _tell_rendered(target, environment, observer, time.monotonic() - began)
+            event = order.preempted.get(target.name) or asyncio.Event()
+            run = _Run(target, environment, observer, unit, event, order.approved.get(target.name, ""))
+            tasks.append(group.create_task(_sync_one(run, refused.get(target.name), began)))
+    inputs = {name: source.inputs for name, source in sources.items() if isinstance(source, Source) and name not in refused}
+    return Outcome(tuple(task.result() for task in tasks), inputs)
+
+
+async def _sync_one(run: _Run, refused: TrueupError | None, began: float) -> SyncReport:
+    """One application from its plan to its report; whatever happens, the others of the unit are not kept waiting."""
+    unit, name = run.unit, run.target.name
+    try:
+        if refused is not None:
+            raise refused
+        await _apply(run, began)
+        unit.applied(name)
+        await _wait(run)
+        unit.settle(name, healthy=_is_healthy(run))
+        if _is_healthy(run) and not run.preempted.is_set():
+            await unit.all_applied()
+            await _prune(run)
+        finished = _report(run)
+    except TrueupError as error:
+        finished = failed(run.target, error, run.results)
+    finally:
+        unit.applied(name)
+        unit.settle(name, healthy=False)
+    run.observer(SyncFinished(finished, time.monotonic() - began))
+    return finished
+
+
+async def _apply(run: _Run, began: float) -> None:
+    """Wait for dependencies, plan, and apply what differs."""
+    target = run.target
+    await run.unit.dependencies(target.application)
+    run.plan = decide(target, run.environment, approved=run.approved)
+    run.unit.deletions[target.name] = sum(1 for s in run.plan.deletions if s.action in (Action.DELETE, Action.HOLD))
+    counts = Counter(str(step.action) for step in run.plan.steps)
+    run.observer(Planned(target.name, target.revision, dict(counts)))
+    run.results = await apply(run.plan, target.application, run.environment, run.observer)
+    run.observer(Applied(target.name, target.revision, changed(run.results), time.monotonic() - began))
+
+
+async def _wait(run: _Run) -> None:
+    """Wait until everything that the application desires is healthy; not when something failed, or is deferred."""
+    if any(result.error or result.action is Action.DEFER for result in run.results):
+        return
+    rendering = run.environment.desired.of(run.target.name)
+    cluster = run.environment.cluster
+    run.health = await wait_healthy(
+        cluster.index,
+        rendering.manifests if rendering else (),
+        timeout_seconds=run.target.application.sync.timeout_seconds,
+        preempted=run.preempted,
+        on_change=lambda key, health: run.observer(HealthChanged(run.target.name, key, health)),
+    )
+    bad = [key for key, health in run.health.items() if health.status not in GOOD]
+    if bad and not run.preempted.is_set():
+        run.reasons = {key: await explain(cluster.client, cluster.kinds, key) for key in bad[:5]}
+
+
+async def _prune(run: _Run) -> None:
+    """Delete what is no longer declared, or hold it."""
+    others = sum(count for name, count in run.unit.deletions.items() if name != run.target.name)
+    results, run.holds = await prune(run.target, run.environment, run.observer, deletions_in_job=others, approved=run.approved)
+    run.results = (*run.results, *results)
+
+
+def _is_healthy(run: _Run) -> bool:
+    is_applied = not any(result.error or result.action is Action.DEFER for result in run.results)
+    return is_applied and all(health.status in GOOD for health in run.health.values())
+
+
+def _report(run: _Run) -> SyncReport:
+    kept = sum(1 for step in run.plan.steps if step.action is Action.KEEP) if run.plan else 0
+    health = {key: Health(health.status, run.reasons.get(key) or health.reason) for key, health in run.health.items()}
+    return report(run.target, run.results, kept, health, holds=run.holds, is_preempted=run.preempted.is_set())
+
+
+def _tell_rendered(target: Target, environment: Environment, observer: Observer, seconds: float) -> None:
+    rendering = environment.desired.of(target.name)
+    if rendering is not None and rendering.revision == target.revision:
+        observer(Rendered(target.name, target.revision, len(rendering.manifests), seconds))

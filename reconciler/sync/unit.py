@@ -1,0 +1,49 @@
+"""Applications that are synced together: dependencies in order, the rest at once, all applies before any deletion."""
+
+import asyncio
+from collections.abc import Iterable
+
+from reconciler.errors import Waiting
+from reconciler.model.declared import Application, Name
+
+
+class Unit:
+    """The milestones of one commit's applications, and how many deletions they want together.
+
+    Every application passes `applied` exactly once, and `ready` or `failed` at most once, whatever happens to it.
+    """
+
+    def __init__(self, applications: Iterable[Application]) -> None:
+        self._members = {application.name for application in applications}
+        self._applied = {name: asyncio.Event() for name in self._members}
+        self._settled: dict[Name, asyncio.Future[bool]] = {}
+        self.deletions: dict[Name, int] = {}
+        """How many deletions each application plans; the blast radius is that of the whole job."""
+
+    def applied(self, name: Name) -> None:
+        """The application has applied all it will apply, or has failed to."""
+        self._applied[name].set()
+
+    async def all_applied(self) -> None:
+        """Wait for every application's applies: nothing is deleted before."""
+        for event in self._applied.values():
+            await event.wait()
+
+    def settle(self, name: Name, *, healthy: bool) -> None:
+        """The application is healthy, or will not be in this sync."""
+        future = self._future(name)
+        if not future.done():
+            future.set_result(healthy)
+
+    async def dependencies(self, application: Application) -> None:
+        """Wait until everything that the application depends on in this unit is healthy.
+
+        Raises:
+            Waiting: when one of them failed.
+        """
+        for name in application.depends_on:
+            if name in self._members and not await asyncio.shield(self._future(name)):
+                raise Waiting(f"waits for {name}, which is not healthy", retry_seconds=15.0)
+
+    def _future(self, name: Name) -> asyncio.Future[bool]:
+        return self._settled.setdefault(name, asyncio.get_running_loop().create_future())

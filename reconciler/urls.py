@@ -1,0 +1,112 @@
+"""Addresses of repositories: what they say, how they are printed without secrets, and the scope their webhooks have.
+
+A scope is canonical: `host[:port]/owner/name`, lower case, decoded once, compared by segments, so that `acme` is not `acme-evil`.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from reconciler.model.declared import Forge
+
+DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22}
+
+_SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
+"""`git@host:path`, as git reads it: https://git-scm.com/docs/git-clone#_git_urls"""
+
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class GitUrl:
+    """A remote address, taken apart."""
+
+    protocol: str
+    """`https`, `http`, `ssh` or `file`."""
+    host: str
+    """Lower case; empty for files."""
+    port: int | None
+    path: str
+    """Without leading slash; absolute for files."""
+    has_password: bool = False
+
+    @property
+    def scope(self) -> str:
+        """`host[:port]/path` without `.git`, lower case; the tail of the repository's webhook address."""
+        port = "" if self.port in (None, DEFAULT_PORTS.get(self.protocol)) else f":{self.port}"
+        path = self.path.strip("/").removesuffix(".git")
+        return f"{self.host or 'localhost'}{port}/{path}".lower()
+
+
+def parse_url(text: str) -> GitUrl:
+    """Take a remote address apart.
+
+    Raises:
+        ValueError: saying what is wrong with it, without repeating secrets.
+    """
+    if _CONTROL.search(text):
+        raise ValueError("the address contains spaces or control characters")
+    if text.startswith("/"):
+        return GitUrl("file", "", None, text)
+    if "://" not in text and (match := _SCP.fullmatch(text)):
+        return GitUrl("ssh", match["host"].lower(), None, match["path"])
+    parts = urlsplit(text)
+    if parts.scheme == "file":
+        return GitUrl("file", "", None, parts.path)
+    if parts.scheme not in DEFAULT_PORTS:
+        raise ValueError(f"{parts.scheme or 'no'} protocol; write https://, ssh:// or git@host:path")
+    if not parts.hostname or not parts.path.strip("/"):
+        raise ValueError("the address names no host or no path; write https://host/owner/name.git")
+    if parts.query or parts.fragment:
+        raise ValueError("the address has a query or fragment; leave it out")
+    return GitUrl(parts.scheme, parts.hostname, parts.port, parts.path.lstrip("/"), parts.password is not None)
+
+
+def redact(text: str) -> str:
+    """The text with the credentials of every address in it taken out."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
+
+
+def parse_scope(text: str) -> str:
+    """The canonical scope of a webhook address's tail, as it stands in the path: decoded once.
+
+    Raises:
+        ValueError: when it could mean more than one thing.
+    """
+    decoded = unquote(text, errors="strict").strip("/").removesuffix(".git").lower()
+    segments = decoded.split("/")
+    if _CONTROL.search(decoded) or "%" in decoded or "\\" in decoded or any(part in ("", ".", "..") for part in segments):
+        raise ValueError("not a scope; write host/owner/name")
+    return decoded
+
+
+def scope_contains(outer: str, inner: str) -> bool:
+    """Whether one scope lies within another, by segments."""
+    return inner == outer or inner.startswith(f"{outer}/")
+
+
+def guess_forge(host: str) -> Forge:
+    """The forge that a host's name suggests."""
+    names = (
+        (Forge.GITHUB, "github"),
+        (Forge.GITLAB, "gitlab"),
+        (Forge.BITBUCKET, "bitbucket"),
+        (Forge.GITEA, "gitea"),
+        (Forge.GITEA, "forgejo"),
+        (Forge.GITEA, "codeberg"),
+        (Forge.AZURE, "dev.azure.com"),
+    )
+    return next((forge for forge, name in names if name in host), Forge.GENERIC)
+
+
+def default_api(forge: Forge, host: str) -> str:
+    """Where a forge's API is when the declaration does not say; empty when that cannot be known."""
+    match forge:
+        case Forge.GITHUB:
+            return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+        case Forge.GITLAB:
+            return f"https://{host}/api/v4"
+        case Forge.GITEA:
+            return f"https://{host}/api/v1"
+        case _:
+            return ""
