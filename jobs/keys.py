@@ -94,6 +94,11 @@ class Keys:
         """zset (application by the number of its last change), no expiry: what changed in `inputs` since."""
         return self._key("inputs", repository, "order")
 
+    @property
+    def clusters(self) -> str:
+        """hash (name of a destination -> uid), no expiry: which cluster a name means; written by whoever reached it."""
+        return self._key("clusters")
+
     def lease(self, cluster: str) -> str:
         """string (worker id), LEASE_SECONDS: who holds a cluster."""
         return self._key("lease", cluster)

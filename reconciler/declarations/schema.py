@@ -34,7 +34,7 @@ API_VERSION = "trueup.dev/v1alpha1"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def _seconds(value: object) -> object:
+def seconds(value: object) -> object:
     """Durations are written `90s`, `5m`, `1h30m`."""
     if isinstance(value, str):
         parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
@@ -64,7 +64,7 @@ def _revision(value: str) -> str:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 Path = Annotated[str, AfterValidator(_path)]
 Url = Annotated[str, AfterValidator(_url)]
 Revision = Annotated[str, AfterValidator(_revision)]

@@ -25,8 +25,8 @@ def assess(
 ) -> tuple[Drift, ...]:
     """What is wrong with a live object: nothing, or one finding.
 
-    An object that merely has older content of ours is no drift: that is for the plan to see. What people put beside ours is looked
-    at only when nothing of ours is lost: until then, what they changed and what they added cannot be told apart.
+    An object that merely has older content of ours is no drift: that is for the plan to see. What people put beside ours is
+    looked at only when nothing of ours is lost: until then, what they changed and what they added cannot be told apart.
     """
     if live is None or live.deleting:
         return (Drift(manifest.key, DriftKind.MISSING),)

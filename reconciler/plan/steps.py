@@ -1,7 +1,7 @@
 """The plan of a sync: what is done to each object, and why. An object is sent only when its content differs or has drifted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.model.declared import Application, DriftPolicy, Name
 from reconciler.model.objects import Kinds, Manifest, ObjectKey
@@ -79,6 +79,11 @@ def _repair(manifest: Manifest, drift: tuple[Drift, ...], policy: DriftPolicy) -
             return Step(Action.SKIP, manifest.key, f"{told}; left, since spec.sync.drift is report", manifest, drift=drift)
         case DriftPolicy.IGNORE:
             return Step(Action.KEEP, manifest.key, "drift is ignored", manifest)
+
+
+def explained(step: Step, drift: tuple[Drift, ...]) -> Step:
+    """A step that puts drift back says what it was."""
+    return replace(step, reason="; ".join(describe(finding) for finding in drift), drift=drift)
 
 
 def describe(drift: Drift) -> str:

@@ -5,17 +5,19 @@
 """
 
 import asyncio
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.errors import TrueupError
-from reconciler.events import Applied, HealthChanged, Observer, Planned, Rendered, SyncFinished, SyncStarted
+from reconciler.events import Applied, DriftFound, HealthChanged, Observer, Planned, Rendered, SyncFinished, SyncStarted
 from reconciler.kube.wait import explain, wait_healthy
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import GOOD, Action, Health, Hold, Plan, StepResult, SyncReport, changed
+from reconciler.model.outcome import GOOD, Action, Drift, Health, Hold, Plan, StepResult, SyncReport, changed
+from reconciler.plan.steps import explained
 from reconciler.sync.apply import apply
 from reconciler.sync.decide import accept, decide
 from reconciler.sync.environment import Environment
@@ -79,6 +81,26 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
             tasks.append(group.create_task(_sync_one(run, refused.get(target.name), began)))
     inputs = {name: source.inputs for name, source in sources.items() if isinstance(source, Source) and name not in refused}
     return Outcome(tuple(task.result() for task in tasks), inputs)
+
+
+async def repair(
+    target: Target, drifted: Mapping[ObjectKey, tuple[Drift, ...]], environment: Environment, observer: Observer
+) -> SyncReport:
+    """Put back what drifted, as it was rendered last; nothing else is touched, deleted or waited for."""
+    began = time.monotonic()
+    observer(SyncStarted(target.name, target.revision))
+    for finding in (finding for findings in drifted.values() for finding in findings):
+        observer(DriftFound(target.name, finding))
+    try:
+        planned = decide(target, environment)
+        stages = (tuple(explained(step, drifted[step.key]) for step in s if step.key in drifted) for s in planned.stages)
+        only = dataclasses.replace(planned, stages=tuple(stage for stage in stages if stage), deletions=(), holds=())
+        results = await apply(only, target.application, environment, observer)
+        finished = report(target, results, 0, {})
+    except TrueupError as error:
+        finished = failed(target, error, ())
+    observer(SyncFinished(finished, time.monotonic() - began))
+    return finished
 
 
 async def _sync_one(run: _Run, refused: TrueupError | None, began: float) -> SyncReport:

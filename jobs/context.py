@@ -1,0 +1,96 @@
+"""What every task needs of its worker, built in one place: `worker`."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from jobs.connection import Redis
+from jobs.forges.forge import Status, StatusState
+from jobs.intake import new_job_id
+from jobs.keys import Keys
+from jobs.queue import Queue, Wake
+from jobs.records import JobKind, JobRecord, JobState, ScopeRecord, StageRecord
+from jobs.settings import JobSettings
+from jobs.statuses import Statuses
+from jobs.store.applications import ApplicationStore
+from jobs.store.heads import HeadStore
+from jobs.store.jobs import JobStore
+from reconciler.git.mirror import Mirrors
+from reconciler.model.declared import Declarations, Instance, Repository, Secrets
+from reconciler.render.renderer import Renderer
+
+STATUS_OF = {
+    JobState.SUCCEEDED: StatusState.SUCCESS,
+    JobState.FAILED: StatusState.FAILURE,
+    JobState.SUPERSEDED: StatusState.ERROR,
+}
+"""Everything else is pending; a held commit says so in its description."""
+
+
+@dataclass(eq=False)
+class Context:
+    """One worker's means."""
+
+    settings: JobSettings
+    instance: Instance
+    worker: str
+    url: str
+    """Of Redis."""
+    redis: Redis
+    keys: Keys
+    jobs: JobStore
+    applications: ApplicationStore
+    heads: HeadStore
+    queue: Queue
+    statuses: Statuses
+    mirrors: Mirrors
+    renderer: Renderer
+    secrets: Secrets
+    seal_key: bytes
+    declarations: Declarations = field(default_factory=Declarations)
+    problems: tuple[str, ...] = ()
+    """What is wrong with the newest declarations; those before them are in force."""
+    declared: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when declarations were read for the first time."""
+    changes: set[asyncio.Event] = field(default_factory=set)
+    """Set, all of them, at every change of the declarations."""
+    running: set[str] = field(default_factory=set)
+    """Jobs that this worker is busy with."""
+    statuses_due: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a status is wanted, so that it is posted at once."""
+
+    def record(self, kind: JobKind, repository: str = "", *, ref: str = "", commit: str = "", **more: object) -> JobRecord:
+        """A new job, received now."""
+        now = datetime.now(UTC)
+        fields = {"repository": repository, "ref": ref, "commit": commit, **more}
+        return JobRecord(
+            id=new_job_id(now), kind=kind, state=JobState.QUEUED, created=now, updated=now,
+            stages=(StageRecord(name="received", at=now),), **fields,
+        )  # fmt: skip
+
+    async def enqueue(self, record: JobRecord) -> None:
+        """Store a job, and wake any worker for it."""
+        await self.jobs.create(record, Wake(self.keys.queue, "begin", record.id))
+
+    async def tell_forge(self, job: JobRecord, repository: Repository | None, state: JobState, message: str) -> None:
+        """Say on the commit how its job is."""
+        if repository is None or not job.commit or job.kind in (JobKind.DRIFT, JobKind.DIFF):
+            return
+        name = repository.status.context or self.instance.id
+        link = f"{self.settings.public_url.rstrip('/')}/api/v1/jobs/{job.id}" if self.settings.public_url else ""
+        status = Status(STATUS_OF.get(state, StatusState.PENDING), name, message or str(state), link)
+        may_reopen = job.kind in (JobKind.MANUAL, JobKind.APPROVAL) or state is JobState.HELD
+        await self.statuses.want(repository, job.commit, status, may_reopen=may_reopen)
+        self.statuses_due.set()
+
+    def repository_of(self, job: JobRecord) -> Repository | None:
+        """The declared repository of a job, by name or else by scope."""
+        found = (r for r in self.declarations.repositories.values() if job.repository in ("", str(r.name)))
+        return next((r for r in found if job.repository or r.scope == job.scope), None)
+
+    def scopes(self) -> tuple[ScopeRecord, ...]:
+        """Whose webhooks are welcome."""
+        return tuple(
+            ScopeRecord(scope=r.scope, provider=str(r.forge), repository=str(r.name), generation=r.webhook_generation)
+            for r in self.declarations.repositories.values()
+        )

@@ -1,0 +1,185 @@
+"""From a ref that may have moved to the applications that are affected, and to the holders of their clusters."""
+
+from collections.abc import Iterable, Sequence
+
+from jobs.context import Context
+from jobs.records import JobKind, JobRecord, JobState
+from jobs.store.heads import InputRecord
+from reconciler.errors import SourceRefused, TrueupError, Waiting
+from reconciler.model.declared import Application, Name, Repository, SyncMode
+from reconciler.plan.affected import InputTrie
+
+TRIES = 5
+"""Two workers that advance one ref at once: the slower one looks again."""
+
+DISPATCHED_SECONDS = 5.0
+"""When a job that was handed to a holder is looked at again, should the holder not have taken it."""
+
+
+class InputCache:
+    """The inputs of a repository's applications, kept up to date by what changed since the last look."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._trie = InputTrie()
+        self._digests: dict[str, str] = {}
+
+    async def refresh(self, context: Context, repository: str) -> None:
+        """Take in what was written since."""
+        self._number, found = await context.heads.inputs_since(repository, self._number)
+        for name, record in found.items():
+            self._trie.put(Name.parse(name), record.paths)
+            self._digests[name] = record.digest
+
+    def affected(self, applications: Iterable[Application], changed: frozenset[str]) -> set[str]:
+        """Applications with a changed input, without a known one, or that are declared otherwise than they were rendered."""
+        touched = self._trie.affected(changed)
+        return {str(a.name) for a in applications if a.name in touched or self._digests.get(str(a.name)) != a.digest}
+
+    def reset(self) -> None:
+        """Redis was lost."""
+        self.__init__()  # type: ignore[misc]  # as new
+
+
+_CACHES: dict[tuple[int, str], InputCache] = {}
+
+
+def cache_of(context: Context, repository: str) -> InputCache:
+    """The cache of one worker for one repository."""
+    return _CACHES.setdefault((id(context), repository), InputCache())
+
+
+async def follow(context: Context, job: JobRecord) -> None:
+    """Fetch what a job is about, find what it affects, and hand it on; ends the job where nothing is to be done."""
+    repository = context.repository_of(job)
+    if repository is None:
+        await context.jobs.transition(job.id, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
+        return
+    name = str(repository.name)
+    applications = context.declarations.following(repository.name, job.ref)
+    if not applications:
+        await context.jobs.transition(job.id, JobState.IGNORED, f"no application follows {short(job.ref)} of {name}")
+        return
+    await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
+    observation = await context.heads.begin_observation()
+    fetched = await context.mirrors.of(repository).fetch(job.ref)
+    head = await context.heads.observe(name, job.ref, fetched, observation)
+    await context.jobs.add_stage(job.id, "fetched", f"{short(job.ref)} is at {head[:12]}")
+    if job.commit and head != job.commit:
+        await supersede(context, job, repository, head)
+        await _ensure_job(context, repository, job, head)
+        return
+    await _supersede_older(context, job, repository, head)
+    dirty = await _advance(context, repository, job.ref, head, applications)
+    await _dispatch(context, job, [a for a in applications if str(a.name) in dirty], applications)
+
+
+async def supersede(context: Context, job: JobRecord, repository: Repository | None, head: str) -> None:
+    """End a job whose commit was overtaken."""
+    message = f"superseded by {head[:12]}"
+    if await context.jobs.transition(job.id, JobState.SUPERSEDED, message, superseded_by=head):
+        await context.tell_forge(job, repository, JobState.SUPERSEDED, message)
+
+
+async def _ensure_job(context: Context, repository: Repository, job: JobRecord, head: str) -> None:
+    """The newer commit has a job of its own, unless its delivery was lost."""
+    known = await context.redis.zcard(context.keys.jobs_of("commit", head))
+    if not known:
+        await context.enqueue(context.record(JobKind.RECOVERED, str(repository.name), ref=job.ref, commit=head))
+
+
+async def _supersede_older(context: Context, job: JobRecord, repository: Repository, head: str) -> None:
+    for job_id in await context.redis.zrange(context.keys.active, 0, 499):
+        other = await context.jobs.load(job_id.decode())
+        if (
+            other is not None
+            and other.id != job.id
+            and (other.repository, other.ref) == (str(repository.name), job.ref)
+            and other.commit not in ("", head)
+            and other.created <= job.created
+        ):
+            await supersede(context, other, repository, head)
+
+
+async def _advance(
+    context: Context, repository: Repository, ref: str, head: str, applications: Sequence[Application]
+) -> frozenset[str]:
+    """Make the head the checked commit; returns every application that is dirty then."""
+    name, cache = str(repository.name), cache_of(context, str(repository.name))
+    for _ in range(TRIES):
+        old = await context.heads.checked(name, ref)
+        await cache.refresh(context, name)
+        changed = await _changed(context, repository, old, head)
+        everything = {str(application.name) for application in applications}
+        touched = everything if changed is None else cache.affected(applications, changed)
+        if await context.heads.advance(name, ref, old=old, new=head, dirty=sorted(touched)):
+            return await context.heads.dirty(name, ref) & everything
+    raise Waiting(f"{name}: {short(ref)} moves faster than it can be looked at", retry_seconds=1.0)
+
+
+async def _changed(context: Context, repository: Repository, old: str, head: str) -> frozenset[str] | None:
+    """The paths that changed since the checked commit; None when that cannot be known, and everything is affected."""
+    if old == head:
+        return frozenset()
+    if not old:
+        return None
+    mirror = context.mirrors.of(repository)
+    try:
+        await mirror.ensure(old)
+        return await mirror.changed(old, head)
+    except SourceRefused:
+        return None  # force-pushed away, and no longer given out
+    except TrueupError:
+        raise
+
+
+async def _dispatch(
+    context: Context, job: JobRecord, affected: Sequence[Application], applications: Sequence[Application]
+) -> None:
+    """Hand the affected applications to the holders of their clusters; those that people sync are left to them."""
+    wanted = [a for a in affected if a.sync.mode is SyncMode.AUTOMATIC or job.kind is JobKind.MANUAL]
+    manual = len(affected) - len(wanted)
+    detail = f"{len(affected)} of {len(applications)} applications affected" + (f", {manual} synced by hand" if manual else "")
+    await context.jobs.add_stage(job.id, "affected", detail)
+    if not wanted:
+        await _conclude_untouched(context, job, applications, detail)
+        return
+    await dispatch(context, job, wanted)
+
+
+async def _conclude_untouched(context: Context, job: JobRecord, applications: Sequence[Application], detail: str) -> None:
+    """Nothing to sync: the commit is live as far as its applications are healthy."""
+    bad = []
+    for application in applications:
+        record = await context.applications.get(str(application.name))
+        if record is not None and record.unhealthy:
+            bad.append(f"{application.name.name}: {record.unhealthy[0].object}: {record.unhealthy[0].reason}")
+    state = JobState.FAILED if bad else JobState.SUCCEEDED
+    message = f"{detail}; {bad[0]}" if bad else detail
+    await context.jobs.transition(job.id, state, message)
+    await context.tell_forge(job, context.repository_of(job), state, message)
+
+
+async def dispatch(context: Context, job: JobRecord, applications: Sequence[Application]) -> None:
+    """Wake the holders of the applications' clusters.
+
+    Raises:
+        Waiting: when no worker has reached one of the clusters yet.
+    """
+    await context.jobs.set_applications(job.id, sorted(str(application.name) for application in applications))
+    for cluster in sorted({application.destination.cluster for application in applications}):
+        uid = await context.redis.hget(context.keys.clusters, cluster)
+        if uid is None:
+            raise Waiting(f"no worker has reached the cluster {cluster} yet", retry_seconds=2.0)
+        await context.jobs.release(job.id, due_seconds=DISPATCHED_SECONDS)
+        await context.queue.enqueue(context.keys.cluster_queue(uid.decode()), "sync", job.id)
+
+
+def short(ref: str) -> str:
+    """A branch's or tag's name as people say it."""
+    return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+
+
+def input_record(application: Application, paths: Iterable[str]) -> InputRecord:
+    """What an application's render depended on, as it is stored."""
+    return InputRecord(tuple(sorted(paths)), application.digest)

@@ -1,0 +1,1 @@
+"""Speaks with forges: one file a forge, all behind `forge.Forge`."""

@@ -1,0 +1,126 @@
+"""Who lives, and who holds what: heartbeats of workers, leases of clusters.
+
+A worker says every second that it lives. What it was doing when it stops is begun again by whoever notices; when it restarts on the
+same host with the same state directory, its predecessor is known to be dead at once, since both need one lock file.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs.connection import Redis
+from jobs.keys import LEASE_SECONDS, WORKER_SECONDS, Keys
+from reconciler.errors import Stalled
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 1.0
+MARGIN_SECONDS = 1.0
+"""A holder stops this long before its lease can lapse, so that two never write at once."""
+
+_RENEW = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+def claim_state(state: Path) -> tuple[str, str]:
+    """The id of this worker, and that of the one which used the state directory before and is dead; empty when there was none.
+
+    Raises:
+        Stalled: when a living worker uses the directory.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(state / "worker", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise Stalled(f"another worker uses the state directory {state}; give this one another with TRUEUP_STATE") from error
+    previous = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
+    worker = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, worker.encode(), 0)
+    return worker, previous  # the descriptor stays open, and with it the lock, as long as the process lives
+
+
+class Heartbeat:
+    """Says that a worker lives, every second."""
+
+    def __init__(self, redis: Redis, keys: Keys, worker: str) -> None:
+        self._redis = redis
+        self._key = keys.worker(worker)
+
+    async def bury(self, previous: str, keys: Keys) -> None:
+        """Say that a predecessor is dead, so that its work is begun again at once."""
+        if previous:
+            await self._redis.delete(keys.worker(previous))
+
+    async def beat(self) -> None:
+        """Say once that the worker lives."""
+        await self._redis.set(self._key, "1", px=WORKER_SECONDS * 1000)
+
+    async def stop(self) -> None:
+        """Say that the worker ends."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.delete(self._key)
+
+
+class Lease:
+    """A cluster's lease, for one worker."""
+
+    def __init__(self, redis: Redis, key: str, worker: str) -> None:
+        self._redis = redis
+        self._key = key
+        self._worker = worker
+        self._renew = redis.register_script(_RENEW)
+        self._release = redis.register_script(_RELEASE)
+        self.lost = asyncio.Event()
+        """Set when the lease may be somebody else's: whatever is done under it must end."""
+
+    async def acquire(self, *, predecessor: str = "") -> bool:
+        """Take the lease if nobody has it, or only a dead predecessor."""
+        if predecessor:
+            await self._release(keys=[self._key], args=[predecessor])
+        return bool(await self._renew(keys=[self._key], args=[self._worker, LEASE_SECONDS * 1000]))
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Keep an acquired lease renewed; given back at the end."""
+        task = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            with contextlib.suppress(RedisError, OSError):
+                await self._release(keys=[self._key], args=[self._worker])
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    if not await self.acquire():
+                        break
+                renewed = loop.time()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("lease.not_renewed", error=str(error) or type(error).__name__)
+            if loop.time() - renewed > LEASE_SECONDS - MARGIN_SECONDS - BEAT_SECONDS:
+                break
+        self.lost.set()

@@ -1,0 +1,24 @@
+"""The metrics of jobs. Names end in their unit; labels come from closed sets, and avoid Prometheus' own `job` and `instance`."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+"""Ours alone: a library's metrics are not ours to publish."""
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+JOBS = Counter("trueup_jobs_total", "Jobs that ended, by kind and state.", ("kind", "state"), registry=REGISTRY)
+SYNCS = Counter("trueup_syncs_total", "Syncs that ended, by state.", ("state",), registry=REGISTRY)
+SYNC_SECONDS = Histogram(
+    "trueup_sync_seconds", "From the start of a sync to its end.", ("state",), buckets=SECONDS, registry=REGISTRY
+)
+STEPS = Counter(
+    "trueup_steps_total", "Objects that were created, updated, deleted or held.", ("action", "outcome"), registry=REGISTRY
+)
+APPLY_SECONDS = Histogram("trueup_apply_seconds", "One object's apply or delete.", buckets=SECONDS, registry=REGISTRY)
+DRIFT = Counter("trueup_drift_total", "Objects that left the desired state, by kind of drift.", ("kind",), registry=REGISTRY)
+OWNED = Gauge("trueup_owned_objects", "Objects owned in the clusters that this worker holds.", registry=REGISTRY)
+HELD = Gauge("trueup_held_clusters", "Clusters that this worker holds.", registry=REGISTRY)
+STATUSES = Counter(
+    "trueup_commit_statuses_total", "Commit statuses, by outcome of the forge's call.", ("outcome",), registry=REGISTRY
+)

@@ -1,0 +1,206 @@
+"""What a sync says while it works, turned into log lines, metrics and stored progress.
+
+The observer never blocks: progress goes to a queue that one task writes out, newest state of each application only.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs import metrics
+from jobs.records import FieldRecord, HoldRecord, ObjectHealthRecord, StepRecord, SyncRecord
+from jobs.store.jobs import JobStore
+from reconciler.events import (
+    Applied,
+    DriftFound,
+    Event,
+    HealthChanged,
+    Planned,
+    PruneHeld,
+    Rendered,
+    StepFinished,
+    SyncFinished,
+    SyncStarted,
+)
+from reconciler.model.declared import Name
+from reconciler.model.outcome import FieldDrift, Hold, StepResult, SyncReport, SyncState
+
+log = structlog.get_logger()
+
+FLUSH_SECONDS = 0.05
+"""Progress is written this often at most; a person sees no difference."""
+
+
+class Progress:
+    """The observer of one job's syncs in one cluster."""
+
+    def __init__(self, store: JobStore, job_id: str, cluster: str) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._cluster = cluster
+        self._records: dict[Name, SyncRecord] = {}
+        self._changed: set[Name] = set()
+        self._stages: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self._log = log.bind(job=job_id)
+
+    @property
+    def records(self) -> tuple[SyncRecord, ...]:
+        """What the syncs have come to so far."""
+        return tuple(self._records.values())
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case SyncStarted():
+                self._say("sync.started", event.application, revision=str(event.revision))
+                self._put(event.application, self._started(event))
+            case Rendered():
+                self._say("sync.rendered", event.application, objects=event.objects, seconds=round(event.seconds, 3))
+                self._stage("rendered")
+            case Planned():
+                self._say("sync.planned", event.application, **event.counts)
+                self._put(event.application, kept=event.counts.get("keep", 0))
+                self._stage("planned")
+            case StepFinished():
+                self._step(event)
+            case Applied():
+                self._say("sync.applied", event.application, changed=event.changed, seconds=round(event.seconds, 3))
+                self._put(event.application, applied=_now())
+                self._stage("applied")
+            case HealthChanged():
+                self._say(
+                    "health.changed",
+                    event.application,
+                    object=str(event.key),
+                    health=str(event.health.status),
+                    reason=event.health.reason,
+                )
+            case DriftFound():
+                metrics.DRIFT.labels(event.drift.kind).inc()
+                self._say("drift.found", event.application, drift=str(event.drift))
+            case PruneHeld():
+                self._say("prune.held", event.application, guard=event.hold.guard, reason=event.hold.reason)
+            case SyncFinished():
+                self._finish(event)
+
+    @asynccontextmanager
+    async def written(self) -> AsyncIterator[None]:
+        """Write progress out while the block runs, and all of it at the end."""
+        task = asyncio.create_task(self._write_forever())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._write()
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            with contextlib.suppress(RedisError, OSError):
+                await self._write()
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    async def _write(self) -> None:
+        self._wake.clear()
+        stages, self._stages = self._stages, {}
+        for name, detail in stages.items():
+            await self._store.add_stage(self._job_id, name, detail)
+        changed, self._changed = self._changed, set()
+        await self._store.put_syncs(self._job_id, [self._records[name] for name in changed])
+
+    def _started(self, event: SyncStarted) -> SyncRecord:
+        return SyncRecord(
+            application=str(event.application),
+            cluster=self._cluster,
+            revision=str(event.revision),
+            state=SyncState.RUNNING,
+            started=_now(),
+        )
+
+    def _step(self, event: StepFinished) -> None:
+        result = event.result
+        metrics.STEPS.labels(result.action, "refused" if result.error else "done").inc()
+        metrics.APPLY_SECONDS.observe(event.seconds)
+        more = {"error": result.error} if result.error else {}
+        self._say(
+            "step.finished", event.application, action=str(result.action), object=str(result.key), reason=result.reason, **more
+        )
+        known = self._records.get(event.application)
+        if known is not None:
+            self._put(event.application, steps=(*known.steps, step_record(result)))
+
+    def _finish(self, event: SyncFinished) -> None:
+        report = event.report
+        metrics.SYNCS.labels(report.state).inc()
+        metrics.SYNC_SECONDS.labels(report.state).observe(event.seconds)
+        self._say(
+            "sync.finished", report.application, state=str(report.state), message=report.message, seconds=round(event.seconds, 3)
+        )
+        self._put(report.application, **_ended(report))
+
+    def _put(self, application: Name, record: SyncRecord | None = None, **changes: Any) -> None:
+        base = record or self._records.get(application)
+        if base is not None:
+            self._records[application] = base.model_copy(update=changes)
+            self._changed.add(application)
+            self._wake.set()
+
+    def _stage(self, name: str) -> None:
+        self._stages.setdefault(name, "")
+        self._wake.set()
+
+    def _say(self, event: str, application: Name, **values: object) -> None:
+        self._log.info(event, application=str(application), **values)
+
+
+def step_record(result: StepResult) -> StepRecord:
+    """A step as it is stored."""
+    return StepRecord(
+        action=result.action,
+        object=str(result.key),
+        identity=result.key.identity,
+        reason=result.reason,
+        fields=field_records(result.fields),
+        error=result.error,
+    )
+
+
+def field_records(fields: Iterable[FieldDrift]) -> tuple[FieldRecord, ...]:
+    """Drifted fields as they are stored."""
+    return tuple(FieldRecord(path=f.path, manager=f.manager, at=f.at, desired=f.desired, found=f.found) for f in fields)
+
+
+def hold_records(holds: Iterable[Hold]) -> tuple[HoldRecord, ...]:
+    """Guards as they are stored."""
+    return tuple(HoldRecord(guard=hold.guard, reason=hold.reason, objects=tuple(str(key) for key in hold.keys)) for hold in holds)
+
+
+def unhealthy_records(report: SyncReport) -> tuple[ObjectHealthRecord, ...]:
+    """Objects that are not healthy as they are stored."""
+    return tuple(ObjectHealthRecord(object=str(k), status=h.status, reason=h.reason) for k, h in report.unhealthy)
+
+
+def _ended(report: SyncReport) -> dict[str, Any]:
+    return {
+        "state": report.state,
+        "message": report.message,
+        "finished": _now(),
+        "steps": tuple(step_record(step) for step in report.steps),
+        "kept": report.kept,
+        "health": report.health.status,
+        "unhealthy": unhealthy_records(report),
+        "holds": hold_records(report.holds),
+        "held_digest": report.held_digest,
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

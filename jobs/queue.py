@@ -1,0 +1,166 @@
+"""The one room that speaks arq: what a queued job looks like, and the worker that takes it up.
+
+An arq job is a wake-up: it names a function and a job's id, and may be lost or run twice. Its ids are never used twice, so arq's
+rules about equal ids, kept results and retries do not matter; its payload is JSON, since arq's default lets whoever writes to Redis
+run code. Beside arq's poll a worker blocks on a list of tokens, so that a job starts in milliseconds while an idle worker sleeps.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+import structlog
+from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
+from arq.cron import CronJob, cron
+from arq.jobs import serialize_job
+from arq.worker import Function, Worker, func
+from redis.exceptions import RedisError
+
+from jobs.connection import Redis
+from jobs.keys import Keys
+
+log = structlog.get_logger()
+
+EXPIRES_SECONDS = 30 * 24 * 3600
+"""A wake-up that nobody took for so long means nothing any more; what remains to do is in the records."""
+
+TIMEOUT_SECONDS = 3600
+"""Until arq cancels a function; every step within has a shorter deadline of its own."""
+
+IDLE_SECONDS = 1.0
+"""How long a worker sleeps without a token; delayed jobs and lost tokens are found then."""
+
+TOKENS = 1000
+"""Tokens that are kept; more jobs than this are found by one look at the queue."""
+
+RESTART_SECONDS = (0.1, 0.2, 0.5, 1.0)
+"""Pauses before a worker that died with its connection is made again; the last one for ever."""
+
+Task = Callable[..., Awaitable[None]]
+"""`(context, job id)`; raises only what nobody could handle."""
+
+
+class Wake:
+    """The wake-up for one function and job, as the commands that put it into Redis."""
+
+    __slots__ = ("id", "key", "payload", "queue", "score", "tokens")
+
+    def __init__(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0) -> None:
+        now = int(time.time() * 1000)
+        self.id = f"{job_id}:{function}:{secrets.token_hex(4)}"
+        self.key = job_key_prefix + self.id
+        self.payload = serialize_job(function, (job_id,), {}, None, now, serializer=orjson.dumps)
+        self.queue = queue
+        self.score = now + int(delay_seconds * 1000)
+        self.tokens = Keys.wake(queue)
+
+    def arguments(self) -> list[str | bytes | int]:
+        """For a script: key, payload, seconds, queue, score, id, list of tokens."""
+        return [self.key, self.payload, EXPIRES_SECONDS, self.queue, self.score, self.id, self.tokens]
+
+
+WAKE_SCRIPT = f"""
+local function wake(a, i)
+  redis.call('SET', a[i], a[i + 1], 'EX', a[i + 2])
+  redis.call('ZADD', a[i + 3], a[i + 4], a[i + 5])
+  redis.call('LPUSH', a[i + 6], '1')
+  redis.call('LTRIM', a[i + 6], 0, {TOKENS - 1})
+end
+"""
+"""Lua: put the wake-up into Redis that stands at argument i; 7 arguments."""
+
+
+class Queue:
+    """Enqueues wake-ups."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._script = redis.register_script(WAKE_SCRIPT + "wake(ARGV, 1)")
+
+    async def enqueue(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0) -> None:
+        """Wake a worker of a queue for a job; in one step."""
+        await self._script(args=Wake(queue, function, job_id, delay_seconds=delay_seconds).arguments())
+
+
+class QueueWorker(Worker):
+    """arq's worker with a blocking wake."""
+
+    async def main(self) -> None:
+        """Run until cancelled, or until Redis goes away."""
+        self.ctx["redis"] = self.pool
+        while True:
+            await self._poll_iteration()
+            if self.job_counter >= self.max_jobs:
+                await asyncio.wait(self.tasks.values(), timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await cast("Redis", self.pool).blpop([Keys.wake(self.queue_name)], timeout=IDLE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What one worker of a queue takes up."""
+
+    queue: str
+    tasks: Mapping[str, Task]
+    context: object
+    """Handed to every task as `context["context"]`."""
+    concurrency: int
+    periodic: Sequence[CronJob] = ()
+
+
+async def work(url: str, load: Workload) -> None:
+    """Take up the jobs of one queue until cancelled; survives every death of Redis."""
+    failures = 0
+    while True:
+        began = time.monotonic()
+        worker = _make(url, load)
+        try:
+            await worker.main()
+        except (RedisError, OSError) as error:
+            log.warning("queue.lost", queue=load.queue, error=str(error))
+        finally:
+            await _close(worker)
+        failures = 0 if time.monotonic() - began > 10 else failures + 1
+        await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
+
+
+def every(seconds: int, task: Task, name: str) -> CronJob:
+    """A periodic task; arq runs it on one worker at a time."""
+    return cron(task, name=name, second=set(range(0, 60, seconds)), unique=True, keep_result=0, timeout=TIMEOUT_SECONDS)  # type: ignore[arg-type]  # arq's protocol wants names of its own
+
+
+def _make(url: str, load: Workload) -> QueueWorker:
+    functions: list[Function] = [func(task, name=name, keep_result=0) for name, task in load.tasks.items()]  # type: ignore[arg-type]  # the same
+    return QueueWorker(
+        functions=functions,
+        cron_jobs=list(load.periodic) or None,
+        queue_name=load.queue,
+        redis_pool=ArqRedis.from_url(url, job_serializer=orjson.dumps, job_deserializer=orjson.loads),
+        ctx={"context": load.context},
+        max_jobs=load.concurrency,
+        queue_read_limit=max(1000, 5 * load.concurrency),
+        job_timeout=TIMEOUT_SECONDS,
+        keep_result=0,
+        max_tries=1_000_000,
+        retry_jobs=False,
+        handle_signals=False,
+        poll_delay=IDLE_SECONDS,
+        health_check_interval=3600,
+        job_serializer=orjson.dumps,
+        job_deserializer=orjson.loads,
+    )
+
+
+async def _close(worker: QueueWorker) -> None:
+    """Cancel what runs and close the connections; Redis may be gone."""
+    tasks: list[asyncio.Task[Any]] = list(worker.tasks.values())
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with contextlib.suppress(RedisError, OSError):
+        await worker.pool.aclose()

@@ -1,0 +1,87 @@
+"""Settings of jobs: Redis, timers, keys. Durations are written `90s`, `5m` or `1h`."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from reconciler.declarations.schema import seconds
+from reconciler.settings import ReconcilerSettings, split_list
+
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+KEY_BYTES = 32
+"""A master key is at least as long as what is derived from it."""
+
+
+class JobSettings(ReconcilerSettings):
+    """What workers need to know, and receivers with them."""
+
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis or Valkey 7.2 or newer, e.g. `redis://:password@host:6379/0`; left out: an embedded Valkey under the "
+        "state directory, append-only file on.",
+    )
+    public_url: str = Field(
+        default="", description="What forges and people reach Trueup by; in status links. Left out: statuses carry no link."
+    )
+    webhook_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Master keys that webhook secrets are derived from, newest first, at least 32 bytes each in hex or base64.",
+    )
+    sweep: Seconds = Field(
+        default=600.0, description="How often everything owned is listed, metadata only, to find what a lost watch lost."
+    )
+    retention: Seconds = Field(default=7 * 86400.0, description="How long the record of a finished job is kept.")
+    concurrency: int = Field(
+        default=20, ge=1, le=200, description="Jobs of one worker at a time; they mostly wait for Git and for the cluster."
+    )
+    probe_listen: str = Field(
+        default="127.0.0.1:8081", description="Where a worker answers /healthz, /readyz and /metrics; empty: nowhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="`console` for people, `json` for machines; `auto` is console on a terminal."
+    )
+
+    @field_validator("webhook_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split_list(value)
+
+    @field_validator("webhook_keys")
+    @classmethod
+    def _check(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            decode_key(key.get_secret_value())
+        return keys
+
+    @property
+    def master_keys(self) -> tuple[bytes, ...]:
+        """The webhook keys as bytes, newest first."""
+        return tuple(decode_key(key.get_secret_value()) for key in self.webhook_keys)
+
+    @property
+    def valkey_directory(self) -> Path:
+        """Where the embedded Valkey keeps its append-only file."""
+        return (self.state / "valkey").absolute()
+
+
+def decode_key(text: str) -> bytes:
+    """A master key from hex or base64.
+
+    Raises:
+        ValueError: when it is neither, or too short.
+    """
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        try:
+            key = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            key = b""
+    if len(key) < KEY_BYTES:
+        raise ValueError(f"a key must be at least {KEY_BYTES} bytes in hex or base64; make one with: openssl rand -hex 32")
+    return key

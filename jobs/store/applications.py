@@ -1,0 +1,55 @@
+"""The records of applications, and the table of scopes that receivers trust."""
+
+from collections.abc import Iterable
+
+import orjson
+from pydantic import TypeAdapter
+
+from jobs.connection import Redis
+from jobs.keys import Keys
+from jobs.records import ApplicationRecord, ScopeRecord
+
+_SCOPES = TypeAdapter(tuple[ScopeRecord, ...])
+
+
+class ApplicationStore:
+    """How every application is, as its cluster's holder last said."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self.redis = redis
+        self.keys = keys
+
+    async def put(self, records: Iterable[ApplicationRecord]) -> None:
+        """Write what applications are like now."""
+        mapping = {record.name: record.model_dump_json() for record in records}
+        if mapping:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                pipe.hset(self.keys.applications, mapping=mapping)
+                for name in mapping:
+                    pipe.publish(self.keys.events, orjson.dumps({"type": "application", "id": name, "state": "", "detail": ""}))
+                await pipe.execute()
+
+    async def get(self, name: str) -> ApplicationRecord | None:
+        """One application; None when nobody told of it."""
+        found = await self.redis.hget(self.keys.applications, name)
+        return ApplicationRecord.model_validate_json(found) if found else None
+
+    async def all(self) -> list[ApplicationRecord]:
+        """All applications by name."""
+        found = await self.redis.hgetall(self.keys.applications)
+        return [ApplicationRecord.model_validate_json(found[name]) for name in sorted(found)]
+
+    async def keep_only(self, names: Iterable[str]) -> None:
+        """Forget applications that are no longer declared."""
+        known = {name.decode() for name in await self.redis.hkeys(self.keys.applications)}
+        if gone := known - set(names):
+            await self.redis.hdel(self.keys.applications, *gone)
+
+    async def publish_scopes(self, scopes: Iterable[ScopeRecord]) -> None:
+        """Say whose webhooks are welcome."""
+        await self.redis.set(self.keys.scopes, _SCOPES.dump_json(tuple(scopes)))
+
+    async def scopes(self) -> tuple[ScopeRecord, ...] | None:
+        """Whose webhooks are welcome; None when no worker has said."""
+        found = await self.redis.get(self.keys.scopes)
+        return None if found is None else _SCOPES.validate_json(found)

@@ -1,0 +1,122 @@
+"""Where refs are, and which applications are known to be as in which commit: what makes work level-triggered.
+
+A webhook or a poll *observes* a head; observations are numbered as they begin, and an older one never overwrites a newer one. Of
+every ref one commit is *checked*: all applications that follow it and are not *dirty* have the same inputs there as when they were last
+rendered. An application is dirty from the push that changes its inputs until it was rendered and applied at the checked commit.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from jobs.connection import Redis
+from jobs.keys import Keys
+
+_OBSERVE = """
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if known then
+  local old = cjson.decode(known)
+  if old.observed > tonumber(ARGV[3]) then return old.commit end
+end
+redis.call('HSET', KEYS[1], ARGV[1], cjson.encode({commit = ARGV[2], observed = tonumber(ARGV[3])}))
+return ARGV[2]
+"""
+
+_ADVANCE = """
+local checked = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+if checked ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+for i = 4, #ARGV do redis.call('SADD', KEYS[2], ARGV[i]) end
+return 1
+"""
+
+_CLEAN = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+return redis.call('SREM', KEYS[2], unpack(ARGV, 3))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """What an application's last good render depended on in one repository."""
+
+    paths: tuple[str, ...]
+    """Files, and directories with a slash at the end; read, or looked for in vain."""
+    digest: str
+    """Hash of the declaration that was rendered, and of the tools."""
+
+
+class HeadStore:
+    """Heads, checked commits, dirty applications and inputs."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self.redis = redis
+        self.keys = keys
+        self._observe = redis.register_script(_OBSERVE)
+        self._advance = redis.register_script(_ADVANCE)
+        self._clean = redis.register_script(_CLEAN)
+
+    async def begin_observation(self) -> int:
+        """A number for an observation that begins now."""
+        return int(await self.redis.incr(self.keys.observations))
+
+    async def observe(self, repository: str, ref: str, commit: str, observation: int) -> str:
+        """Note where a ref was seen; returns where it is, which is elsewhere when a later observation said so."""
+        found = await self._observe(keys=[self.keys.head(repository)], args=[ref, commit, observation])
+        return str(found.decode())
+
+    async def heads(self, repository: str) -> Mapping[str, str]:
+        """Every ref of a repository that was observed, with its commit."""
+        found = await self.redis.hgetall(self.keys.head(repository))
+        return {ref.decode(): orjson.loads(value)["commit"] for ref, value in found.items()}
+
+    async def head(self, repository: str, ref: str) -> str:
+        """Where a ref is; empty when it was never observed."""
+        found = await self.redis.hget(self.keys.head(repository), ref)
+        return str(orjson.loads(found)["commit"]) if found else ""
+
+    async def checked(self, repository: str, ref: str) -> str:
+        """The commit that clean applications are as in; empty when there is none."""
+        found = await self.redis.hget(self.keys.checked(repository), ref)
+        return found.decode() if found else ""
+
+    async def advance(self, repository: str, ref: str, *, old: str, new: str, dirty: Iterable[str]) -> bool:
+        """Make a commit the checked one, and applications dirty; False when another was quicker."""
+        keys = [self.keys.checked(repository), self.keys.dirty(repository, ref)]
+        return bool(await self._advance(keys=keys, args=[ref, old, new, *dirty]))
+
+    async def dirty(self, repository: str, ref: str) -> frozenset[str]:
+        """The applications whose inputs changed since they were last applied."""
+        return frozenset(name.decode() for name in await self.redis.smembers(self.keys.dirty(repository, ref)))
+
+    async def clean(self, repository: str, ref: str, commit: str, applications: Iterable[str]) -> None:
+        """Applications were applied at a commit; they stay dirty when another is checked by now."""
+        if names := tuple(applications):
+            await self._clean(keys=[self.keys.checked(repository), self.keys.dirty(repository, ref)], args=[ref, commit, *names])
+
+    async def put_inputs(self, repository: str, inputs: Mapping[str, InputRecord]) -> None:
+        """Write what renders depended on."""
+        if not inputs:
+            return
+        number = await self.redis.incr(f"{self.keys.inputs_order(repository)}:counter")
+        mapping = {name: orjson.dumps({"paths": record.paths, "digest": record.digest}) for name, record in inputs.items()}
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hset(self.keys.inputs(repository), mapping=mapping)
+            pipe.zadd(self.keys.inputs_order(repository), dict.fromkeys(mapping, number))
+            await pipe.execute()
+
+    async def inputs_since(self, repository: str, number: int) -> tuple[int, Mapping[str, InputRecord]]:
+        """What was written since a number, and the number to ask from next; 0 asks for all."""
+        changed = await self.redis.zrange(self.keys.inputs_order(repository), number + 1, "+inf", byscore=True, withscores=True)
+        if not changed:
+            return number, {}
+        names = [name for name, _ in changed]
+        values = await self.redis.hmget(self.keys.inputs(repository), names)
+        found = {n.decode(): _input_record(v) for n, v in zip(names, values, strict=True) if v is not None}
+        return int(max(score for _, score in changed)), found
+
+
+def _input_record(value: bytes) -> InputRecord:
+    data = orjson.loads(value)
+    return InputRecord(tuple(data["paths"]), data["digest"])

@@ -1,0 +1,169 @@
+"""What any worker does: begin jobs, look at heads, find what was lost, close statuses. Each task may run twice or stop anywhere."""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from jobs import metrics
+from jobs.context import Context
+from jobs.follow import cache_of, dispatch, follow
+from jobs.forges.forge import Status, StatusState
+from jobs.records import JobKind, JobRecord, JobState
+from jobs.retry import retry_after
+from reconciler.errors import Stalled, TrueupError
+from reconciler.model.declared import Name, Repository
+
+log = structlog.get_logger()
+
+REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
+"""Jobs that begin at a ref; the others begin at an application."""
+
+
+async def begin(arq_context: Mapping[str, Any], job_id: str) -> None:
+    """Begin a job, or begin it again."""
+    context: Context = arq_context["context"]
+    await guarded(context, job_id, _begin)
+
+
+async def guarded(context: Context, job_id: str, work: Callable[[Context, JobRecord], Awaitable[None]]) -> None:
+    """Do a job's work as its owner; what goes wrong becomes its state, and its next try."""
+    if job_id in context.running or not await context.jobs.claim(job_id, context.worker):
+        return
+    context.running.add(job_id)
+    try:
+        job = await context.jobs.load(job_id)
+        if job is None:
+            return
+        with structlog.contextvars.bound_contextvars(job=job_id, repository=job.repository):
+            try:
+                await work(context, job)
+            except TrueupError as error:
+                await give_up(context, job, error)
+            except Exception:
+                log.exception("job.crashed")
+                await context.jobs.transition(job_id, JobState.FAILED, "an error in Trueup itself; its log says more")
+    finally:
+        context.running.discard(job_id)
+
+
+async def give_up(context: Context, job: JobRecord, error: TrueupError) -> None:
+    """End a job that a person must help, or try it again later."""
+    seconds = retry_after(error, job.attempts, random.random())  # noqa: S311 - jitter is no secret
+    message = str(error)
+    if seconds is None:
+        log.warning("job.failed", error=message)
+        await context.jobs.transition(job.id, JobState.FAILED, message)
+        await context.tell_forge(job, context.repository_of(job), JobState.FAILED, message)
+        metrics.JOBS.labels(job.kind, JobState.FAILED).inc()
+        return
+    log.warning("job.waits", error=message, retry_seconds=round(seconds, 1))
+    await context.jobs.transition(job.id, JobState.WAITING, message)
+    await context.jobs.release(job.id, due_seconds=seconds)
+    await context.queue.enqueue(context.keys.queue, "begin", job.id, delay_seconds=seconds)
+
+
+async def _begin(context: Context, job: JobRecord) -> None:
+    await context.jobs.add_stage(job.id, "started")
+    if job.state is JobState.QUEUED:
+        await context.jobs.transition(job.id, JobState.RUNNING, "")
+    if job.kind in REFS:
+        await follow(context, job)
+        return
+    names = [Name.parse(name) for name in job.applications]
+    applications = [context.declarations.applications[name] for name in names if name in context.declarations.applications]
+    if not applications:
+        raise Stalled(f"there is no application {', '.join(job.applications)}")
+    if job.kind is JobKind.MANUAL:
+        await _observe_heads(context, applications[0].sources[0].repository)
+    await dispatch(context, job, applications)
+
+
+async def _observe_heads(context: Context, name: Name) -> None:
+    """A person asked for a sync: where the refs are now, not when they were last looked at."""
+    repository = context.declarations.repositories[name]
+    observation = await context.heads.begin_observation()
+    heads = await context.mirrors.of(repository).heads()
+    for ref in followed_refs(context, repository, heads):
+        await context.heads.observe(str(name), ref, heads[ref], observation)
+
+
+async def poll(context: Context, repository: Repository, *, kind: JobKind = JobKind.POLL) -> int:
+    """Look at a repository's heads, and make a job for each that moved, or that nothing is known of; how many."""
+    name = str(repository.name)
+    heads = await context.mirrors.of(repository).heads()
+    known = await context.heads.heads(name)
+    count = 0
+    for ref in followed_refs(context, repository, heads):
+        commit = heads[ref]
+        is_known = known.get(ref) == commit and await context.heads.checked(name, ref)
+        if is_known or await _has_job(context, commit):
+            continue
+        await context.enqueue(context.record(kind, name, ref=ref, commit=commit))
+        log.info("head.moved", repository=name, ref=ref, commit=commit, kind=str(kind))
+        count += 1
+    return count
+
+
+async def _has_job(context: Context, commit: str) -> bool:
+    """Whether a job about a commit is on its way already."""
+    for job_id in await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1):
+        job = await context.jobs.load(job_id.decode())
+        if job is not None and not job.state.is_final and job.state is not JobState.HELD:
+            return True
+    return False
+
+
+def followed_refs(context: Context, repository: Repository, heads: Mapping[str, str]) -> list[str]:
+    """The refs of a repository that applications follow, as far as the remote has them; a branch before a tag of its name."""
+    found = set()
+    for application in context.declarations.applications.values():
+        for source in application.sources:
+            if source.repository == repository.name:
+                candidates = (source.revision, f"refs/heads/{source.revision}", f"refs/tags/{source.revision}")
+                found.update([ref for ref in candidates if ref in heads][:1])
+    return sorted(found)
+
+
+async def poll_due(context: Context) -> None:
+    """Look at the heads of every repository that is due; one worker does each."""
+    for repository in context.declarations.repositories.values():
+        key = context.keys.tick(f"poll:{repository.name}")
+        if await context.redis.set(key, context.worker, nx=True, px=int(repository.poll_seconds * 1000)):
+            try:
+                await poll(context, repository)
+            except TrueupError as error:
+                log.warning("poll.failed", repository=str(repository.name), error=str(error))
+
+
+async def recover(context: Context) -> None:
+    """Redis lost everything: look at every head, and close what forges still show as pending."""
+    await context.applications.publish_scopes(context.scopes())
+    for repository in context.declarations.repositories.values():
+        cache_of(context, str(repository.name)).reset()
+        try:
+            await poll(context, repository, kind=JobKind.RECOVERED)
+            await _close_left(context, repository)
+        except TrueupError as error:
+            log.warning("recovery.failed", repository=str(repository.name), error=str(error))
+
+
+async def _close_left(context: Context, repository: Repository) -> None:
+    """Commits that are no head any more are overtaken; the heads have new jobs."""
+    name = repository.status.context or context.instance.id
+    heads = await context.mirrors.of(repository).heads()
+    for ref in followed_refs(context, repository, heads):
+        for commit in await context.statuses.left_pending(repository, ref, name):
+            if commit != heads[ref]:
+                status = Status(StatusState.ERROR, name, f"superseded by {heads[ref][:12]}")
+                await context.statuses.want(repository, commit, status)
+    context.statuses_due.set()
+
+
+async def wake_lost(context: Context) -> None:
+    """Begin again what nobody is doing: jobs of dead workers, and jobs that are overdue."""
+    for job_id in await context.jobs.lost():
+        if job_id not in context.running:
+            log.info("job.lost", job=job_id)
+            await context.queue.enqueue(context.keys.queue, "begin", job_id)

@@ -1,0 +1,272 @@
+"""A worker: takes up jobs, follows declarations, and holds the clusters whose leases it gets. The composition root of `jobs`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import structlog
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from redis.exceptions import RedisError
+
+from jobs.connection import connect
+from jobs.context import Context
+from jobs.forges.github import GitHub
+from jobs.forges.gitlab import GitLab
+from jobs.holder import Holder
+from jobs.keys import Keys
+from jobs.lease import BEAT_SECONDS, Heartbeat, Lease, claim_state
+from jobs.probes import Check, probes
+from jobs.queue import Queue, Workload, every, work
+from jobs.settings import JobSettings
+from jobs.statuses import Statuses
+from jobs.store.applications import ApplicationStore
+from jobs.store.heads import HeadStore
+from jobs.store.jobs import JobStore
+from jobs.tasks import begin, poll_due, recover, wake_lost
+from reconciler.declarations.files import follow as follow_files
+from reconciler.declarations.secrets import FileSecrets
+from reconciler.errors import TrueupError
+from reconciler.git.mirror import Mirrors
+from reconciler.kube.client import connect as connect_cluster
+from reconciler.kube.cluster import identity, open_cluster
+from reconciler.kube.config import IN_CLUSTER, Access
+from reconciler.kube.secrets import ClusterSecrets
+from reconciler.model.declared import Forge, Instance, Secrets
+from reconciler.render.renderer import Renderer
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 5
+"""How often the periodic job looks what is due: heads, statuses."""
+
+HOLD_SECONDS = 1.0
+"""How often a worker tries to get the lease of a cluster that it does not hold."""
+
+NOTHING_SECONDS = 5.0
+"""Pause when a cluster does not answer."""
+
+
+@dataclass(eq=False)
+class Worker:
+    """One worker process."""
+
+    context: Context
+    heartbeat: Heartbeat
+    predecessor: str
+    holds: set[str]
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        context = self.context
+        load = Workload(
+            queue=context.keys.queue,
+            tasks={"begin": begin},
+            context=context,
+            concurrency=context.settings.concurrency,
+            periodic=(every(TICK_SECONDS, tick, "tick"),),
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_forever("heartbeat", self._beat, BEAT_SECONDS))
+            group.create_task(_forever("statuses", self._drain_statuses, 0.0))
+            group.create_task(self._follow_declarations())
+            group.create_task(work(context.url, load))
+            group.create_task(self._hold_clusters(group))
+            async with probes(context.settings.probe_listen, self.checks()):
+                await asyncio.Event().wait()
+
+    def checks(self) -> Mapping[str, Check]:
+        """What readiness depends on."""
+
+        async def redis() -> str:
+            try:
+                await self.context.redis.ping()
+            except (RedisError, OSError) as error:
+                return f"Redis does not answer: {error}"
+            return ""
+
+        async def declarations() -> str:
+            return "; ".join(self.context.problems[:5])
+
+        return {"redis": redis, "declarations": declarations}
+
+    async def _beat(self) -> None:
+        """Say that we live; see whether Redis lost everything, and whether somebody died."""
+        context = self.context
+        await self.heartbeat.beat()
+        if context.declared.is_set():
+            if await context.redis.set(context.keys.epoch, context.worker, nx=True):
+                log.warning("redis.was_empty", note="every head is looked at")
+                await recover(context)
+            await wake_lost(context)
+
+    async def _drain_statuses(self) -> None:
+        context = self.context
+        context.statuses_due.clear()
+        seconds = await context.statuses.drain(context.declarations)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_SECONDS if seconds is None else min(max(seconds, 0.05), TICK_SECONDS)):
+                await context.statuses_due.wait()
+
+    async def _follow_declarations(self) -> None:
+        """Take every change of the declarations into force; a broken one leaves those before it."""
+        context = self.context
+        if context.settings.declarations is None:
+            log.warning("declarations.none", note="set TRUEUP_DECLARATIONS to a directory with Repositories and Applications")
+            context.declared.set()
+            return
+        async for loaded in follow_files(context.settings.declarations):
+            context.problems = tuple(str(problem) for problem in loaded.problems)
+            if loaded.problems:
+                log.error("declarations.broken", problems=context.problems[:10])
+                continue
+            context.declarations = loaded.declarations
+            log.info(
+                "declarations.loaded",
+                repositories=len(loaded.declarations.repositories),
+                applications=len(loaded.declarations.applications),
+            )
+            await _until_done(self._publish)
+            context.declared.set()
+            for changed in context.changes:
+                changed.set()
+            with contextlib.suppress(TrueupError, RedisError, OSError):
+                await poll_due(context)
+
+    async def _publish(self) -> None:
+        context = self.context
+        await context.applications.publish_scopes(context.scopes())
+        await context.applications.keep_only(str(name) for name in context.declarations.applications)
+
+    async def _hold_clusters(self, group: asyncio.TaskGroup) -> None:
+        """One task for each cluster that is declared."""
+        known: set[str] = set()
+        while True:
+            await self.context.declared.wait()
+            wanted = {a.destination.cluster for a in self.context.declarations.applications.values()} or {IN_CLUSTER}
+            for name in sorted(wanted - known):
+                known.add(name)
+                group.create_task(self._hold(name))
+            await asyncio.sleep(HOLD_SECONDS)
+
+    async def _hold(self, name: str) -> None:
+        """Try to hold one cluster, for ever."""
+        while True:
+            try:
+                await self._hold_once(name)
+            except TrueupError as error:
+                log.warning("cluster.unavailable", cluster=name, error=str(error))
+                await asyncio.sleep(NOTHING_SECONDS)
+            except (RedisError, OSError) as error:
+                log.warning("cluster.released", cluster=name, error=str(error))
+            except Exception:
+                log.exception("cluster.crashed", cluster=name)
+                await asyncio.sleep(NOTHING_SECONDS)
+            await asyncio.sleep(HOLD_SECONDS)
+
+    async def _hold_once(self, name: str) -> None:
+        context = self.context
+        access = Access.of(context.settings, name)
+        async with connect_cluster(access, context.instance, context.settings) as client:
+            uid = await identity(client)
+        await context.redis.hset(context.keys.clusters, name, uid)
+        lease = Lease(context.redis, context.keys.lease(uid), context.worker)
+        if not await lease.acquire(predecessor=self.predecessor):
+            return
+        async with lease.held(), open_cluster(access, context.instance, context.settings) as cluster:
+            self.holds.add(name)
+            holding = asyncio.create_task(Holder(context, name, cluster).run())
+            lost = asyncio.create_task(lease.lost.wait())
+            try:
+                await asyncio.wait({holding, lost}, return_when=asyncio.FIRST_COMPLETED)
+                if holding.done():
+                    await holding
+                log.warning("lease.lost", cluster=name)
+            finally:
+                self.holds.discard(name)
+                for task in (holding, lost):
+                    task.cancel()
+                await asyncio.gather(holding, lost, return_exceptions=True)
+
+
+async def tick(arq_context: Mapping[str, Any]) -> None:
+    """The periodic job: whatever is due."""
+    context: Context = arq_context["context"]
+    await poll_due(context)
+    context.statuses_due.set()
+
+
+@asynccontextmanager
+async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
+    """Everything that a worker needs, built and taken down again."""
+    instance, keys = Instance(settings.instance), Keys(settings.instance)
+    worker, predecessor = claim_state(settings.state)
+    redis = connect(url)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(redis.aclose)
+        secrets = await _secrets(settings, instance, stack)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        renderer = await stack.enter_async_context(Renderer(settings))
+        heartbeat = Heartbeat(redis, keys, worker)
+        context = Context(
+            settings=settings,
+            instance=instance,
+            worker=worker,
+            url=url,
+            redis=redis,
+            keys=keys,
+            jobs=JobStore(redis, keys, retention_seconds=settings.retention),
+            applications=ApplicationStore(redis, keys),
+            heads=HeadStore(redis, keys),
+            queue=Queue(redis),
+            statuses=Statuses(redis, keys, {Forge.GITHUB: GitHub(session), Forge.GITLAB: GitLab(session)}, secrets),
+            mirrors=Mirrors(settings, secrets),
+            renderer=renderer,
+            secrets=secrets,
+            seal_key=seal_key(settings),
+        )
+        await _until_done(lambda: heartbeat.bury(predecessor, keys))
+        try:
+            yield Worker(context, heartbeat, predecessor, set())
+        finally:
+            await heartbeat.stop()
+
+
+async def _secrets(settings: JobSettings, instance: Instance, stack: contextlib.AsyncExitStack) -> Secrets:
+    if settings.secrets is not None:
+        return FileSecrets(settings.secrets)
+    return ClusterSecrets(await stack.enter_async_context(connect_cluster(Access.of(settings), instance, settings)))
+
+
+def seal_key(settings: JobSettings) -> bytes:
+    """Keys the hashes of Secrets: from the oldest master key, so that a rotation does not change them; else the instance's name."""
+    material = settings.master_keys[-1] if settings.master_keys else settings.instance.encode()
+    return HKDF(SHA256(), 32, None, b"trueup seal v1").derive(material)
+
+
+async def _forever(name: str, once: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+    """Do something again and again; what goes wrong is logged, and does not end it."""
+    while True:
+        try:
+            await once()
+        except (RedisError, OSError, TrueupError) as error:
+            log.warning("loop.failed", loop=name, error=str(error))
+            await asyncio.sleep(BEAT_SECONDS)
+        except Exception:
+            log.exception("loop.crashed", loop=name)
+            await asyncio.sleep(BEAT_SECONDS)
+        await asyncio.sleep(pause_seconds)
+
+
+async def _until_done(once: Callable[[], Awaitable[None]]) -> None:
+    """Do something that only needs Redis, as soon as it is there."""
+    while True:
+        try:
+            return await once()
+        except (RedisError, OSError) as error:
+            log.warning("redis.unavailable", error=str(error))
+            await asyncio.sleep(BEAT_SECONDS)
