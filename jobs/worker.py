@@ -270,3 +270,10 @@ async def _until_done(once: Callable[[], Awaitable[None]]) -> None:
         except (RedisError, OSError) as error:
             log.warning("redis.unavailable", error=str(error))
             await asyncio.sleep(BEAT_SECONDS)
+
+
+async def serve(settings: JobSettings, url: str) -> None:
+    """Run a worker on a Redis until cancelled."""
+    async with open_worker(settings, url) as worker:
+        log.info("worker.started", worker=worker.context.worker, instance=settings.instance)
+        await worker.run()

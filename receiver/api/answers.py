@@ -1,0 +1,42 @@
+"""How handlers answer, and what they read from requests."""
+
+import re
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from receiver.problems import Refused
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "ms": 0.001}
+LONGEST_WAIT_SECONDS = 300.0
+
+
+def json(model: BaseModel, *, status: int = 200, location: str = "") -> web.Response:
+    """A model as the answer."""
+    headers = {"Location": location} if location else {}
+    return web.Response(text=model.model_dump_json(), status=status, content_type="application/json", headers=headers)
+
+
+def seconds(text: str) -> float:
+    """A duration of a query: `60s`, `2m`, at most five minutes.
+
+    Raises:
+        Refused: when it is none.
+    """
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)?", text)
+    if not match:
+        raise Refused(400, "Bad Request", f"{text[:20]!r} is no duration; write wait=60s")
+    return min(float(match[1]) * _UNITS[match[2] or ""], LONGEST_WAIT_SECONDS)
+
+
+def number(text: str, *, default: int, most: int) -> int:
+    """A whole number of a query.
+
+    Raises:
+        Refused: when it is none, or not between 1 and *most*.
+    """
+    if not text:
+        return default
+    if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= most:
+        raise Refused(400, "Bad Request", f"{text[:20]!r} must be a number from 1 to {most}")
+    return int(text)

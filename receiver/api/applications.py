@@ -1,0 +1,75 @@
+"""Applications: how they are, and requests that become jobs."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from jobs.intake import Arrival, new_job_id, received
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
+from receiver.api.answers import json
+from receiver.auth import Person, Role
+from receiver.front import FRONT, Front
+from receiver.problems import Refused, not_found
+from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest
+
+BODY_BYTES = 64 * 1024
+
+
+async def find(request: web.Request) -> web.Response:
+    """All applications by name."""
+    front = request.app[FRONT]
+    front.tokens.require(request, Role.VIEWER)
+    return json(ApplicationList(items=tuple(await front.applications.all())))
+
+
+async def get(request: web.Request) -> web.Response:
+    """One application."""
+    front = request.app[FRONT]
+    front.tokens.require(request, Role.VIEWER)
+    return json(await _application(front, request))
+
+
+async def sync(request: web.Request) -> web.Response:
+    """Sync an application to the newest commit of its revision, now."""
+    front = request.app[FRONT]
+    person = front.tokens.require(request, Role.DEPLOYER)
+    return await _start(front, await _application(front, request), person, JobKind.MANUAL)
+
+
+async def approve(request: web.Request) -> web.Response:
+    """Delete exactly what is held; 409 when that is another set by now."""
+    front = request.app[FRONT]
+    person = front.tokens.require(request, Role.APPROVER)
+    application = await _application(front, request)
+    try:
+        wanted = ApproveRequest.model_validate_json(await request.content.read(BODY_BYTES) or b"{}")
+    except ValidationError as error:
+        raise Refused(
+            400, "Bad Request", f'the body must be JSON such as {{}} or {{"digest": "…"}}: {error.errors()[0]["msg"]}'
+        ) from error
+    if not application.held_digest:
+        raise Refused(409, "Conflict", f"nothing of {application.name} is held")
+    if wanted.digest not in ("", application.held_digest):
+        raise Refused(409, "Conflict", "the set of held deletions has changed; look at it again: trueup app get")
+    return await _start(front, application, person, JobKind.APPROVAL, message=application.held_digest)
+
+
+async def _application(front: Front, request: web.Request) -> ApplicationRecord:
+    record = await front.applications.get(f"{request.match_info['namespace']}/{request.match_info['name']}")
+    if record is None:
+        raise not_found()
+    return record
+
+
+async def _start(front: Front, application: ApplicationRecord, person: Person, kind: JobKind, message: str = "") -> web.Response:
+    now = datetime.now(UTC)
+    desired = application.desired.rpartition(":")[2]
+    record = JobRecord(
+        id=new_job_id(now), kind=kind, state=JobState.QUEUED, message=message, repository=application.repository,
+        commit=desired if kind is JobKind.APPROVAL else "", actor=person.name, applications=(application.name,),
+        created=now, updated=now,
+    )  # fmt: skip
+    accepted = await front.intake.accept(Arrival(received(record)), timeout_seconds=front.settings.durable_timeout)
+    url = f"/api/v1/jobs/{accepted.job_id}"
+    return json(AcceptedAnswer(id=accepted.job_id, url=url, state=record.state), status=202, location=url)

@@ -1,0 +1,60 @@
+"""Is this commit live? One verdict per repository and cluster; with `?wait=` the answer comes when it is decided."""
+
+import asyncio
+
+from aiohttp import web
+
+from jobs.store.jobs import JobFilter
+from jobs.verdicts import verdicts
+from receiver.api.answers import json, seconds
+from receiver.api.events import listening
+from receiver.auth import Role
+from receiver.front import FRONT, Front
+from receiver.problems import Refused
+from receiver.schemas import CommitAnswer
+
+LOOK_SECONDS = 5.0
+"""Should an event be missed, the records are looked at this often."""
+
+JOBS = 100
+"""Jobs of one commit that are looked at."""
+
+
+async def get(request: web.Request) -> web.Response:
+    """The verdicts on a commit, and its jobs."""
+    front = request.app[FRONT]
+    front.tokens.require(request, Role.VIEWER)
+    commit = request.match_info["sha"].lower()
+    if len(commit) not in (40, 64) or not all(c in "0123456789abcdef" for c in commit):
+        raise Refused(400, "Bad Request", "the commit must be its full hash: git rev-parse HEAD")
+    repository = request.query.get("repository", "")
+    if repository and "/" not in repository:
+        repository = f"trueup/{repository}"
+    wait = seconds(request.query["wait"]) if "wait" in request.query else 0.0
+    return json(await _decided(front, commit, repository, wait))
+
+
+async def _decided(front: Front, commit: str, repository: str, wait_seconds: float) -> CommitAnswer:
+    """The answer when it is decided, or when time is up."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    with listening(front) as events:
+        while True:
+            answer = await _look(front, commit, repository)
+            is_decided = answer.verdicts and all(verdict.state.is_decided for verdict in answer.verdicts)
+            left = deadline - loop.time()
+            if is_decided or left <= 0:
+                return answer
+            try:
+                async with asyncio.timeout(min(left, LOOK_SECONDS)):
+                    await events.get()
+                    while not events.empty():
+                        events.get_nowait()
+            except TimeoutError:
+                continue
+
+
+async def _look(front: Front, commit: str, repository: str) -> CommitAnswer:
+    jobs, _ = await front.jobs.find(JobFilter(commit=commit, repository=repository), limit=JOBS)
+    found = verdicts(jobs, commit=commit, instance=front.settings.instance)
+    return CommitAnswer(verdicts=found, jobs=tuple(jobs))

@@ -1,0 +1,46 @@
+"""The table of routes, from which the application and its OpenAPI document are made."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from jobs.records import ApplicationRecord, JobRecord
+from receiver.api import applications, commits, events, jobs
+from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, CommitAnswer, JobList
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation of the API."""
+
+    method: str
+    path: str
+    handler: Handler
+    answer: type[BaseModel] | None
+    role: str
+    query: tuple[str, ...] = ()
+    body: type[BaseModel] | None = None
+    status: int = 200
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return (self.handler.__doc__ or "").strip().splitlines()[0]
+
+
+_APPLICATION = "/api/v1/applications/{namespace}/{name}"
+
+ROUTES = (
+    Route("GET", "/api/v1/jobs", jobs.find, JobList, "viewer", (*jobs.FILTERS, "limit", "next")),
+    Route("GET", "/api/v1/jobs/{id}", jobs.get, JobRecord, "viewer"),
+    Route("GET", "/api/v1/commits/{sha}", commits.get, CommitAnswer, "viewer", ("repository", "wait")),
+    Route("GET", "/api/v1/applications", applications.find, ApplicationList, "viewer"),
+    Route("GET", _APPLICATION, applications.get, ApplicationRecord, "viewer"),
+    Route("POST", f"{_APPLICATION}/sync", applications.sync, AcceptedAnswer, "deployer", status=202),
+    Route("POST", f"{_APPLICATION}/approve", applications.approve, AcceptedAnswer, "approver", body=ApproveRequest, status=202),
+    Route("GET", "/api/v1/events", events.stream, None, "viewer"),
+)

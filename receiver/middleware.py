@@ -1,0 +1,63 @@
+"""Around every request: an id, a log line, metrics, and every error as problem+json; never a traceback outside."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from receiver import metrics
+from receiver.problems import Refused, answer
+from reconciler.errors import StoreUnavailable
+
+log = structlog.get_logger()
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Probes and scrapers come every few seconds; they are counted, not logged."""
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Handle one request."""
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    began = time.perf_counter()
+    with structlog.contextvars.bound_contextvars(request=request_id):
+        response = await _handled(request, handler, request_id)
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "unknown"
+        seconds = time.perf_counter() - began
+        metrics.REQUESTS.labels(route, str(response.status)).inc()
+        metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+        if route not in QUIET:
+            log.info("request.finished", method=request.method, route=route, status=response.status, seconds=round(seconds, 4))
+    if not response.prepared:
+        response.headers.update(HEADERS)
+        response.headers["X-Request-ID"] = request_id
+    return response
+
+
+async def _handled(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return answer(refused, request_id)
+    except StoreUnavailable as error:
+        return answer(Refused(503, "Service Unavailable", str(error), retry_after=5), request_id)
+    except web.HTTPException as error:
+        return answer(Refused(error.status, error.reason), request_id)
+    except Exception:
+        log.exception("request.crashed", route=request.path)
+        return answer(Refused(500, "Internal Server Error", "the log says more under this request's id"), request_id)

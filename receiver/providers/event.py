@@ -1,0 +1,67 @@
+"""What a webhook can say, and what it is read from. Values only."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias
+
+from receiver.keys import Purpose, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A request as it came in."""
+
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+    now: float
+    """Seconds since 1970; signatures with a time are checked against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A ref moved."""
+
+    scope: str
+    """Of the repository that the payload names."""
+    ref: str
+    commit: str
+    """Empty when the ref was deleted."""
+    before: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The forge tries the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Authentic, and nothing for us."""
+
+    reason: str
+
+
+Event: TypeAlias = Push | Ping | Ignored
+
+Candidates: TypeAlias = Callable[[Purpose], Iterable[Secret]]
+"""The secrets that may have signed a request, for one purpose."""
+
+
+class Provider(Protocol):
+    """One forge's webhooks. Two steps, so that nothing is parsed before it is known to be authentic."""
+
+    name: ClassVar[str]
+
+    def verify(self, request: WebhookRequest, candidates: Candidates) -> Secret | None:
+        """The secret that signed the request; None when it is not authentic. Constant time, on the raw bytes."""
+
+    def parse(self, request: WebhookRequest) -> Event:
+        """What an authentic request says; never raises, whatever the payload is."""
+
+    def delivery_id(self, request: WebhookRequest) -> str:
+        """The provider's id of this delivery; empty when it sends none."""
+
+    def event_name(self, request: WebhookRequest) -> str:
+        """The provider's name of the event."""

@@ -1,0 +1,54 @@
+"""What all payloads have in common: JSON that may be anything, and models that name only what is used."""
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from receiver.providers.event import Ignored
+
+ZEROS = frozenset({"0" * 40, "0" * 64})
+"""The commit of a ref that is not there."""
+
+T = TypeVar("T", bound="Payload")
+
+
+class Payload(BaseModel):
+    """A part of a payload; fields that are not named are nobody's business."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+def read(body: bytes, model: type[T]) -> T | Ignored:
+    """The payload as its model, or why it is not understood."""
+    try:
+        return model.model_validate(_loads(body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        return Ignored(f"payload not understood: {where}: {first['msg']}")
+    except (ValueError, RecursionError) as error:
+        return Ignored(f"payload is no JSON: {str(error)[:100]}")
+
+
+def is_commit(text: str) -> bool:
+    """Whether a text is a full commit hash."""
+    return len(text) in (40, 64) and all(letter in "0123456789abcdef" for letter in text)
+
+
+def is_ref(text: str) -> bool:
+    """Whether a text is a branch's or tag's full name that git would accept."""
+    return (
+        text.startswith(("refs/heads/", "refs/tags/"))
+        and len(text) < 1000
+        and ".." not in text
+        and all(ord(letter) > 32 and letter not in "~^:?*[\\\x7f" for letter in text)
+    )
+
+
+def _loads(body: bytes) -> Any:
+    return json.loads(body.decode("utf-8"), parse_constant=_refuse)
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")

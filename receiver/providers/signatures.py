@@ -1,0 +1,48 @@
+"""Checking signatures: on the raw bytes, in constant time, false for anything odd."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+
+TOLERANCE_SECONDS = 300
+"""Of a signature's time; https://www.standardwebhooks.com says five minutes."""
+
+
+def is_hmac_hex(secret: bytes, body: bytes, signature: str) -> bool:
+    """Whether a hex HMAC-SHA256 is right."""
+    expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    return equal(expected.encode(), signature)
+
+
+def is_standard_webhook(secret: bytes, message: tuple[str, str, bytes], signatures: str, now: float) -> bool:
+    """Whether one of several signatures by the Standard Webhooks is right, and its time is near.
+
+    Args:
+        secret: the decoded key.
+        message: id, time and body.
+        signatures: `v1,<base64>`, several separated by spaces.
+        now: in seconds since 1970.
+    """
+    message_id, timestamp, body = message
+    if not timestamp.isdigit() or abs(now - int(timestamp[:15])) > TOLERANCE_SECONDS:
+        return False
+    signed = f"{message_id}.{timestamp}.".encode("latin-1", errors="replace") + body
+    expected = hmac.digest(secret, signed, "sha256")
+    found = False
+    for signature in signatures.split(" ")[:10]:
+        version, _, text = signature.partition(",")
+        found |= version == "v1" and hmac.compare_digest(expected, _decoded(text))
+    return found
+
+
+def equal(expected: bytes, given: str) -> bool:
+    """Compare in constant time; a header may hold any character."""
+    return hmac.compare_digest(expected, given.encode("utf-8", errors="surrogateescape"))
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        return b""

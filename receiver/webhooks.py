@@ -1,0 +1,173 @@
+"""`POST /webhooks/{provider}/{scope}`: refused in a fixed order, verified before it is parsed, stored before it is answered.
+
+The order: unknown provider 404; encoded body 415; scope not in the table 401, no table yet 503; body too large 413; not signed 401.
+After that every request gets 2xx, since forges disable hooks that answer otherwise.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from jobs.intake import Accepted, Arrival, new_job_id, received
+from jobs.records import DeliveryRecord, JobKind, JobRecord, JobState, ScopeRecord
+from receiver import metrics
+from receiver.front import FRONT, Front
+from receiver.keys import Secret
+from receiver.problems import Refused
+from receiver.providers.event import Event, Ignored, Ping, Provider, Push, WebhookRequest
+from receiver.providers.registry import PROVIDERS
+from receiver.schemas import AcceptedAnswer
+from reconciler.errors import StoreUnavailable
+from reconciler.urls import parse_scope, scope_contains
+
+log = structlog.get_logger()
+
+CHUNK_BYTES = 64 * 1024
+READ_SECONDS = 30.0
+"""Until a body that trickles in is given up."""
+
+UNAUTHORIZED = Refused(401, "Unauthorized", "unknown address, or no right signature; `trueup webhook show` prints both")
+
+
+class Budget:
+    """Bytes of all bodies that are being read; who does not fit waits."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+        self._freed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def reserved(self, size: int) -> AsyncIterator[None]:
+        """Have some bytes for the length of the block."""
+        async with self._freed:
+            await self._freed.wait_for(lambda: self._free >= size)
+            self._free -= size
+        try:
+            yield
+        finally:
+            async with self._freed:
+                self._free += size
+                self._freed.notify_all()
+
+
+BUDGET: web.AppKey[Budget] = web.AppKey("budget", Budget)
+
+
+async def receive(request: web.Request) -> web.Response:
+    """One webhook."""
+    try:
+        return await _receive(request)
+    except Refused as refused:
+        metrics.REFUSALS.labels(str(refused.status)).inc()
+        raise
+
+
+async def _receive(request: web.Request) -> web.Response:
+    front = request.app[FRONT]
+    provider = PROVIDERS.get(request.match_info["provider"])
+    if provider is None:
+        raise Refused(404, "Not Found", f"known providers are {', '.join(sorted(PROVIDERS))}")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(415, "Unsupported Media Type", "send the body as it is, without Content-Encoding")
+    scopes = await _scopes_of(front, provider, request.match_info["scope"])
+    scope = parse_scope(request.match_info["scope"])
+    limit = front.settings.body_limit
+    if (request.content_length or 0) > limit:
+        raise Refused(413, "Content Too Large", f"{limit} bytes are the limit")
+    async with request.app[BUDGET].reserved(min(request.content_length or limit, limit)):
+        body = await _read(request, limit)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        webhook = WebhookRequest(headers, body, time.time())
+        generations = sorted({record.generation for record in scopes}, reverse=True)
+        secret = provider.verify(webhook, lambda purpose: front.ring.candidates(provider.name, purpose, scope, generations))
+        if secret is None:
+            raise UNAUTHORIZED
+        event = provider.parse(webhook)
+        delivery = provider.delivery_id(webhook)[:200] or hashlib.sha256(body).hexdigest()
+    record = _record(event, scopes, scope, DeliveryRecord(
+        provider=provider.name, id=delivery, event=provider.event_name(webhook)[:100], key=secret.key, generation=secret.generation,
+    ))  # fmt: skip
+    accepted = await front.intake.accept(
+        Arrival(record, f"{provider.name}:{delivery}"), timeout_seconds=front.settings.durable_timeout
+    )
+    return await _answer(front, record, accepted, secret, provider)
+
+
+async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeRecord]:
+    """The declared repositories within the scope of an address."""
+    try:
+        table = await front.scopes()
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable("Redis does not answer; send it again") from error
+    if table is None:
+        raise Refused(503, "Service Unavailable", "no worker has said yet which repositories there are", retry_after=5)
+    try:
+        scope = parse_scope(text)
+    except ValueError:
+        raise UNAUTHORIZED from None
+    found = [record for record in table if record.provider == provider.name and scope_contains(scope, record.scope)]
+    if not found:
+        raise UNAUTHORIZED
+    return found
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    """The body, never buffered past the limit."""
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+                size += len(chunk)
+                if size > limit:
+                    raise Refused(413, "Content Too Large", f"{limit} bytes are the limit")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Refused(408, "Request Timeout", f"the body did not arrive within {READ_SECONDS:g} s") from None
+    return b"".join(chunks)
+
+
+def _record(event: Event, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> JobRecord:
+    """The job that an event becomes; one that means nothing to us is ended already."""
+    now = datetime.now(UTC)
+    base = {"id": new_job_id(now), "kind": JobKind.PUSH, "created": now, "updated": now, "scope": scope, "delivery": delivery}
+    match event:
+        case Push():
+            known = next((record for record in scopes if record.scope == event.scope), None)
+            about = {"ref": event.ref, "commit": event.commit, "before": event.before, "actor": event.actor, "scope": event.scope}
+            if known is None:
+                return _ignored(base | about, f"no Repository is declared for {event.scope} within {scope}")
+            about["repository"] = known.repository
+            if not event.commit:
+                return _ignored(base | about, f"{event.ref} was deleted; what it brought is left as it is")
+            return received(JobRecord.model_validate(base | about | {"state": JobState.QUEUED}))
+        case Ping():
+            return _ignored(base, "the forge tried the address; it works")
+        case Ignored():
+            return _ignored(base, event.reason)
+
+
+def _ignored(fields: dict[str, object], reason: str) -> JobRecord:
+    ended = {"state": JobState.IGNORED, "message": reason, "finished": fields["created"]}
+    return received(JobRecord.model_validate(fields | ended))
+
+
+async def _answer(front: Front, record: JobRecord, accepted: Accepted, secret: Secret, provider: Provider) -> web.Response:
+    outcome = "known" if not accepted.is_new else str(record.state)
+    metrics.DELIVERIES.labels(provider.name, outcome, str(secret.key), str(secret.generation)).inc()
+    assert record.delivery is not None
+    log.info("delivery.received", job=accepted.job_id, delivery=record.delivery.id, outcome=outcome, commit=record.commit)
+    state = record.state
+    if not accepted.is_new and (known := await front.jobs.load(accepted.job_id)):
+        state = known.state
+    url = f"/api/v1/jobs/{accepted.job_id}"
+    body = AcceptedAnswer(id=accepted.job_id, url=url, state=state).model_dump_json()
+    return web.Response(
+        text=body, status=202 if accepted.is_new else 200, content_type="application/json", headers={"Location": url}
+    )
