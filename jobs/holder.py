@@ -60,7 +60,8 @@ class Holder:
         workshop = Workshop(context.mirrors, context.renderer, context.declarations.repositories)
         self._environment = Environment(context.instance, cluster, workshop, context.seal_key)
         self._locks: dict[Name, asyncio.Lock] = {}
-        self._preempt: dict[Name, asyncio.Event] = {}
+        self._preempt: dict[Name, tuple[str, asyncio.Event]] = {}
+        """The commit that each application is being synced to, and what ends the waiting."""
         self._drifted: dict[Name, dict[ObjectKey, tuple[Drift, ...]]] = {}
         self._drift_seen = asyncio.Event()
         self._repairs: dict[ObjectKey, deque[float]] = {}
@@ -114,7 +115,8 @@ class Holder:
             raise Stalled(f"none of {', '.join(job.applications) or 'its applications'} is declared for this cluster any more")
         if job.state is not JobState.RUNNING:
             await context.jobs.transition(job.id, JobState.RUNNING, "")
-        async with self._exclusive([application.name for application in applications]) as preempted:
+        wanted = {application.name: (await self._target(application)).revision.commit for application in applications}
+        async with self._exclusive(wanted) as preempted:
             self._refresh()
             targets = [await self._target(application) for application in applications]
             if await self._is_overtaken(job, targets):
@@ -222,12 +224,17 @@ class Holder:
         )
 
     @asynccontextmanager
-    async def _exclusive(self, names: Sequence[Name]) -> AsyncIterator[Mapping[Name, asyncio.Event]]:
-        """Have these applications to oneself; whoever waits for their health gives way."""
-        ordered = sorted(names)
+    async def _exclusive(self, wanted: Mapping[Name, str]) -> AsyncIterator[Mapping[Name, asyncio.Event]]:
+        """Have these applications to oneself; whoever waits for the health of another commit gives way.
+
+        Args:
+            wanted: the commit that each application is to be at.
+        """
+        ordered = sorted(wanted)
         for name in ordered:
-            if name in self._preempt:
-                self._preempt[name].set()
+            commit, event = self._preempt.get(name, ("", asyncio.Event()))
+            if commit != wanted[name]:
+                event.set()
         locks = [self._locks.setdefault(name, asyncio.Lock()) for name in ordered]
         taken: list[asyncio.Lock] = []
         try:
@@ -235,7 +242,7 @@ class Holder:
                 await lock.acquire()
                 taken.append(lock)
             events = {name: asyncio.Event() for name in ordered}
-            self._preempt |= events
+            self._preempt |= {name: (wanted[name], event) for name, event in events.items()}
             yield events
         finally:
             for lock in taken:

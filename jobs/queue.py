@@ -20,6 +20,7 @@ from arq.constants import job_key_prefix
 from arq.cron import CronJob, cron
 from arq.jobs import serialize_job
 from arq.worker import Function, Worker, func
+from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from jobs.connection import Redis
@@ -35,6 +36,9 @@ TIMEOUT_SECONDS = 3600
 
 IDLE_SECONDS = 1.0
 """How long a worker sleeps without a token; delayed jobs and lost tokens are found then."""
+
+ANSWER_SECONDS = 5.0
+"""Until a command is given up; longer than a worker sleeps."""
 
 TOKENS = 1000
 """Tokens that are kept; more jobs than this are found by one look at the queue."""
@@ -140,7 +144,7 @@ def _make(url: str, load: Workload) -> QueueWorker:
         functions=functions,
         cron_jobs=list(load.periodic) or None,
         queue_name=load.queue,
-        redis_pool=ArqRedis.from_url(url, job_serializer=orjson.dumps, job_deserializer=orjson.loads),
+        redis_pool=ArqRedis(_pool(url), job_serializer=orjson.dumps, job_deserializer=orjson.loads),
         ctx={"context": load.context},
         max_jobs=load.concurrency,
         queue_read_limit=max(1000, 5 * load.concurrency),
@@ -154,6 +158,10 @@ def _make(url: str, load: Workload) -> QueueWorker:
         job_serializer=orjson.dumps,
         job_deserializer=orjson.loads,
     )
+
+
+def _pool(url: str) -> ConnectionPool:
+    return ConnectionPool.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
 
 
 async def _close(worker: QueueWorker) -> None:

@@ -48,7 +48,7 @@ class JobSettings(ReconcilerSettings):
 
     @field_validator("webhook_keys", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split_keys(cls, value: object) -> object:
         return split_list(value)
 
     @field_validator("webhook_keys")

@@ -1,0 +1,241 @@
+"""`trueup validate`, `render` and `diff`: what needs no running Trueup."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+import orjson
+import yaml
+
+from jobs.worker import seal_key
+from receiver.settings import ReceiverSettings
+from reconciler.declarations.files import load as load_declarations
+from reconciler.declarations.secrets import FileSecrets
+from reconciler.errors import SourceRefused, TrueupError
+from reconciler.git.mirror import Mirrors
+from reconciler.kube.cluster import Cluster, open_cluster
+from reconciler.kube.config import Access
+from reconciler.model.declared import Application, Declarations, Instance, Name
+from reconciler.model.objects import Kind, Kinds, Manifest
+from reconciler.model.outcome import Action, Plan, Revision
+from reconciler.plan.diff import FieldChange
+from reconciler.plan.diff import diff as differences
+from reconciler.plan.manifest import Stamp, prepare
+from reconciler.plan.redact import mask
+from reconciler.render.renderer import Renderer
+from reconciler.settings import ReconcilerSettings
+from reconciler.sync.decide import accept, decide
+from reconciler.sync.environment import Environment
+from reconciler.sync.source import Source, Target, Workshop, load
+from trueup.cli.output import ExitCode, Failure, json_option, print_json
+from trueup.cli.serve import load_settings
+from trueup.cli.server import run
+
+SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.HOLD: "!", Action.DEFER: "?", Action.SKIP: "·"}
+
+
+@click.command(epilog="Example: trueup validate deploy/examples")
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@json_option
+def validate(directory: Path | None, as_json: bool) -> None:
+    """Check a directory of declarations: every mistake with file, line and field."""
+    directory = directory or load_settings(ReceiverSettings).declarations
+    if directory is None:
+        raise Failure("which directory? trueup validate DIRECTORY, or set TRUEUP_DECLARATIONS", ExitCode.USAGE)
+    try:
+        loaded = load_declarations(directory)
+    except TrueupError as error:
+        raise Failure.of(error) from error
+    if as_json:
+        problems = [{"file": p.file, "line": p.line, "field": p.field, "message": p.message} for p in loaded.problems]
+        print_json({"problems": problems})
+    else:
+        for problem in loaded.problems:
+            click.echo(str(problem))
+    if loaded.problems:
+        count = len(loaded.problems)
+        raise Failure(f"{count} problem{'' if count == 1 else 's'} in {directory}")
+    found = loaded.declarations
+    if not as_json:
+        click.echo(f"{len(found.repositories)} repositories and {len(found.applications)} applications, all good")
+
+
+@click.command(epilog="Example: trueup render my-web-app --revision 3f1c9a2…")
+@click.argument("application")
+@click.option("--revision", default="", help="A branch, tag or full commit hash instead of the declared one.")
+@json_option
+def render(application: str, revision: str, as_json: bool) -> None:
+    """Print what an application's source renders to, as it would be applied; Secrets are masked."""
+    manifests = run(_render(application, revision))
+    documents = [mask(manifest.document) for manifest in manifests]
+    if as_json:
+        print_json({"items": documents})
+    else:
+        click.echo(yaml.safe_dump_all(documents, sort_keys=False), nl=False)
+
+
+@click.command(epilog="Example: trueup diff my-web-app; exit code 3 when something differs")
+@click.argument("application")
+@click.option("--revision", default="", help="A branch, tag or full commit hash instead of the declared one.")
+@json_option
+def diff(application: str, revision: str, as_json: bool) -> None:
+    """Show what a sync would change, by the server's own dry run; changes nothing."""
+    plan, changes = run(_diff(application, revision))
+    steps = [step for step in plan.steps if step.action is not Action.KEEP]
+    if as_json:
+        print_json(
+            {
+                "application": str(plan.application),
+                "revision": str(plan.revision),
+                "steps": [
+                    {
+                        "action": str(step.action),
+                        "object": str(step.key),
+                        "reason": step.reason,
+                        "fields": [{"path": c.path, "old": c.old, "new": c.new} for c in changes.get(str(step.key), ())],
+                    }
+                    for step in steps
+                ],
+                "holds": [{"guard": hold.guard, "reason": hold.reason} for hold in plan.holds],
+            }
+        )
+    else:
+        _print_plan(plan, changes)
+    if steps:
+        raise SystemExit(ExitCode.DIFFERS)
+
+
+def _print_plan(plan: Plan, changes: dict[str, Sequence[FieldChange]]) -> None:
+    click.echo(f"{plan.application} at {plan.revision}")
+    for step in plan.steps:
+        if step.action is Action.KEEP:
+            continue
+        click.echo(f"{SYMBOLS[step.action]} {step.action} {step.key}  ({step.reason})")
+        for change in changes.get(str(step.key), ()):
+            click.echo(f"    {change.path}: {_shown(change.old)} → {_shown(change.new)}")
+    for hold in plan.holds:
+        click.echo(f"! held ({hold.guard}): {hold.reason}")
+    kept = sum(1 for step in plan.steps if step.action is Action.KEEP)
+    click.echo(f"{len(plan.steps) - kept} differ, {kept} as desired")
+
+
+def _shown(value: object) -> str:
+    return "(not set)" if value is None else orjson.dumps(value).decode()
+
+
+def declarations(settings: ReconcilerSettings) -> Declarations:
+    """What TRUEUP_DECLARATIONS declares.
+
+    Raises:
+        Failure: when that is nothing, or has mistakes.
+    """
+    if settings.declarations is None:
+        raise Failure("TRUEUP_DECLARATIONS is not set; it names the directory of declarations", ExitCode.USAGE)
+    try:
+        loaded = load_declarations(settings.declarations)
+    except TrueupError as error:
+        raise Failure.of(error) from error
+    if loaded.problems:
+        raise Failure(f"{loaded.problems[0]} (trueup validate shows all {len(loaded.problems)})")
+    return loaded.declarations
+
+
+@asynccontextmanager
+async def _workshop(settings: ReceiverSettings, declared: Declarations) -> AsyncIterator[Workshop]:
+    secrets = FileSecrets(settings.secrets or Path("/nonexistent"))
+    async with Renderer(settings) as renderer:
+        yield Workshop(Mirrors(settings, secrets), renderer, declared.repositories)
+
+
+async def _target(application: Application, revision: str, workshop: Workshop) -> Target:
+    """The application at the newest commit of its revisions, or of the one that was asked for."""
+    revisions = []
+    for source in application.sources:
+        wanted = revision or source.revision
+        mirror = workshop.mirrors.of(workshop.repositories[source.repository])
+        if len(wanted) in (40, 64):
+            revisions.append(Revision("", wanted))
+            continue
+        heads = await mirror.heads()
+        ref = next((ref for ref in (wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}") if ref in heads), None)
+        if ref is None:
+            raise SourceRefused(f"{source.repository} has no branch or tag {wanted!r}")
+        revisions.append(Revision(ref, heads[ref]))
+    return Target(application, tuple(revisions))
+
+
+def _application(declared: Declarations, name: str) -> Application:
+    found = declared.applications.get(Name.parse(name))
+    if found is None:
+        known = ", ".join(str(known) for known in sorted(declared.applications)) or "none"
+        raise Failure(f"there is no Application {Name.parse(name)}; there are: {known}")
+    return found
+
+
+async def _render(name: str, revision: str) -> Sequence[Manifest]:
+    settings = load_settings(ReceiverSettings)
+    declared = declarations(settings)
+    application = _application(declared, name)
+    try:
+        async with _workshop(settings, declared) as workshop:
+            target = await _target(application, revision, workshop)
+            source = (await load([target], workshop))[application.name]
+    except TrueupError as error:
+        raise Failure.of(error) from error
+    if not isinstance(source, Source):
+        raise Failure.of(source)
+    stamp = Stamp(Instance(settings.instance), application.name, application.destination.namespace, seal_key(settings))
+    try:
+        return prepare(source.documents, stamp, Kinds(_CLUSTER_SCOPED))
+    except TrueupError as error:
+        raise Failure.of(error) from error
+
+
+_CLUSTER_SCOPED = [
+    Kind(group, version, kind, "", namespaced=False)
+    for group, version, kind in (
+        ("", "v1", "Namespace"),
+        ("", "v1", "PersistentVolume"),
+        ("rbac.authorization.k8s.io", "v1", "ClusterRole"),
+        ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding"),
+        ("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+        ("storage.k8s.io", "v1", "StorageClass"),
+        ("scheduling.k8s.io", "v1", "PriorityClass"),
+        ("networking.k8s.io", "v1", "IngressClass"),
+        ("admissionregistration.k8s.io", "v1", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration"),
+        ("apiregistration.k8s.io", "v1", "APIService"),
+    )
+]
+"""`render` asks no cluster; these are known to have no namespace."""
+
+
+async def _diff(name: str, revision: str) -> tuple[Plan, dict[str, Sequence[FieldChange]]]:
+    settings = load_settings(ReceiverSettings)
+    declared = declarations(settings)
+    application = _application(declared, name)
+    instance = Instance(settings.instance)
+    access = Access.of(settings, application.destination.cluster)
+    try:
+        async with _workshop(settings, declared) as workshop, open_cluster(access, instance, settings) as cluster:
+            await cluster.resume()
+            environment = Environment(instance, cluster, workshop, seal_key(settings), applications=declared.applications)
+            target = await _target(application, revision, workshop)
+            refused = await accept(await load([target], workshop), [target], environment)
+            if application.name in refused:
+                raise refused[application.name]
+            plan = decide(target, environment)
+            return plan, {
+                str(s.key): await _fields(s.manifest, cluster) for s in plan.steps if s.manifest and s.action is Action.UPDATE
+            }
+    except TrueupError as error:
+        raise Failure.of(error) from error
+
+
+async def _fields(manifest: Manifest, cluster: Cluster) -> Sequence[FieldChange]:
+    """How the object would differ, as the server's dry run says."""
+    kind = cluster.kinds.find(manifest.key.group, manifest.key.kind, manifest.version)
+    assert kind is not None
+    live = await cluster.client.get(kind, manifest.key.namespace, manifest.key.name)
+    return differences(live or {}, await cluster.writer.dry_run(manifest))

@@ -1,0 +1,56 @@
+"""`trueup webhook show`: the address and the secret to enter at a forge."""
+
+import click
+
+from receiver.keys import Purpose, derive_secret, text_of
+from receiver.settings import ReceiverSettings
+from reconciler.model.declared import Forge, Name, Repository
+from trueup.cli.local import declarations
+from trueup.cli.output import ExitCode, Failure, json_option, print_json
+from trueup.cli.serve import load_settings
+
+PURPOSES = {
+    Forge.GITHUB: {"secret": Purpose.HMAC},
+    Forge.GITLAB: {"secret token": Purpose.TOKEN, "signing token": Purpose.SIGNING},
+}
+"""What each forge asks for, by the word it uses."""
+
+
+@click.group()
+def webhook() -> None:
+    """Webhooks: where a forge sends pushes, and the secret that it signs them with."""
+
+
+@webhook.command(epilog="Example: trueup webhook show shop")
+@click.argument("repository")
+@json_option
+def show(repository: str, as_json: bool) -> None:
+    """Print the address and the secret of a Repository's webhook; enter both at the forge."""
+    settings = load_settings(ReceiverSettings)
+    if not settings.master_keys:
+        raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
+    found = declarations(settings).repositories.get(Name.parse(repository))
+    if found is None:
+        raise Failure(f"there is no Repository {Name.parse(repository)}", ExitCode.FAILED)
+    if found.forge not in PURPOSES:
+        raise Failure(f"{found.name}: webhooks of {found.forge} are not understood yet; its heads are polled", ExitCode.FAILED)
+    shown = _shown(found, settings)
+    if as_json:
+        print_json(shown)
+        return
+    for name, value in shown.items():
+        click.echo(f"{name + ':':15} {value}")
+
+
+def _shown(repository: Repository, settings: ReceiverSettings) -> dict[str, str]:
+    base = settings.public_url.rstrip("/") or f"http://{settings.listen}"
+    shown = {
+        "address": f"{base}/webhooks/{repository.forge}/{repository.scope}",
+        "content type": "application/json",
+        "events": "push" if repository.forge is Forge.GITHUB else "push events, tag push events",
+    }
+    for word, purpose in PURPOSES[repository.forge].items():
+        generation = repository.webhook_generation
+        secret = derive_secret(settings.master_keys[0], str(repository.forge), purpose, repository.scope, generation)
+        shown[word] = text_of(secret, purpose)
+    return shown

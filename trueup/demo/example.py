@@ -1,0 +1,99 @@
+"""What the demo keeps in Git, and what it declares: a Deployment of three replicas and its Service."""
+
+from dataclasses import dataclass
+
+REPOSITORY = "acme/shop-config"
+APPLICATION = "my-web-app"
+PATH = f"apps/{APPLICATION}"
+NAMESPACE = "trueup-demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The two versions that the demo rolls out."""
+
+    old: str = "my-web-app:1.0.0"
+    new: str = "my-web-app:1.1.0"
+
+
+SANDBOX_IMAGES = Images()
+CLUSTER_IMAGES = Images("registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.10")
+"""On a cluster that pulls images, the demo needs some that exist."""
+
+
+def deployment(image: str, *, replicas: object = 3) -> str:
+    """The Deployment's file."""
+    return f"""apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {APPLICATION}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: {APPLICATION}}}}}
+  template:
+    metadata: {{labels: {{app: {APPLICATION}}}}}
+    spec:
+      containers:
+        - name: web
+          image: {image}
+          ports: [{{name: http, containerPort: 8080}}]
+"""
+
+
+def service() -> str:
+    """The Service's file."""
+    return f"""apiVersion: v1
+kind: Service
+metadata:
+  name: {APPLICATION}
+spec:
+  selector: {{app: {APPLICATION}}}
+  ports: [{{name: http, port: 80, targetPort: http}}]
+"""
+
+
+def declarations(git_url: str, forge_url: str) -> str:
+    """The Repository and the Application."""
+    return f"""apiVersion: trueup.dev/v1alpha1
+kind: Repository
+metadata: {{name: shop, namespace: trueup}}
+spec:
+  url: {git_url}
+  forge: github
+  api: {forge_url}
+  poll: 60s
+  commitStatus: {{secretRef: {{name: shop-forge}}}}
+---
+apiVersion: trueup.dev/v1alpha1
+kind: Application
+metadata: {{name: {APPLICATION}, namespace: trueup}}
+spec:
+  sources:
+    - git: {{repository: shop, revision: main, path: {PATH}}}
+  destination: {{cluster: in-cluster, namespace: {NAMESPACE}, createNamespace: true}}
+  sync: {{mode: automatic, drift: repair, prune: true, timeout: 2m}}
+"""
+
+
+def push_payload(commit: str, before: str, clone_url: str) -> dict[str, object]:
+    """The parts of GitHub's push event that matter, as GitHub sends them."""
+    return {
+        "ref": "refs/heads/main",
+        "before": before,
+        "after": commit,
+        "created": False,
+        "deleted": False,
+        "forced": False,
+        "repository": {
+            "id": 1,
+            "full_name": REPOSITORY,
+            "name": REPOSITORY.rpartition("/")[2],
+            "clone_url": clone_url,
+            "default_branch": "main",
+            "private": True,
+        },
+        "pusher": {"name": "ada"},
+        "sender": {"login": "ada"},
+        "head_commit": {"id": commit},
+        "commits": [{"id": commit}],
+    }

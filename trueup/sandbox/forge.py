@@ -1,0 +1,98 @@
+"""A forge's API on loopback, as far as commit statuses go: GitHub's and GitLab's. For the demo and for tests."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Self
+
+from aiohttp import web
+
+
+@dataclass(frozen=True, slots=True)
+class PostedStatus:
+    """One status as it was posted."""
+
+    state: str
+    context: str
+    description: str
+    target_url: str
+    token: str
+
+
+class ForgeServer:
+    """Remembers every status; `failures` holds answers that are given instead, one a request."""
+
+    def __init__(self) -> None:
+        self._runner: web.AppRunner | None = None
+        self._statuses: dict[tuple[str, str], list[PostedStatus]] = defaultdict(list)
+        self.commits: dict[str, list[str]] = defaultdict(list)
+        """Commits of a repository, newest first, as its list of commits shows them."""
+        self.failures: list[tuple[int, dict[str, str]]] = []
+        """Status and headers of the next answers."""
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        """Serve on loopback."""
+        app = web.Application()
+        app.router.add_post("/repos/{owner}/{name}/statuses/{sha}", self._github)
+        app.router.add_get("/repos/{owner}/{name}/commits", self._github_commits)
+        app.router.add_get("/repos/{owner}/{name}/commits/{sha}/statuses", self._github_statuses)
+        app.router.add_post("/projects/{project}/statuses/{sha}", self._gitlab)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop serving."""
+        if self._runner:
+            await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The base address of the API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def statuses(self, repository: str, commit: str) -> list[PostedStatus]:
+        """What was posted on a commit, oldest first."""
+        return list(self._statuses[repository.lower(), commit])
+
+    async def _github(self, request: web.Request) -> web.Response:
+        if refused := self._refuse():
+            return refused
+        body = await request.json()
+        token = request.headers.get("Authorization", "").rpartition(" ")[2]
+        repository = f"{request.match_info['owner']}/{request.match_info['name']}"
+        self._put(repository, request.match_info["sha"], body["state"], body["context"], body, token)
+        return web.json_response({"state": body["state"]}, status=201)
+
+    async def _gitlab(self, request: web.Request) -> web.Response:
+        if refused := self._refuse():
+            return refused
+        body = await request.json()
+        sha, token = request.match_info["sha"], request.headers.get("PRIVATE-TOKEN", "")
+        known = self.statuses(request.match_info["project"], sha)
+        if known and known[-1].state == body["state"]:
+            message = f"Cannot transition status via :enqueue from :{body['state']}"
+            return web.json_response({"message": message}, status=400)
+        self._put(request.match_info["project"], sha, body["state"], body["name"], body, token)
+        return web.json_response({"status": body["state"]}, status=201)
+
+    async def _github_commits(self, request: web.Request) -> web.Response:
+        repository = f"{request.match_info['owner']}/{request.match_info['name']}"
+        return web.json_response([{"sha": sha} for sha in self.commits[repository.lower()]])
+
+    async def _github_statuses(self, request: web.Request) -> web.Response:
+        repository = f"{request.match_info['owner']}/{request.match_info['name']}"
+        found = reversed(self.statuses(repository, request.match_info["sha"]))
+        return web.json_response([{"context": s.context, "state": s.state} for s in found])
+
+    def _put(self, repository: str, sha: str, state: str, context: str, body: dict[str, str], token: str) -> None:
+        status = PostedStatus(state, context, body.get("description", ""), body.get("target_url", ""), token)
+        self._statuses[repository.lower(), sha].append(status)
+
+    def _refuse(self) -> web.Response | None:
+        if not self.failures:
+            return None
+        status, headers = self.failures.pop(0)
+        return web.json_response({"message": "not now"}, status=status, headers=headers)
