@@ -46,7 +46,7 @@ class Progress:
         self._cluster = cluster
         self._records: dict[Name, SyncRecord] = {}
         self._changed: set[Name] = set()
-        self._stages: dict[str, str] = {}
+        self._stages: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._log = log.bind(job=job_id)
 
@@ -99,6 +99,7 @@ class Progress:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            self._changed = set(self._records)  # what was being written when the task was cancelled may be lost
             await self._write()
 
     async def _write_forever(self) -> None:
@@ -110,9 +111,8 @@ class Progress:
 
     async def _write(self) -> None:
         self._wake.clear()
-        stages, self._stages = self._stages, {}
-        for name, detail in stages.items():
-            await self._store.add_stage(self._job_id, name, detail)
+        for name in self._stages:
+            await self._store.add_stage(self._job_id, name)
         changed, self._changed = self._changed, set()
         await self._store.put_syncs(self._job_id, [self._records[name] for name in changed])
 
@@ -154,7 +154,7 @@ class Progress:
             self._wake.set()
 
     def _stage(self, name: str) -> None:
-        self._stages.setdefault(name, "")
+        self._stages.setdefault(name)
         self._wake.set()
 
     def _say(self, event: str, application: Name, **values: object) -> None:

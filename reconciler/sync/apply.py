@@ -51,7 +51,7 @@ async def _finish(step: Step, application: Application, environment: Environment
             step = dataclasses.replace(step, drift=await with_values(step.drift, manifest, environment))
             await _send(step, manifest, application, environment)
     except Stalled as refused:
-        error = str(refused)
+        error = f"{step.manifest.source}: {refused}" if step.manifest and step.manifest.source else str(refused)
     fields = tuple(field for drift in step.drift for field in drift.fields)
     result = StepResult(step.action, step.key, step.reason, fields, error)
     observer(StepFinished(application.name, result, time.monotonic() - began))

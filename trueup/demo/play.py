@@ -82,9 +82,10 @@ class Player:
         if not quiet:
             self.screen.did(f"kubectl {' '.join(arguments)}")
         kubectl = Path(sys.executable).with_name("kubectl")
+        environment = dict(os.environ) | ({"HOME": str(self.stage.kubeconfig.parent)} if self.stage.is_sandbox else {})
         process = await asyncio.create_subprocess_exec(
             kubectl, "--kubeconfig", self.stage.kubeconfig, "--namespace", NAMESPACE, *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", "")},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         async with asyncio.timeout(SCENE_SECONDS):
             output, _ = await process.communicate()
@@ -203,6 +204,8 @@ async def _show_rollout(player: Player) -> None:
     async def look() -> bool:
         nonlocal seen
         text = await player.kubectl("get", "deployment", APPLICATION, "--output", "json", quiet=True)
+        if not text:
+            return False
         live = json.loads(text)
         status = live.get("status", {})
         updated, ready = status.get("updatedReplicas", 0), status.get("readyReplicas", 0)

@@ -63,7 +63,7 @@ class ForgeServer:
         body = await request.json()
         token = request.headers.get("Authorization", "").rpartition(" ")[2]
         repository = f"{request.match_info['owner']}/{request.match_info['name']}"
-        self._put(repository, request.match_info["sha"], body["state"], body["context"], body, token)
+        self._put((repository, request.match_info["sha"]), body, body["context"], token)
         return web.json_response({"state": body["state"]}, status=201)
 
     async def _gitlab(self, request: web.Request) -> web.Response:
@@ -75,7 +75,7 @@ class ForgeServer:
         if known and known[-1].state == body["state"]:
             message = f"Cannot transition status via :enqueue from :{body['state']}"
             return web.json_response({"message": message}, status=400)
-        self._put(request.match_info["project"], sha, body["state"], body["name"], body, token)
+        self._put((request.match_info["project"], sha), body, body["name"], token)
         return web.json_response({"status": body["state"]}, status=201)
 
     async def _github_commits(self, request: web.Request) -> web.Response:
@@ -87,9 +87,9 @@ class ForgeServer:
         found = reversed(self.statuses(repository, request.match_info["sha"]))
         return web.json_response([{"context": s.context, "state": s.state} for s in found])
 
-    def _put(self, repository: str, sha: str, state: str, context: str, body: dict[str, str], token: str) -> None:
-        status = PostedStatus(state, context, body.get("description", ""), body.get("target_url", ""), token)
-        self._statuses[repository.lower(), sha].append(status)
+    def _put(self, about: tuple[str, str], body: dict[str, str], context: str, token: str) -> None:
+        status = PostedStatus(body["state"], context, body.get("description", ""), body.get("target_url", ""), token)
+        self._statuses[about[0].lower(), about[1]].append(status)
 
     def _refuse(self) -> web.Response | None:
         if not self.failures:

@@ -67,7 +67,8 @@ class GitServer:
         await self.git(bare, "read-tree", parent or "--empty", env=index)
         for path, content in files.items():
             if content is None:
-                await self.git(bare, "update-index", "--force-remove", path, env=index)
+                removal = f"0 {'0' * 40}\t{path}\n".encode()
+                await self.git(bare, "update-index", "--index-info", stdin=removal, env=index)
             else:
                 blob = await self.git(bare, "hash-object", "-w", "--stdin", stdin=content.encode())
                 await self.git(bare, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
@@ -100,8 +101,6 @@ class GitServer:
         if self._login and request.headers.get("Authorization", "") != f"Basic {self._login}":
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
         body = await request.read()
-        if request.headers.get("Content-Encoding") == "gzip":
-            body = await request.read()  # aiohttp has unpacked it
         environment = {
             **IDENTITY,
             "GIT_PROJECT_ROOT": str(self._root),

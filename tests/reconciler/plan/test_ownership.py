@@ -30,7 +30,9 @@ UDP = {"port": 53, "protocol": "UDP"}
             [("ports", 0)],
             id="item without its key taken, its twin held",
         ),
-        pytest.param({"secrets": [{"name": "x"}]}, {"f:secrets": {'k:{"name":"x"}': {}}}, [], id="item that is nothing but its key"),
+        pytest.param(
+            {"secrets": [{"name": "x"}]}, {"f:secrets": {'k:{"name":"x"}': {}}}, [], id="item that is nothing but its key"
+        ),
         pytest.param({"finalizers": ["a<b&c"]}, {"f:finalizers": {'v:"a\\u003cb\\u0026c"': {}}}, [], id="set member, escaped"),
         pytest.param({"finalizers": ["a", "b"]}, {"f:finalizers": {'v:"a"': {}}}, [("finalizers", 1)], id="set member taken"),
     ],

@@ -90,7 +90,9 @@ def run(story: Story, *arguments: str, token: str = "t0ken"):
     ],
 )
 def test_sync_follows_the_job_and_ends_with_its_state(story, state, code):
-    story.tell("POST", "/api/v1/applications/trueup/web/sync", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"}, status=202)
+    story.tell(
+        "POST", "/api/v1/applications/trueup/web/sync", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"}, status=202
+    )
     story.tell("GET", "/api/v1/jobs/j1", job("running"), job(state, message="what came of it"))
     result = run(story, "sync", "web")
     told = result.output + str(result.exception or "")
@@ -104,9 +106,7 @@ def test_sync_tells_each_stage_and_step_once(story):
     step = {"action": "update", "object": "shop/Deployment/web", "reason": "content changed", "error": ""}
     sync = {"application": "trueup/web", "state": "running", "steps": [step], "holds": []}
     story.tell("POST", "/api/v1/applications/trueup/web/sync", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"})
-    story.tell(
-        "GET", "/api/v1/jobs/j1", job("running", stages=[stage]), job("succeeded", stages=[stage], syncs=[sync])
-    )
+    story.tell("GET", "/api/v1/jobs/j1", job("running", stages=[stage]), job("succeeded", stages=[stage], syncs=[sync]))
     lines = run(story, "sync", "web").output.splitlines()
     assert lines == ["10:00:00.123  fetched  main@sha1:aaaa", "  update  shop/Deployment/web  content changed", "succeeded"]
 
@@ -165,7 +165,9 @@ def test_a_server_that_is_not_there_is_named(unused_tcp_port):
     assert str(unused_tcp_port) in str(result.exception)
 
 
-@pytest.mark.parametrize(("text", "ok"), [("90s", True), ("5m", True), ("1h", True), ("7", True), ("soon", False), ("-1s", False)])
+@pytest.mark.parametrize(
+    ("text", "ok"), [("90s", True), ("5m", True), ("1h", True), ("7", True), ("soon", False), ("-1s", False)]
+)
 def test_durations(story, text, ok):
     story.tell("GET", f"/api/v1/commits/{SHA}", {"verdicts": [], "jobs": []})
     result = run(story, "wait", "--commit", SHA, "--timeout", text)

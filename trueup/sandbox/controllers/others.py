@@ -1,0 +1,141 @@
+"""The kinds that simply become what they should be: ready, complete, bound, established, gone."""
+
+from typing import Any
+
+from trueup.sandbox.controllers.replicas import broken_images
+from trueup.sandbox.controllers.seat import API_SERVER, Pace, Seat
+from trueup.sandbox.deletion import CLEANUP
+from trueup.sandbox.store import Document
+from trueup.sandbox.writes import timestamp
+
+NAMESPACES = ("", "namespaces")
+DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
+CLAIMS = ("", "persistentvolumeclaims")
+NODES_READY = 1
+
+
+def _rolls(document: Document, pace: Pace) -> tuple[bool, float | None]:
+    """Is a workload ready, and if it is not yet, when to look again; a change of it takes as long as its beginning."""
+    if broken_images(document["spec"]["template"].get("spec", {})):
+        return False, None
+    left = pace.left()
+    return left is None, left
+
+
+def stateful_set(seat: Seat, document: Document, pace: Pace) -> float | None:
+    """All replicas at once."""
+    is_ready, again = _rolls(document, pace)
+    wanted, generation = document["spec"].get("replicas", 1), document["metadata"]["generation"]
+    name = f"{document['metadata']['name']}-{generation}"
+    status: dict[str, Any] = {"observedGeneration": generation, "replicas": wanted, "availableReplicas": 0, "collisionCount": 0}
+    status |= {"currentRevision": name, "updateRevision": name}
+    if is_ready and wanted:
+        status |= dict.fromkeys(("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"), wanted)
+    seat.set_status(("apps", "statefulsets"), document, status)
+    return again
+
+
+def daemon_set(seat: Seat, document: Document, pace: Pace) -> float | None:
+    """As on a cluster with one node."""
+    is_ready, again = _rolls(document, pace)
+    status: dict[str, Any] = {
+        "observedGeneration": document["metadata"]["generation"],
+        "desiredNumberScheduled": NODES_READY,
+        "currentNumberScheduled": NODES_READY,
+        "updatedNumberScheduled": NODES_READY,
+        "numberMisscheduled": 0,
+        "numberReady": NODES_READY if is_ready else 0,
+    }
+    status |= {"numberAvailable": NODES_READY} if is_ready else {"numberUnavailable": NODES_READY}
+    seat.set_status(("apps", "daemonsets"), document, status)
+    return again
+
+
+def job(seat: Seat, document: Document, pace: Pace) -> float | None:
+    """A Job completes, unless it is suspended or its image cannot be had."""
+    status = document.get("status", {})
+    if document["spec"].get("suspend") or status.get("completionTime"):
+        return None
+    is_ready, again = _rolls(document, pace)
+    started = status.get("startTime") or timestamp()
+    if not is_ready:
+        status = {"startTime": started, "active": 1, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
+    else:
+        now = timestamp()
+        conditions = [
+            {
+                "type": kind,
+                "status": "True",
+                "lastProbeTime": now,
+                "lastTransitionTime": now,
+                "reason": "CompletionsReached",
+                "message": "Reached expected number of succeeded pods",
+            }
+            for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+        done = document["spec"].get("completions") or document["spec"].get("parallelism", 1)
+        status = {
+            "startTime": started,
+            "completionTime": now,
+            "succeeded": done,
+            "ready": 0,
+            "terminating": 0,
+            "conditions": conditions,
+        }
+    seat.set_status(("batch", "jobs"), document, status)
+    return again
+
+
+def claim(seat: Seat, document: Document, pace: Pace) -> float | None:
+    """A claim is bound to a volume that nobody sees."""
+    if document.get("status", {}).get("phase") == "Bound":
+        return None
+    if left := pace.left():
+        return left
+    spec = document["spec"]
+    document = seat.patch(CLAIMS, document, {"spec": {"volumeName": f"pvc-{document['metadata']['uid']}"}})
+    capacity = spec.get("resources", {}).get("requests", {})
+    seat.set_status(CLAIMS, document, {"phase": "Bound", "accessModes": spec.get("accessModes", []), "capacity": capacity})
+    return None
+
+
+def definition(seat: Seat, document: Document, _: Pace) -> float | None:
+    """A definition is established at once; one that goes takes its objects with it."""
+    spec = document["spec"]
+    collection = (spec["group"], spec["names"]["plural"])
+    if document["metadata"].get("deletionTimestamp"):
+        for custom in seat.store.all(collection):
+            seat.delete(collection, custom)
+        if not seat.store.all(collection):
+            kept = [name for name in document["metadata"].get("finalizers", ()) if name != CLEANUP]
+            seat.patch(DEFINITIONS, document, {"metadata": {"finalizers": kept}}, who=API_SERVER)
+        return None
+    if document.get("status", {}).get("conditions"):
+        return None
+    now = timestamp()
+    conditions = [
+        {"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}
+        for kind, reason, message in (
+            ("NamesAccepted", "NoConflicts", "no conflicts found"),
+            ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        )
+    ]
+    stored = [version["name"] for version in spec["versions"] if version.get("storage")]
+    status = {"conditions": conditions, "acceptedNames": spec["names"], "storedVersions": stored}
+    seat.set_status(DEFINITIONS, document, status, API_SERVER)
+    return None
+
+
+def namespace(seat: Seat, document: Document, _: Pace) -> float | None:
+    """A namespace that goes takes its content with it, and is gone when nothing is left."""
+    metadata = document["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        return None
+    name, is_empty = metadata["name"], True
+    for collection in seat.store.collections():
+        for content in seat.store.all(collection, name):
+            seat.delete(collection, content)
+            is_empty = is_empty and seat.fresh(collection, content) is None
+    if is_empty and not metadata.get("finalizers"):
+        seat.store.remove(NAMESPACES, document)
+    return None
