@@ -49,28 +49,26 @@ async def redis_url(settings: JobSettings) -> AsyncIterator[str]:
     directory = settings.valkey_directory
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = f"unix://{directory}/socket"
-    if not await _answers(url):
-        await asyncio.to_thread(_start, directory)
+    server = None if await _answers(url) else await asyncio.to_thread(_start, directory)
     try:
         yield url
     finally:
         with contextlib.suppress(RedisError, OSError):
             async with Client.from_url(url) as client:
-                await client.shutdown(save=True)
+                await client.shutdown()
+        if server is not None:
+            await asyncio.to_thread(server.stop)
 
 
-def _start(directory: Path) -> None:
+def _start(directory: Path) -> ValkeyServer:
     server = ValkeyServer(
+        port=0,  # no TCP: whoever may write to it decides what is deployed
         data_dir=directory, persist=True, unix_socket_path=directory / "socket", config={
-            "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "port": "0",
+            "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction",
         },
     )  # fmt: skip
     server.start(timeout=START_SECONDS)
-    _RUNNING.append(server)
-
-
-_RUNNING: list[ValkeyServer] = []
-"""Keeps the server from being ended by the garbage collector; it is ended by SHUTDOWN."""
+    return server
 
 
 async def _answers(url: str) -> bool:

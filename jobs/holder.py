@@ -155,8 +155,8 @@ class Holder:
     async def _approvals(self, job: JobRecord, targets: Sequence[Target]) -> Mapping[Name, str]:
         """What people approved: kept in the cluster, from the job on until it is used."""
         records = self._cluster.records
-        if job.kind is JobKind.APPROVAL and job.message:
-            approval = Approval(job.message, job.actor, datetime.now(UTC).isoformat())
+        if job.kind is JobKind.APPROVAL and job.approves:
+            approval = Approval(job.approves, job.actor, datetime.now(UTC).isoformat())
             await records.put_intent(targets[0].name, Intent(approval))
         intents = await records.intents()
         return {name: intent.approval.digest for name, intent in intents.items() if intent.approval is not None}

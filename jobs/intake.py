@@ -82,7 +82,7 @@ class Intake:
         self._keys = keys
         self._durable_ms = int(durable_seconds * 1000)
         self._script = redis.register_script(_ACCEPT)
-        self._waiting: asyncio.Queue[tuple[Arrival, asyncio.Future[Accepted]]] = asyncio.Queue(BACKLOG)
+        self._waiting: asyncio.Queue[tuple[list[object], asyncio.Future[Accepted]]] = asyncio.Queue(BACKLOG)
         self._has_aof = True
 
     async def accept(self, arrival: Arrival, *, timeout_seconds: float) -> Accepted:
@@ -93,7 +93,7 @@ class Intake:
         """
         future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
         try:
-            self._waiting.put_nowait((arrival, future))
+            self._waiting.put_nowait((self._arguments(arrival), future))
             async with asyncio.timeout(timeout_seconds):
                 return await future
         except asyncio.QueueFull as error:
@@ -107,13 +107,13 @@ class Intake:
             batch = [await self._waiting.get()]
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            batch = [(arrival, future) for arrival, future in batch if not future.done()]
+            batch = [(arguments, future) for arguments, future in batch if not future.done()]
             if batch:
                 await self._flush(batch)
 
-    async def _flush(self, batch: Sequence[tuple[Arrival, asyncio.Future[Accepted]]]) -> None:
+    async def _flush(self, batch: Sequence[tuple[list[object], asyncio.Future[Accepted]]]) -> None:
         try:
-            answers = await self._step([arrival for arrival, _ in batch])
+            answers = await self._step([arguments for arguments, _ in batch])
         except (RedisError, OSError) as error:
             for _, future in batch:
                 if not future.done():
@@ -123,11 +123,8 @@ class Intake:
             if not future.done():
                 future.set_result(Accepted(job_id.decode(), bool(is_new)))
 
-    async def _step(self, arrivals: Sequence[Arrival]) -> Sequence[tuple[bytes, int]]:
-        args: list[object] = []
-        for arrival in arrivals:
-            one = self._arguments(arrival)
-            args += [len(one), *one]
+    async def _step(self, arrivals: Sequence[list[object]]) -> Sequence[tuple[bytes, int]]:
+        args = [part for one in arrivals for part in (len(one), *one)]
         async with self._redis.client() as connection:  # WAITAOF speaks of the writes of its own connection
             answers: Sequence[tuple[bytes, int]] = await self._script(args=args, client=connection)
             if self._has_aof and any(is_new for _, is_new in answers):

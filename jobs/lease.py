@@ -12,6 +12,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -37,8 +38,20 @@ return 1
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
-def claim_state(state: Path) -> tuple[str, str]:
-    """The id of this worker, and that of the one which used the state directory before and is dead; empty when there was none.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A state directory that this worker has to itself."""
+
+    worker: str
+    """The id of this worker."""
+    predecessor: str
+    """The id of the worker that used the directory before, and is dead; empty when there was none."""
+    descriptor: int
+    """Of the lock file: the directory is ours as long as it is open."""
+
+
+def claim_state(state: Path) -> Place:
+    """Take a state directory for a new worker.
 
     Raises:
         Stalled: when a living worker uses the directory.
@@ -54,7 +67,7 @@ def claim_state(state: Path) -> tuple[str, str]:
     worker = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, worker.encode(), 0)
-    return worker, previous  # the descriptor stays open, and with it the lock, as long as the process lives
+    return Place(worker, previous, descriptor)
 
 
 class Heartbeat:

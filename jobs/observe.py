@@ -48,6 +48,7 @@ class Progress:
         self._changed: set[Name] = set()
         self._stages: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._has_ended = False
         self._log = log.bind(job=job_id)
 
     @property
@@ -93,21 +94,23 @@ class Progress:
     @asynccontextmanager
     async def written(self) -> AsyncIterator[None]:
         """Write progress out while the block runs, and all of it at the end."""
-        task = asyncio.create_task(self._write_forever())
+        self._has_ended = False
+        task = asyncio.create_task(self._write_until_ended())
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            self._changed = set(self._records)  # what was being written when the task was cancelled may be lost
+            self._has_ended = True  # and is not cancelled: a write on its way could arrive after the last one
+            self._wake.set()
+            await task
+            self._changed = set(self._records)
             await self._write()
 
-    async def _write_forever(self) -> None:
-        while True:
+    async def _write_until_ended(self) -> None:
+        while not self._has_ended:
             await self._wake.wait()
             with contextlib.suppress(RedisError, OSError):
                 await self._write()
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(0 if self._has_ended else FLUSH_SECONDS)
 
     async def _write(self) -> None:
         self._wake.clear()

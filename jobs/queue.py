@@ -171,4 +171,4 @@ async def _close(worker: QueueWorker) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     with contextlib.suppress(RedisError, OSError):
-        await worker.pool.aclose()
+        await worker.pool.connection_pool.disconnect(inuse_connections=True)

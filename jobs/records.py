@@ -160,6 +160,7 @@ class JobRecord(Record):
     stages: tuple[StageRecord, ...] = ()
     syncs: tuple[SyncRecord, ...] = ()
     superseded_by: str = Field(default="", description="The commit that took its place.")
+    approves: str = Field(default="", description="The digest of the held deletions that an approval is bound to.")
 
 
 class DriftRecord(Record):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -204,18 +205,19 @@ async def tick(arq_context: Mapping[str, Any]) -> None:
 async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
     """Everything that a worker needs, built and taken down again."""
     instance, keys = Instance(settings.instance), Keys(settings.instance)
-    worker, predecessor = claim_state(settings.state)
+    place = claim_state(settings.state)
     redis = connect(url)
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(os.close, place.descriptor)
         stack.push_async_callback(redis.aclose)
         secrets = await _secrets(settings, instance, stack)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         renderer = await stack.enter_async_context(Renderer(settings))
-        heartbeat = Heartbeat(redis, keys, worker)
+        heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(
             settings=settings,
             instance=instance,
-            worker=worker,
+            worker=place.worker,
             url=url,
             redis=redis,
             keys=keys,
@@ -229,9 +231,9 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             secrets=secrets,
             seal_key=seal_key(settings),
         )
-        await _until_done(lambda: heartbeat.bury(predecessor, keys))
+        await _until_done(lambda: heartbeat.bury(place.predecessor, keys))
         try:
-            yield Worker(context, heartbeat, predecessor, set())
+            yield Worker(context, heartbeat, place.predecessor, set())
         finally:
             await heartbeat.stop()
 

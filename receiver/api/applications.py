@@ -52,7 +52,7 @@ async def approve(request: web.Request) -> web.Response:
         raise Refused(409, "Conflict", f"nothing of {application.name} is held")
     if wanted.digest not in ("", application.held_digest):
         raise Refused(409, "Conflict", "the set of held deletions has changed; look at it again: trueup app get")
-    return await _start(front, application, person, JobKind.APPROVAL, message=application.held_digest)
+    return await _start(front, application, person, JobKind.APPROVAL, approves=application.held_digest)
 
 
 async def _application(front: Front, request: web.Request) -> ApplicationRecord:
@@ -62,11 +62,11 @@ async def _application(front: Front, request: web.Request) -> ApplicationRecord:
     return record
 
 
-async def _start(front: Front, application: ApplicationRecord, person: Person, kind: JobKind, message: str = "") -> web.Response:
+async def _start(front: Front, application: ApplicationRecord, person: Person, kind: JobKind, approves: str = "") -> web.Response:
     now = datetime.now(UTC)
     desired = application.desired.rpartition(":")[2]
     record = JobRecord(
-        id=new_job_id(now), kind=kind, state=JobState.QUEUED, message=message, repository=application.repository,
+        id=new_job_id(now), kind=kind, state=JobState.QUEUED, approves=approves, repository=application.repository,
         commit=desired if kind is JobKind.APPROVAL else "", actor=person.name, applications=(application.name,),
         created=now, updated=now,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from reconciler.urls import parse_url
 ATTRIBUTES = "* -export-ignore -export-subst -filter\n"
 """An export is the tree as committed: the repository's own attributes neither hide nor rewrite files."""
 
+LOOK_SECONDS = 0.02
 LOCK_SECONDS = 120.0
 """How long another process of this host may keep a mirror."""
 
@@ -168,7 +169,8 @@ class Mirror:
             descriptor = os.open(f"{self.directory}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
                 async with asyncio.timeout(LOCK_SECONDS):
-                    await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+                    while not _is_locked(descriptor):
+                        await asyncio.sleep(LOOK_SECONDS)
                 for stale in ("shallow.lock", "packed-refs.lock", "config.lock"):
                     (self.directory / stale).unlink(missing_ok=True)
                 yield
@@ -176,6 +178,15 @@ class Mirror:
                 raise SourceUnavailable(f"{self.repository.name}: another process keeps the mirror locked") from error
             finally:
                 os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Try to lock; a blocking call in a thread could not be cancelled."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_broken(said: str) -> bool:

@@ -83,7 +83,8 @@ def _changed(manifest: Manifest, live: LiveMetadata, entry: ManagerEntry) -> Dri
     left = left_to_others(live)
     others = [other for other in live.managers if other is not entry]
     document = _ownable(manifest.document)
-    gone = [path for path in lost(document, entry.fields, [o.fields for o in others]) if not is_ignored(path, left)]
+    missing = (leaf for path in lost(document, entry.fields, [o.fields for o in others]) for leaf in _leaves(document, path))
+    gone = [path for path in missing if not is_ignored(path, left)]
     if not gone:
         return None
     fields = tuple(FieldDrift(format_path(path), *_newest(_holders(document, path, others))) for path in gone)
@@ -101,6 +102,18 @@ def _foreign(manifest: Manifest, live: LiveMetadata, entry: ManagerEntry, policy
         for path in _beside(other.fields, entry.fields)
     ]
     return Drift(manifest.key, DriftKind.FOREIGN, tuple(fields))
+
+
+def _leaves(document: Any, path: FieldPath) -> Iterator[FieldPath]:
+    """The fields of a map that is lost as a whole, each by itself; anything else as it is."""
+    value = document
+    for part in path:
+        value = value[part]
+    if isinstance(value, dict) and value:
+        for name in value:
+            yield from _leaves(document, (*path, name))
+    else:
+        yield path
 
 
 def _ownable(document: Document) -> Document:

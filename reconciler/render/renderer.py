@@ -37,6 +37,7 @@ class Renderer:
         self._children = asyncio.Semaphore(os.cpu_count() or 1)
         self._stack = contextlib.ExitStack()
         self._socket = ""
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         """Start the fork server."""
@@ -47,6 +48,7 @@ class Renderer:
 
     async def __aexit__(self, *_: object) -> None:
         """End the fork server; its children end with their connections."""
+        self._is_closed = True
         await self._stop_server()
         self._stack.close()
 
@@ -128,6 +130,8 @@ class Renderer:
 
     async def _ensure_server(self) -> None:
         async with self._starting:
+            if self._is_closed:
+                raise RenderFailed("the renderer is closed")
             if self._server is not None and self._server.returncode is None:
                 return
             Path(self._socket).unlink(missing_ok=True)

@@ -30,6 +30,7 @@ async def apply(plan: Plan, application: Application, environment: Environment, 
         Waiting: when a stage that later ones need is not ready in time.
     """
     results: list[StepResult] = []
+    await _ensure_namespaces(plan, application, environment)
     for number, planned in enumerate(plan.stages):
         stage = await _revisit(planned, environment) if number else planned
         steps = [step for step in stage if step.action is not Action.KEEP]
@@ -40,6 +41,17 @@ async def apply(plan: Plan, application: Application, environment: Environment, 
         if number + 1 < len(plan.stages):
             await _ready(stage, application, environment)
     return tuple(results)
+
+
+async def _ensure_namespaces(plan: Plan, application: Application, environment: Environment) -> None:
+    """Create the namespaces that the application may create, where nothing of ours shows that they are there."""
+    if not application.destination.create_namespace:
+        return
+    wanted = {step.key.namespace for step in plan.steps if step.action is Action.CREATE and step.key.namespace}
+    known = {key.namespace for key in environment.cluster.index.owned}
+    for namespace in sorted(wanted - known - environment.namespaces):
+        await environment.cluster.writer.ensure_namespace(namespace)
+        environment.namespaces.add(namespace)
 
 
 async def _finish(step: Step, application: Application, environment: Environment, observer: Observer) -> StepResult:

@@ -22,5 +22,7 @@ class Environment:
     desired: Desired = field(default_factory=Desired)
     unverifiable: dict[ObjectKey, frozenset[str]] = field(default_factory=dict)
     """Desired fields that the server did not keep in the answer to our own apply; no drift, ever."""
+    namespaces: set[str] = field(default_factory=set)
+    """Namespaces that were made sure of."""
     applications: Mapping[Name, Application] = field(default_factory=dict)
     """Every application that is declared for this cluster now."""

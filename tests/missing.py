@@ -1,0 +1,20 @@
+"""Says plainly which optional tools are missing, and what is not tested for it. Run before the tests."""
+
+import shutil
+import sys
+
+OPTIONAL = {
+    "go": "the tests on a real control plane (make test-cluster) need Go 1.26 or newer to build it; they are not part of make test",
+}
+
+
+def main() -> None:
+    """Print one line for each tool that is missing."""
+    sys.stdout.write("Not run here: tests marked `cluster` (make test-cluster) and `chaos` (make chaos).\n")
+    for tool, why in OPTIONAL.items():
+        if shutil.which(tool) is None:
+            sys.stdout.write(f"{tool} is missing: {why}.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Addresses and scopes."""
+
+import pytest
+
+from reconciler.model.declared import Forge
+from reconciler.urls import default_api, guess_forge, parse_scope, parse_url, redact, scope_contains
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol", "scope"),
+    [
+        ("https://github.com/Acme/Shop.git", "https", "github.com/acme/shop"),
+        ("https://git.example:8443/a/b", "https", "git.example:8443/a/b"),
+        ("https://git.example:443/a/b/", "https", "git.example/a/b"),
+        ("git@github.com:acme/shop.git", "ssh", "github.com/acme/shop"),
+        ("ssh://git@host:2222/a/b.git", "ssh", "host:2222/a/b"),
+        ("http://127.0.0.1:80/a/b", "http", "127.0.0.1/a/b"),
+        ("/srv/git/shop.git", "file", "localhost/srv/git/shop"),
+        ("file:///srv/git/shop", "file", "localhost/srv/git/shop"),
+    ],
+)
+def test_scope_of_a_url(url, protocol, scope):
+    parsed = parse_url(url)
+    assert (parsed.protocol, parsed.scope) == (protocol, scope)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x/y", "https://host", "https://h/p?q=1", "https://h/a b", "ext::sh -c x", "https://h/a\nb", "x"]
+)
+def test_refused_urls(url):
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_url(url)
+
+
+@pytest.mark.parametrize("text", ["a//b", "../a", "a/./b", "a/%252e/b", "a\\b", "a/\x00", "a b", ""])
+def test_refused_scopes(text):
+    with pytest.raises(ValueError, match="scope"):
+        parse_scope(text)
+
+
+def test_a_scope_is_decoded_once_and_lowered():
+    assert parse_scope("GitHub.com/Acme%2Dx/Shop.git/") == "github.com/acme-x/shop"
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "contains"),
+    [
+        ("h/acme", "h/acme/shop", True),
+        ("h/acme", "h/acme", True),
+        ("h/acme", "h/acme-evil/shop", False),
+        ("h/acme/shop", "h/acme", False),
+    ],
+)
+def test_containment_is_by_segments(outer, inner, contains):
+    assert scope_contains(outer, inner) is contains
+
+
+def test_credentials_are_taken_out():
+    assert redact("fatal: https://user:pass@h/x and http://t@h") == "fatal: https://***@h/x and http://***@h"
+
+
+@pytest.mark.parametrize(
+    ("host", "forge", "api"),
+    [
+        ("github.com", Forge.GITHUB, "https://api.github.com"),
+        ("github.acme.example", Forge.GITHUB, "https://github.acme.example/api/v3"),
+        ("gitlab.com", Forge.GITLAB, "https://gitlab.com/api/v4"),
+        ("codeberg.org", Forge.GITEA, "https://codeberg.org/api/v1"),
+        ("git.example", Forge.GENERIC, ""),
+    ],
+)
+def test_forge_from_host(host, forge, api):
+    assert guess_forge(host) is forge
+    assert default_api(forge, host) == api

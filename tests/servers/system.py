@@ -1,0 +1,195 @@
+"""All of Trueup with everything it speaks to, on loopback: `async with System(tmp_path) as system`."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from receiver.keys import Purpose, derive_secret
+from receiver.settings import ReceiverSettings
+from trueup.demo.example import push_payload
+from trueup.sandbox.cluster import SandboxCluster
+from trueup.sandbox.forge import ForgeServer
+from trueup.sandbox.githttp import GitServer
+from trueup.up import up
+
+REPOSITORY = "acme/shop"
+TOKEN = "t0ken"
+KEY = "ab" * 32
+SECONDS = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class System:
+    """Trueup on a sandbox (or a given kubeconfig), a Git server, a forge, and an embedded or given Redis."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        applications: Mapping[str, str],
+        kubeconfig: Path | None = None,
+        redis_url: str = "",
+        more: str = "",
+    ) -> None:
+        self.directory = directory
+        self.applications = applications
+        """Names with their paths."""
+        self.redis_url = redis_url
+        self.namespace = f"ns-{secrets.token_hex(3)}"
+        self._kubeconfig = kubeconfig
+        self._more = more
+        self._stack = contextlib.AsyncExitStack()
+        self._task: asyncio.Task[None] | None = None
+        self._head = "0" * 40
+        self.port = free_port()
+        self.instance = f"t{secrets.token_hex(4)}"
+
+    async def __aenter__(self) -> Self:
+        self.git = await self._stack.enter_async_context(GitServer(self.directory / "git"))
+        self.forge = await self._stack.enter_async_context(ForgeServer())
+        self.cluster: Any = None
+        if self._kubeconfig is None:
+            self.cluster = await self._stack.enter_async_context(SandboxCluster(rollout_seconds=0.05))
+            self._kubeconfig = self.directory / "kubeconfig"
+            self._kubeconfig.write_text(self.cluster.kubeconfig)
+        self.session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=aiohttp.ClientTimeout(total=SECONDS))
+        )
+        secret = self.directory / "secrets" / "forge"
+        secret.mkdir(parents=True, exist_ok=True)
+        (secret / "token").write_text("f0rge")
+        self.declare()
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+        await self._stack.aclose()
+
+    def declare(self, **policies: str) -> None:
+        """Write the declarations; policies are lines of spec.sync by application."""
+        directory = self.directory / "declarations"
+        directory.mkdir(exist_ok=True)
+        documents = [
+            "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: shop}\n"
+            f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 1h,"
+            " commitStatus: {secretRef: {name: forge}}}\n"
+        ]
+        documents += [
+            f"apiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\n"
+            f"spec: {{sources: [{{git: {{repository: shop, path: {path}}}}}], "
+            f"destination: {{namespace: {self.namespace}, createNamespace: true}}, sync: {{timeout: 10s{policies.get(name, '')}}}}}\n"
+            for name, path in self.applications.items()
+        ]
+        (directory / "all.yaml").write_text("---\n".join([*documents, *([self._more] if self._more else [])]))
+
+    @property
+    def settings(self) -> ReceiverSettings:
+        return ReceiverSettings(
+            instance=self.instance, state=self.directory / "state", declarations=self.directory / "declarations",
+            secrets=self.directory / "secrets", KUBECONFIG=self._kubeconfig, git_protocols=("http",), webhook_keys=(KEY,),
+            api_tokens=(f"test:admin:{hashlib.sha256(TOKEN.encode()).hexdigest()}",), listen=f"127.0.0.1:{self.port}",
+            probe_listen="", redis_url=self.redis_url or None, public_url=self.url,
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(up(self.settings))
+        await self.until(self._is_ready, "Trueup is ready")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _is_ready(self) -> bool:
+        assert self._task is not None
+        if self._task.done():
+            self._task.result()
+        with contextlib.suppress(aiohttp.ClientError):
+            async with self.session.get(f"{self.url}/readyz") as response:
+                return not any((await response.json())["checks"].values())
+        return False
+
+    async def commit(self, files: Mapping[str, str | None], message: str = "change") -> str:
+        return await self.git.commit(REPOSITORY, files, message=message)
+
+    async def push(self, files: Mapping[str, str | None], message: str = "change") -> str:
+        """Commit, and deliver its webhook; the job's id."""
+        commit = await self.commit(files, message)
+        status, answer = await self.deliver(commit)
+        assert status == 202, answer
+        return str(answer["id"])
+
+    async def deliver(self, commit: str, *, delivery: str = "", secret: bytes | None = None) -> tuple[int, Mapping[str, Any]]:
+        """Send GitHub's push event for a commit of main."""
+        scope = self.git.url(REPOSITORY).partition("://")[2].removesuffix(".git")
+        payload = push_payload(commit, self._head, self.git.url(REPOSITORY))
+        self._head = commit
+        body = json.dumps(payload).encode()
+        key = secret or derive_secret(bytes.fromhex(KEY), "github", Purpose.HMAC, scope, 0).hex().encode()
+        headers = {
+            "X-GitHub-Event": "push",
+            "X-GitHub-Delivery": delivery or secrets.token_hex(12),
+            "X-Hub-Signature-256": "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest(),
+            "Content-Type": "application/json",
+        }
+        async with self.session.post(f"{self.url}/webhooks/github/{scope}", data=body, headers=headers) as response:
+            return response.status, await response.json()
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.session.get(self.url + path) as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, body: object = None) -> tuple[int, Any]:
+        async with self.session.post(self.url + path, json=body or {}) as response:
+            return response.status, await response.json()
+
+    async def ended(self, job_id: str) -> Mapping[str, Any]:
+        """The job once it is final or held."""
+
+        async def look() -> Mapping[str, Any] | None:
+            _, job = await self.get(f"/api/v1/jobs/{job_id}")
+            return job if job["state"] in ("succeeded", "failed", "superseded", "ignored", "held") else None
+
+        found: Mapping[str, Any] = await self.until(look, f"job {job_id} ends")
+        return found
+
+    async def kube(self, method: str, path: str, body: object = None, content: str = "application/json") -> tuple[int, Any]:
+        """A request to the sandbox as `kubectl-edit` would send it."""
+        url = f"{self.cluster.url}{path}{'&' if '?' in path else '?'}fieldManager=kubectl-edit"
+        headers = {"Authorization": f"Bearer {self.cluster.token}", "Content-Type": content, "User-Agent": "person"}
+        async with self.session.request(
+            method, url, data=json.dumps(body) if body is not None else None, headers=headers
+        ) as response:
+            return response.status, await response.json()
+
+    async def until(self, look: Callable[[], Awaitable[Any]], what: str) -> Any:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            if found := await look():
+                return found
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"waited {SECONDS:g} s in vain until {what}")
+
+
+def config_map(name: str, value: str = "1") -> str:
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: '{value}'}}\n"

