@@ -16,7 +16,8 @@ from jobs.connection import Redis
 from jobs.keys import DELIVERY_SECONDS, Keys
 from jobs.queue import Wake
 from jobs.records import JobRecord, StageRecord
-from jobs.store.jobs import CREATE_SCRIPT, JobStore
+from jobs.store.jobs import JobStore
+from jobs.store.scripts import CREATE
 from reconciler.errors import StoreUnavailable
 
 BATCH = 64
@@ -29,7 +30,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: https://www.crockford.com/base32.html"""
 
 _ACCEPT = (
-    CREATE_SCRIPT
+    CREATE
     + """
 local answers, i = {}, 1
 while i <= #ARGV do

@@ -47,7 +47,11 @@ class Keys:
         return self._key("delivery", provider, delivery_id)
 
     def job(self, job_id: str) -> str:
-        """hash, JOB_SECONDS after the job's end: field `record` (JSON), `stages` and `sync:<application>` beside it."""
+        """hash, JOB_SECONDS after the job's end: `record` (JSON) as created, and fields that stand over it.
+
+        `state`, `message`, `stage:<name>`, `sync:<application>` and others change with the job; `owner` (worker) and `due` (ms) say who
+        does it, or when somebody should.
+        """
         return self._key("job", job_id)
 
     @property
@@ -61,7 +65,7 @@ class Keys:
         return self._key("jobs")
 
     def jobs_of(self, index: str, value: str) -> str:
-        """zset (job id by creation, ms), JOB_SECONDS: the jobs of a `repository`, `commit` or `application`."""
+        """zset (job id by creation, ms), trimmed to INDEX_LENGTH, JOB_SECONDS: jobs of a `repository`, `commit` or `application`."""
         return self._key("jobs", index, value)
 
     @property
@@ -75,7 +79,7 @@ class Keys:
 
     @property
     def observations(self) -> str:
-        """string (counter), no expiry: numbers the observations of heads in the order they began."""
+        """string (microseconds), no expiry: numbers the observations of heads in the order they began."""
         return self._key("observations")
 
     def checked(self, repository: str) -> str:
@@ -93,6 +97,10 @@ class Keys:
     def inputs_order(self, repository: str) -> str:
         """zset (application by the number of its last change), no expiry: what changed in `inputs` since."""
         return self._key("inputs", repository, "order")
+
+    def inputs_number(self, repository: str) -> str:
+        """string (microseconds), no expiry: the number of the last change in `inputs`."""
+        return self._key("inputs", repository, "number")
 
     @property
     def clusters(self) -> str:

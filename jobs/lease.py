@@ -101,6 +101,8 @@ class Lease:
         self._worker = worker
         self._renew = redis.register_script(_RENEW)
         self._release = redis.register_script(_RELEASE)
+        self._safe_until = 0.0
+        """By the loop's clock: until then it is nobody else's for certain, and MARGIN_SECONDS longer."""
         self.lost = asyncio.Event()
         """Set when the lease may be somebody else's: whatever is done under it must end."""
 
@@ -108,7 +110,11 @@ class Lease:
         """Take the lease if nobody has it, or only a dead predecessor."""
         if predecessor:
             await self._release(keys=[self._key], args=[predecessor])
-        return bool(await self._renew(keys=[self._key], args=[self._worker, LEASE_SECONDS * 1000]))
+        began = asyncio.get_running_loop().time()  # not when the answer came: Redis may have begun to count at once
+        is_ours = bool(await self._renew(keys=[self._key], args=[self._worker, LEASE_SECONDS * 1000]))
+        if is_ours:
+            self._safe_until = began + LEASE_SECONDS - MARGIN_SECONDS
+        return is_ours
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -124,16 +130,14 @@ class Lease:
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            try:
-                async with asyncio.timeout(BEAT_SECONDS):
-                    if not await self.acquire():
-                        break
-                renewed = loop.time()
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("lease.not_renewed", error=str(error) or type(error).__name__)
-            if loop.time() - renewed > LEASE_SECONDS - MARGIN_SECONDS - BEAT_SECONDS:
-                break
-        self.lost.set()
+        try:
+            while (left := self._safe_until - loop.time()) > 0:
+                await asyncio.sleep(min(BEAT_SECONDS, left))
+                try:
+                    async with asyncio.timeout_at(min(loop.time() + BEAT_SECONDS, self._safe_until)):
+                        if not await self.acquire():
+                            return
+                except (RedisError, OSError) as error:
+                    log.warning("lease.not_renewed", error=str(error) or type(error).__name__)
+        finally:
+            self.lost.set()

@@ -114,7 +114,7 @@ class Progress:
 
     async def _write(self) -> None:
         self._wake.clear()
-        for name in self._stages:
+        for name in tuple(self._stages):
             await self._store.add_stage(self._job_id, name)
         changed, self._changed = self._changed, set()
         await self._store.put_syncs(self._job_id, [self._records[name] for name in changed])

@@ -1,5 +1,6 @@
 """Probes of a process that has no HTTP of its own: /healthz, /readyz, which names what fails, and /metrics."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,9 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from jobs.metrics import REGISTRY
+
+CHECK_SECONDS = 2.0
+"""Until a check is taken to fail; whoever probes waits no longer than a few seconds either."""
 
 Check = Callable[[], Awaitable[str]]
 """Empty when all is well, else what is wrong."""
@@ -24,7 +28,8 @@ async def probes(listen: str, checks: Mapping[str, Check]) -> AsyncIterator[None
         return web.json_response({"status": "ok"})
 
     async def readyz(_: web.Request) -> web.Response:
-        found = {name: await check() for name, check in checks.items()}
+        answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
+        found = dict(zip(checks, answers, strict=True))
         failing = {name: reason for name, reason in found.items() if reason}
         return web.json_response({"status": "failing" if failing else "ok", "checks": found}, status=503 if failing else 200)
 
@@ -36,8 +41,16 @@ async def probes(listen: str, checks: Mapping[str, Check]) -> AsyncIterator[None
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     host, _, port = listen.rpartition(":")
-    await web.TCPSite(runner, host or "127.0.0.1", int(port)).start()
     try:
+        await web.TCPSite(runner, host.strip("[]") or "127.0.0.1", int(port)).start()
         yield
     finally:
         await runner.cleanup()
+
+
+async def _ask(check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} s"

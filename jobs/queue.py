@@ -1,8 +1,8 @@
 """The one room that speaks arq: what a queued job looks like, and the worker that takes it up.
 
-An arq job is a wake-up: it names a function and a job's id, and may be lost or run twice. Its ids are never used twice, so arq's
-rules about equal ids, kept results and retries do not matter; its payload is JSON, since arq's default lets whoever writes to Redis
-run code. Beside arq's poll a worker blocks on a list of tokens, so that a job starts in milliseconds while an idle worker sleeps.
+An arq job is a wake-up: it names a function and a job's id, and may be lost or run twice. Its ids are new each time, so arq's rules
+about equal ids, kept results and retries do not matter; its payload is JSON, since arq's default lets whoever writes to Redis run
+code. Beside arq's poll a worker blocks on a list of tokens, so that a job starts in milliseconds while an idle worker sleeps.
 """
 
 import asyncio
@@ -10,13 +10,13 @@ import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import orjson
 import structlog
 from arq.connections import ArqRedis
-from arq.constants import job_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.cron import CronJob, cron
 from arq.jobs import serialize_job
 from arq.worker import Function, Worker, func
@@ -55,9 +55,9 @@ class Wake:
 
     __slots__ = ("id", "key", "payload", "queue", "score", "tokens")
 
-    def __init__(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0) -> None:
+    def __init__(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0, is_repeated: bool = False) -> None:
         now = int(time.time() * 1000)
-        self.id = f"{job_id}:{function}:{secrets.token_hex(4)}"
+        self.id = f"{job_id}:{function}:{'again' if is_repeated else secrets.token_hex(4)}"
         self.key = job_key_prefix + self.id
         self.payload = serialize_job(function, (job_id,), {}, None, now, serializer=orjson.dumps)
         self.queue = queue
@@ -71,13 +71,14 @@ class Wake:
 
 WAKE_SCRIPT = f"""
 local function wake(a, i)
+  redis.call('DEL', '{in_progress_key_prefix}' .. a[i + 5])
   redis.call('SET', a[i], a[i + 1], 'EX', a[i + 2])
   redis.call('ZADD', a[i + 3], a[i + 4], a[i + 5])
   redis.call('LPUSH', a[i + 6], '1')
   redis.call('LTRIM', a[i + 6], 0, {TOKENS - 1})
 end
 """
-"""Lua: put the wake-up into Redis that stands at argument i; 7 arguments."""
+"""Lua: put the wake-up into Redis that stands at argument i; 7 arguments. A worker that died with one of its id is forgotten."""
 
 
 class Queue:
@@ -86,9 +87,12 @@ class Queue:
     def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(WAKE_SCRIPT + "wake(ARGV, 1)")
 
-    async def enqueue(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0) -> None:
-        """Wake a worker of a queue for a job; in one step."""
-        await self._script(args=Wake(queue, function, job_id, delay_seconds=delay_seconds).arguments())
+    async def enqueue(
+        self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0, is_repeated: bool = False
+    ) -> None:
+        """Wake a worker of a queue for a job; in one step. Repeated ones are one, so that a long queue does not grow by being checked."""
+        wake = Wake(queue, function, job_id, delay_seconds=delay_seconds, is_repeated=is_repeated)
+        await self._script(args=wake.arguments())
 
 
 class QueueWorker(Worker):
@@ -103,6 +107,8 @@ class QueueWorker(Worker):
                 await asyncio.wait(self.tasks.values(), timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             else:
                 await cast("Redis", self.pool).blpop([Keys.wake(self.queue_name)], timeout=IDLE_SECONDS)
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # the Redis client took the cancellation for a time-out of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,10 @@ class Workload:
 
 
 async def work(url: str, load: Workload) -> None:
-    """Take up the jobs of one queue until cancelled; survives every death of Redis."""
+    """Take up the jobs of one queue until cancelled; survives every death of Redis.
+
+    What runs when the connection is lost is cancelled; its jobs are found by `JobStore.lost`.
+    """
     failures = 0
     while True:
         began = time.monotonic()
@@ -127,6 +136,8 @@ async def work(url: str, load: Workload) -> None:
             await worker.main()
         except (RedisError, OSError) as error:
             log.warning("queue.lost", queue=load.queue, error=str(error))
+        except Exception:
+            log.exception("queue.crashed", queue=load.queue)
         finally:
             await _close(worker)
         failures = 0 if time.monotonic() - began > 10 else failures + 1
@@ -142,7 +153,7 @@ def _make(url: str, load: Workload) -> QueueWorker:
     functions: list[Function] = [func(task, name=name, keep_result=0) for name, task in load.tasks.items()]  # type: ignore[arg-type]  # the same
     return QueueWorker(
         functions=functions,
-        cron_jobs=list(load.periodic) or None,
+        cron_jobs=[replace(periodic, name=f"{load.queue}:{periodic.name}") for periodic in load.periodic] or None,
         queue_name=load.queue,
         redis_pool=ArqRedis(_pool(url), job_serializer=orjson.dumps, job_deserializer=orjson.loads),
         ctx={"context": load.context},

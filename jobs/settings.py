@@ -1,7 +1,6 @@
 """Settings of jobs: Redis, timers, keys. Durations are written `90s`, `5m` or `1h`."""
 
 import base64
-import binascii
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,7 +79,7 @@ def decode_key(text: str) -> bytes:
     except ValueError:
         try:
             key = base64.b64decode(text, validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
     if len(key) < KEY_BYTES:
         raise ValueError(f"a key must be at least {KEY_BYTES} bytes in hex or base64; make one with: openssl rand -hex 32")

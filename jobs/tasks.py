@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
+from redis.exceptions import RedisError
 
 from jobs import metrics
 from jobs.context import Context
@@ -29,11 +30,11 @@ async def begin(arq_context: Mapping[str, Any], job_id: str) -> None:
 
 async def guarded(context: Context, job_id: str, work: Callable[[Context, JobRecord], Awaitable[None]]) -> None:
     """Do a job's work as its owner; what goes wrong becomes its state, and its next try."""
-    if job_id in context.running or not await context.jobs.claim(job_id, context.worker):
+    if job_id in context.running:
         return
-    context.running.add(job_id)
+    context.running.add(job_id)  # before it is ours: what is ours and not here is taken for lost
     try:
-        job = await context.jobs.load(job_id)
+        job = await context.jobs.load(job_id) if await context.jobs.claim(job_id, context.worker) else None
         if job is None:
             return
         with structlog.contextvars.bound_contextvars(job=job_id, repository=job.repository):
@@ -41,6 +42,8 @@ async def guarded(context: Context, job_id: str, work: Callable[[Context, JobRec
                 await work(context, job)
             except TrueupError as error:
                 await give_up(context, job, error)
+            except (RedisError, OSError):
+                raise  # Redis went away, and with it what could be said; the job is begun again when it is back
             except Exception:
                 log.exception("job.crashed")
                 await context.jobs.transition(job_id, JobState.FAILED, "an error in Trueup itself; its log says more")
@@ -163,7 +166,7 @@ async def _close_left(context: Context, repository: Repository) -> None:
 
 async def wake_lost(context: Context) -> None:
     """Begin again what nobody is doing: jobs of dead workers, and jobs that are overdue."""
-    for job_id in await context.jobs.lost():
+    for job_id in await context.jobs.lost(context.worker, context.running):
         if job_id not in context.running:
             log.info("job.lost", job=job_id)
-            await context.queue.enqueue(context.keys.queue, "begin", job_id)
+            await context.queue.enqueue(context.keys.queue, "begin", job_id, is_repeated=True)

@@ -13,13 +13,25 @@ import orjson
 from jobs.connection import Redis
 from jobs.keys import Keys
 
+NEXT_SCRIPT = """
+local function next_number(key)
+  local time = redis.call('TIME')
+  local now, last = time[1] * 1000000 + time[2], tonumber(redis.call('GET', key) or '0')
+  local text = string.format('%.0f', math.max(now, last + 1))
+  redis.call('SET', key, text)
+  return text
+end
+"""
+"""Lua: a number higher than all before it. It is the time in microseconds, so that it stays so when Redis lost everything: who kept an
+older number, a fetch under way or a cache, must not be taken for newer."""
+
 _OBSERVE = """
 local known = redis.call('HGET', KEYS[1], ARGV[1])
 if known then
   local old = cjson.decode(known)
-  if old.observed > tonumber(ARGV[3]) then return old.commit end
+  if tonumber(old.observed) > tonumber(ARGV[3]) then return old.commit end
 end
-redis.call('HSET', KEYS[1], ARGV[1], cjson.encode({commit = ARGV[2], observed = tonumber(ARGV[3])}))
+redis.call('HSET', KEYS[1], ARGV[1], cjson.encode({commit = ARGV[2], observed = ARGV[3]}))
 return ARGV[2]
 """
 
@@ -33,8 +45,21 @@ return 1
 
 _CLEAN = """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-return redis.call('SREM', KEYS[2], unpack(ARGV, 3))
+for i = 3, #ARGV do redis.call('SREM', KEYS[2], ARGV[i]) end
+return 1
 """
+
+_PUT_INPUTS = (
+    NEXT_SCRIPT
+    + """
+local number = next_number(KEYS[3])
+for i = 1, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', KEYS[2], number, ARGV[i])
+end
+"""
+)
+"""One step: a reader that has seen a number has seen everything under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +81,12 @@ class HeadStore:
         self._observe = redis.register_script(_OBSERVE)
         self._advance = redis.register_script(_ADVANCE)
         self._clean = redis.register_script(_CLEAN)
+        self._put_inputs = redis.register_script(_PUT_INPUTS)
+        self._next = redis.register_script(NEXT_SCRIPT + "return next_number(KEYS[1])")
 
     async def begin_observation(self) -> int:
         """A number for an observation that begins now."""
-        return int(await self.redis.incr(self.keys.observations))
+        return int(await self._next(keys=[self.keys.observations]))
 
     async def observe(self, repository: str, ref: str, commit: str, observation: int) -> str:
         """Note where a ref was seen; returns where it is, which is elsewhere when a later observation said so."""
@@ -99,12 +126,9 @@ class HeadStore:
         """Write what renders depended on."""
         if not inputs:
             return
-        number = await self.redis.incr(f"{self.keys.inputs_order(repository)}:counter")
-        mapping = {name: orjson.dumps({"paths": record.paths, "digest": record.digest}) for name, record in inputs.items()}
-        async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(self.keys.inputs(repository), mapping=mapping)
-            pipe.zadd(self.keys.inputs_order(repository), dict.fromkeys(mapping, number))
-            await pipe.execute()
+        keys = [self.keys.inputs(repository), self.keys.inputs_order(repository), self.keys.inputs_number(repository)]
+        values = {name: orjson.dumps({"paths": record.paths, "digest": record.digest}) for name, record in inputs.items()}
+        await self._put_inputs(keys=keys, args=[part for pair in values.items() for part in pair])
 
     async def inputs_since(self, repository: str, number: int) -> tuple[int, Mapping[str, InputRecord]]:
         """What was written since a number, and the number to ask from next; 0 asks for all."""

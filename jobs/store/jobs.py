@@ -1,6 +1,6 @@
 """The records of jobs: one hash each, its fields written one by one, so that nobody overwrites what another wrote."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,89 +8,22 @@ from typing import Any
 import orjson
 
 from jobs.connection import Redis
-from jobs.keys import INDEX_LENGTH, Keys
-from jobs.queue import WAKE_SCRIPT, Wake
+from jobs.keys import Keys
+from jobs.queue import Wake
 from jobs.records import FINAL_STATES, JobRecord, JobState, StageRecord, SyncRecord
+from jobs.store import scripts
 
 PREDECLARED = frozenset({"state", "message", "updated", "finished", "commit", "repository", "ref", "superseded_by", "actor"})
 """Fields of the hash that stand over those of the record as it was created."""
 
-CREATE_SCRIPT = (
-    WAKE_SCRIPT
-    + f"""
-local function create(a, i)
-  local delivery, job, id, record, score, state, expires = a[i], a[i+1], a[i+2], a[i+3], a[i+4], a[i+5], tonumber(a[i+6])
-  local active, jobs, events, event = a[i+7], a[i+8], a[i+9], a[i+10]
-  local known = delivery ~= '' and redis.call('GET', delivery)
-  if known then return {{known, 0}} end
-  if delivery ~= '' then redis.call('SET', delivery, id, 'EX', a[i+11]) end
-  redis.call('HSET', job, 'record', record, 'state', state)
-  redis.call('ZADD', jobs, score, id)
-  redis.call('ZREMRANGEBYRANK', jobs, 0, -{INDEX_LENGTH + 1})
-  local n = tonumber(a[i+12])
-  for k = 1, n do
-    redis.call('ZADD', a[i+12+k], score, id)
-    redis.call('EXPIRE', a[i+12+k], a[i+13+n])
-  end
-  i = i + 14 + n
-  if expires > 0 then redis.call('EXPIRE', job, expires) else redis.call('ZADD', active, score, id) end
-  if a[i] ~= '' then wake(a, i) end
-  redis.call('PUBLISH', events, event)
-  return {{id, 1}}
-end
-"""
-)
-"""Lua: create one job that stands at argument i, unless its delivery is known; answers its id and whether it is new."""
+PAGE = 100
+"""Jobs of an index that are read at once."""
 
-_TRANSITION = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state then return 0 end
-for _, final in ipairs({'succeeded', 'failed', 'superseded', 'ignored'}) do
-  if state == final then return 0 end
-end
-redis.call('HSET', KEYS[1], 'state', ARGV[1], 'message', ARGV[2], 'updated', ARGV[3], unpack(ARGV, 7))
-if ARGV[4] ~= '0' then
-  redis.call('HSET', KEYS[1], 'finished', ARGV[3])
-  redis.call('HDEL', KEYS[1], 'owner', 'due')
-  redis.call('ZREM', KEYS[2], ARGV[5])
-  redis.call('EXPIRE', KEYS[1], ARGV[4])
-end
-redis.call('PUBLISH', KEYS[3], ARGV[6])
-return 1
-"""
+EQUALS = 1000
+"""A page begins at a time in ms, times this, plus how many jobs of that ms were told: it stays put when newer jobs come."""
 
-_CLAIM = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state then return 0 end
-for _, final in ipairs({'succeeded', 'failed', 'superseded', 'ignored'}) do
-  if state == final then return 0 end
-end
-local owner = redis.call('HGET', KEYS[1], 'owner')
-if owner and owner ~= '' and owner ~= ARGV[1] and redis.call('EXISTS', ARGV[2] .. owner) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1])
-redis.call('HDEL', KEYS[1], 'due')
-redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-return 1
-"""
-
-_LOST = """
-local found = {}
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, 499)) do
-  local job = ARGV[1] .. id
-  local values = redis.call('HMGET', job, 'state', 'owner', 'due', 'created_ms')
-  if not values[1] then redis.call('ZREM', KEYS[1], id)
-  elseif values[1] ~= 'held' then
-    local owner, due = values[2], tonumber(values[3] or '0')
-    local is_dead = owner and owner ~= '' and redis.call('EXISTS', ARGV[2] .. owner) == 0
-    local is_overdue = (not owner or owner == '') and due + 2000 < tonumber(ARGV[3])
-    if is_dead or is_overdue then
-      redis.call('HSET', job, 'owner', '', 'due', ARGV[3])
-      table.insert(found, id)
-    end
-  end
-end
-return found
-"""
+NEWEST = 10**18
+"""Beyond every page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +44,16 @@ class JobStore:
         self.keys = keys
         self._retention = int(retention_seconds)
         self.now = now or (lambda: datetime.now(UTC))
-        self._create = redis.register_script(CREATE_SCRIPT + "return create(ARGV, 1)")
-        self._transition = redis.register_script(_TRANSITION)
-        self._claim = redis.register_script(_CLAIM)
-        self._lost = redis.register_script(_LOST)
+        self._create = redis.register_script(scripts.CREATE + "return create(ARGV, 1)")
+        self._transition = redis.register_script(scripts.TRANSITION)
+        self._write = redis.register_script(scripts.WRITE)
+        self._applications = redis.register_script(scripts.APPLICATIONS)
+        self._claim = redis.register_script(scripts.CLAIM)
+        self._lost = redis.register_script(scripts.LOST)
+        self._disown = redis.register_script(scripts.DISOWN)
 
     def arguments(self, record: JobRecord, *, delivery_key: str = "", delivery_seconds: int = 0, wake: Wake | None) -> list[Any]:
-        """The arguments of CREATE_SCRIPT for one job."""
+        """The arguments of `scripts.CREATE` for one job."""
         indexes = [
             ("repository", record.repository),
             ("commit", record.commit),
@@ -151,35 +87,25 @@ class JobStore:
 
     async def update(self, job_id: str, **fields: str) -> None:
         """Write fields of a job: `commit`, `repository`, `ref`, `actor`."""
-        await self.redis.hset(self.keys.job(job_id), mapping={**fields, "updated": self.now().isoformat()})
+        await self._set(job_id, {**fields, "updated": self.now().isoformat()})
 
     async def set_applications(self, job_id: str, applications: Iterable[str]) -> None:
         """Note which applications a job touches, and list it among theirs."""
         names = tuple(applications)
-        score = int(self.now().timestamp() * 1000)
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hset(self.keys.job(job_id), "applications", orjson.dumps(names))
-            for name in names:
-                pipe.zadd(self.keys.jobs_of("application", name), {job_id: score})
-                pipe.expire(self.keys.jobs_of("application", name), self._retention)
-            await pipe.execute()
+        keys = [self.keys.job(job_id), self.keys.jobs, *(self.keys.jobs_of("application", name) for name in names)]
+        await self._applications(keys=keys, args=[job_id, orjson.dumps(names), self._now_ms(), self._retention])
 
     async def add_stage(self, job_id: str, name: str, detail: str = "") -> None:
         """Note that a job has reached a stage; a stage that is reached again keeps its first time."""
         stage = StageRecord(name=name, at=self.now(), detail=detail)
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hsetnx(self.keys.job(job_id), f"stage:{name}", stage.model_dump_json())
-            pipe.publish(self.keys.events, _event(job_id, "stage", name))
-            await pipe.execute()
+        fields = {f"stage:{name}": stage.model_dump_json()}
+        await self._set(job_id, fields, event=_event(job_id, "stage", name), command="HSETNX")
 
     async def put_syncs(self, job_id: str, syncs: Iterable[SyncRecord]) -> None:
         """Write what syncs have come to so far."""
         mapping = {f"sync:{sync.application}": sync.model_dump_json() for sync in syncs}
         if mapping:
-            async with self.redis.pipeline(transaction=False) as pipe:
-                pipe.hset(self.keys.job(job_id), mapping=mapping)
-                pipe.publish(self.keys.events, _event(job_id, "sync"))
-                await pipe.execute()
+            await self._set(job_id, mapping, event=_event(job_id, "sync"))
 
     async def claim(self, job_id: str, worker: str) -> bool:
         """Begin a job as its owner; False when it is final, gone, or another living worker has it."""
@@ -187,14 +113,27 @@ class JobStore:
 
     async def release(self, job_id: str, *, due_seconds: float = 0.0) -> None:
         """Give a job up, to be begun again when it is due; whoever notices that it is overdue wakes somebody."""
-        due = int(self.now().timestamp() * 1000 + due_seconds * 1000)
-        await self.redis.hset(self.keys.job(job_id), mapping={"owner": "", "due": due})
+        await self._set(job_id, {"owner": "", "due": self._now_ms() + int(due_seconds * 1000)})
 
-    async def lost(self) -> list[str]:
-        """Active jobs whose owner is dead, or that are overdue; each is told to one caller."""
-        args = [self.keys.job(""), self.keys.worker(""), int(self.now().timestamp() * 1000)]
-        found = await self._lost(keys=[self.keys.active], args=args)
-        return [job_id.decode() for job_id in found]
+    async def lost(self, worker: str = "", running: Collection[str] = ()) -> list[str]:
+        """Active jobs that nobody does: their owner is dead, or they are overdue; each is told to one caller.
+
+        Args:
+            worker: who asks; of its own jobs, those that it does not run are lost too: their task died with a connection.
+            running: the jobs that it runs; looked into when the answer is there, so it may change meanwhile.
+        """
+        found: list[str] = []
+        start = 0
+        while True:
+            args = [self.keys.job(""), self.keys.worker(""), self._now_ms(), start, worker]
+            lost, mine, looked_at, left = await self._lost(keys=[self.keys.active], args=args)
+            found += [job_id.decode() for job_id in lost]
+            for job_id in [name for raw in mine if (name := raw.decode()) not in running]:
+                if await self._disown(keys=[self.keys.job(job_id)], args=[worker, self._now_ms()]):
+                    found.append(job_id)
+            start += looked_at - left
+            if looked_at < scripts.PAGE:
+                return found
 
     async def find(self, wanted: JobFilter, *, limit: int, before: str = "") -> tuple[list[JobRecord], str]:
         """Jobs, newest first, and where the next page begins; empty when there is none."""
@@ -206,19 +145,19 @@ class JobStore:
             ),
             self.keys.jobs,
         )
-        start = int(before or 0)
+        top, seen = divmod(min(int(before), NEWEST), EQUALS) if before else (NEWEST // EQUALS, 0)
         found: list[JobRecord] = []
-        while len(found) < limit:
-            ids = await self.redis.zrange(index, start, start + 99, desc=True)
-            if not ids:
-                return found, ""
-            for job in await self._load_many([job_id.decode() for job_id in ids]):
-                start += 1
+        while page := await self.redis.zrange(
+            index, top, "-inf", desc=True, byscore=True, offset=seen, num=PAGE, withscores=True
+        ):
+            jobs = await self._load_many([job_id.decode() for job_id, _ in page])
+            for (_, score), job in zip(page, jobs, strict=True):
+                top, seen = int(score), seen + 1 if score == top else 1
                 if job is not None and _matches(job, wanted):
                     found.append(job)
                     if len(found) == limit:
-                        break
-        return found, str(start)
+                        return found, str(top * EQUALS + min(seen, EQUALS - 1))
+        return found, ""
 
     async def subscribe(self) -> AsyncIterator[Mapping[str, Any]]:
         """What happens to jobs and applications, as it happens: `{"type", "id", "state"}`."""
@@ -227,6 +166,13 @@ class JobStore:
             async for message in channel.listen():
                 if message["type"] == "message":
                     yield orjson.loads(message["data"])
+
+    async def _set(self, job_id: str, fields: Mapping[str, object], *, event: bytes = b"", command: str = "HSET") -> None:
+        parts = [part for pair in fields.items() for part in pair]
+        await self._write(keys=[self.keys.job(job_id), self.keys.events], args=[event, command, *parts])
+
+    def _now_ms(self) -> int:
+        return int(self.now().timestamp() * 1000)
 
     async def _load_many(self, ids: list[str]) -> list[JobRecord | None]:
         async with self.redis.pipeline(transaction=False) as pipe:

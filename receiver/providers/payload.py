@@ -44,4 +44,3 @@ def is_ref(text: str) -> bool:
         and ".." not in text
         and all(ord(letter) > 32 and letter not in "~^:?*[\\\x7f" for letter in text)
     )
-

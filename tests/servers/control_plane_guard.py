@@ -177,7 +177,10 @@ def _wait_until_ready(url: str, token: str, certificate: Path) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            if _get(url, "/readyz", token, certificate) == 200 and _get(url, "/api/v1/namespaces/default", token, certificate) == 200:
+            if (
+                _get(url, "/readyz", token, certificate) == 200
+                and _get(url, "/api/v1/namespaces/default", token, certificate) == 200
+            ):
                 return
         time.sleep(0.1)
     raise TimeoutError(f"kube-apiserver was not ready after {READY_TIMEOUT_SECONDS:.0f} s; see {certificate.parent.parent}/*.log")

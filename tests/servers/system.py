@@ -118,7 +118,10 @@ class System:
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait({self._task}, timeout=SECONDS)
+            if not self._task.done():
+                stacks = [(str(t.get_coro())[:80], t.get_stack()) for t in asyncio.all_tasks()]
+                raise AssertionError(f"Trueup does not stop: {stacks}")
 
     async def _is_ready(self) -> bool:
         assert self._task is not None

@@ -1,0 +1,135 @@
+"""The steps that change a job, in Lua: each is atomic, and none overwrites what another wrote. Only `store.jobs` and `intake` run them.
+
+A job is a hash. Whoever begins it becomes its `owner`; a job without one is `due` at a time in ms, or at once when it was never begun.
+"""
+
+from jobs.keys import INDEX_LENGTH
+from jobs.queue import WAKE_SCRIPT
+from jobs.records import FINAL_STATES
+
+GRACE_MS = 2000
+"""How long a job that is due may lie before it is called lost: its wake-up is on its way."""
+
+PAGE = 500
+"""Active jobs that one step looks at: a millisecond of Redis' time."""
+
+_IS_OPEN = f"""
+local function is_open(job)
+  local state = redis.call('HGET', job, 'state')
+  if not state then return false end
+  for _, final in ipairs({{{", ".join(repr(str(state)) for state in sorted(FINAL_STATES))}}}) do
+    if state == final then return false end
+  end
+  return true
+end
+"""
+
+_INDEX = f"""
+local function index(key, score, id, seconds)
+  redis.call('ZADD', key, score, id)
+  redis.call('ZREMRANGEBYRANK', key, 0, -{INDEX_LENGTH + 1})
+  if seconds then redis.call('EXPIRE', key, seconds) end
+end
+"""
+
+CREATE = (
+    WAKE_SCRIPT
+    + _INDEX
+    + """
+local function create(a, i)
+  local delivery, job, id, record, score, state, expires = a[i], a[i+1], a[i+2], a[i+3], a[i+4], a[i+5], tonumber(a[i+6])
+  local active, jobs, events, event = a[i+7], a[i+8], a[i+9], a[i+10]
+  local known = delivery ~= '' and redis.call('GET', delivery)
+  if known then return {known, 0} end
+  if delivery ~= '' then redis.call('SET', delivery, id, 'EX', a[i+11]) end
+  redis.call('HSET', job, 'record', record, 'state', state)
+  index(jobs, score, id)
+  local n = tonumber(a[i+12])
+  for k = 1, n do index(a[i+12+k], score, id, a[i+13+n]) end
+  i = i + 14 + n
+  if expires > 0 then redis.call('EXPIRE', job, expires) else redis.call('ZADD', active, score, id) end
+  if a[i] ~= '' then wake(a, i) end
+  redis.call('PUBLISH', events, event)
+  return {id, 1}
+end
+"""
+)
+"""Create one job that stands at argument i, unless its delivery is known; answers its id and whether it is new."""
+
+TRANSITION = (
+    _IS_OPEN
+    + """
+if not is_open(KEYS[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[1], 'message', ARGV[2], 'updated', ARGV[3], unpack(ARGV, 7))
+if ARGV[4] ~= '0' then
+  redis.call('HSET', KEYS[1], 'finished', ARGV[3])
+  redis.call('HDEL', KEYS[1], 'owner', 'due')
+  redis.call('ZREM', KEYS[2], ARGV[5])
+  redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
+redis.call('PUBLISH', KEYS[3], ARGV[6])
+return 1
+"""
+)
+
+WRITE = """
+if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
+local written = 0
+for i = 3, #ARGV, 2 do written = written + redis.call(ARGV[2], KEYS[1], ARGV[i], ARGV[i + 1]) end
+if ARGV[1] ~= '' and (ARGV[2] == 'HSET' or written > 0) then redis.call('PUBLISH', KEYS[2], ARGV[1]) end
+return 1
+"""
+"""Write fields by HSET, or HSETNX for those that keep their first value; nothing to a job whose record is gone."""
+
+APPLICATIONS = (
+    _INDEX
+    + """
+if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'applications', ARGV[2])
+local score = redis.call('ZSCORE', KEYS[2], ARGV[1]) or ARGV[3]
+for i = 3, #KEYS do index(KEYS[i], score, ARGV[1], ARGV[4]) end
+return 1
+"""
+)
+
+CLAIM = (
+    _IS_OPEN
+    + """
+if not is_open(KEYS[1]) then return 0 end
+local owner = redis.call('HGET', KEYS[1], 'owner')
+if owner and owner ~= '' and owner ~= ARGV[1] and redis.call('EXISTS', ARGV[2] .. owner) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'owner', ARGV[1])
+redis.call('HDEL', KEYS[1], 'due')
+redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+return 1
+"""
+)
+
+LOST = f"""
+local entries, lost, mine, left = redis.call('ZRANGE', KEYS[1], ARGV[4], ARGV[4] + {PAGE - 1}, 'WITHSCORES'), {{}}, {{}}, 0
+for i = 1, #entries, 2 do
+  local id, job = entries[i], ARGV[1] .. entries[i]
+  local state, owner, due = unpack(redis.call('HMGET', job, 'state', 'owner', 'due'))
+  if not state then
+    redis.call('ZREM', KEYS[1], id)
+    left = left + 1
+  elseif state ~= 'held' then
+    if not owner or owner == '' then
+      if tonumber(due or entries[i + 1]) + {GRACE_MS} < tonumber(ARGV[3]) then table.insert(lost, id) end
+    elseif owner == ARGV[5] then
+      table.insert(mine, id)
+    elseif redis.call('EXISTS', ARGV[2] .. owner) == 0 then
+      table.insert(lost, id)
+    end
+  end
+end
+for _, id in ipairs(lost) do redis.call('HSET', ARGV[1] .. id, 'owner', '', 'due', ARGV[3]) end
+return {{lost, mine, #entries / 2, left}}
+"""
+"""One page of active jobs: those that nobody does, the asker's own, how many were looked at, and how many of them left the set."""
+
+DISOWN = """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'owner', '', 'due', ARGV[2])
+return 1
+"""
