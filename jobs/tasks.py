@@ -42,7 +42,7 @@ async def guarded(context: Context, job_id: str, work: Callable[[Context, JobRec
                 await work(context, job)
             except TrueupError as error:
                 await give_up(context, job, error)
-            except (RedisError, OSError):
+            except RedisError:
                 raise  # Redis went away, and with it what could be said; the job is begun again when it is back
             except Exception:
                 log.exception("job.crashed")

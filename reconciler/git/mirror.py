@@ -169,7 +169,7 @@ class Mirror:
             descriptor = os.open(f"{self.directory}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
                 async with asyncio.timeout(LOCK_SECONDS):
-                    while not _is_locked(descriptor):
+                    while not _is_locked(descriptor):  # noqa: ASYNC110 - the lock is the kernel's, and tells nobody
                         await asyncio.sleep(LOOK_SECONDS)
                 for stale in ("shallow.lock", "packed-refs.lock", "config.lock"):
                     (self.directory / stale).unlink(missing_ok=True)

@@ -135,7 +135,7 @@ def _only_builder(lock: Path) -> Iterator[None]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201  a script; progress goes beside the answer
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -153,7 +153,7 @@ def main() -> int:
     except BuildError as error:
         _say(str(error))
         return error.exit_code
-    print(found or directory())  # noqa: T201  the answer
+    print(found or directory())
     return 0 if found else 1
 
 

@@ -85,11 +85,12 @@ class System:
         """Write the declarations; policies are lines of spec.sync by application."""
         directory = self.directory / "declarations"
         directory.mkdir(exist_ok=True)
-        documents = [
+        repository = (
             "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: shop}\n"
             f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 1h,"
             " commitStatus: {secretRef: {name: forge}}}\n"
-        ]
+        )
+        documents = [repository]
         documents += [
             f"apiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\n"
             f"spec: {{sources: [{{git: {{repository: shop, path: {path}}}}}], "

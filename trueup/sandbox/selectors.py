@@ -1,4 +1,4 @@
-"""Label and field selectors. Grammar: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api"""
+"""Label and field selectors. Grammar: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api."""
 
 import re
 from collections.abc import Callable, Mapping
