@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.declarations.schema import API_VERSION, DOCUMENTS, known_fields
 from reconciler.errors import InvalidDeclaration, InvalidManifest
 from reconciler.model.declared import Application, Declarations, Name, Repository
-from reconciler.yaml.documents import parse_documents
+from reconciler.yaml import parse_documents
 
 LOOK_SECONDS = 0.5
 """How often the files are looked at: a change is seen within a second."""

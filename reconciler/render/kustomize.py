@@ -19,7 +19,7 @@ from typing import Any
 from reconciler.errors import InvalidManifest, RenderFailed
 from reconciler.model.objects import RawDocument
 from reconciler.render.result import Rendered, RenderRequest
-from reconciler.yaml.documents import load_one, parse_documents
+from reconciler.yaml import load_one, parse_documents
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 

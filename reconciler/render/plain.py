@@ -9,7 +9,7 @@ from reconciler.errors import InvalidManifest
 from reconciler.model.declared import RenderOptions
 from reconciler.model.objects import RawDocument
 from reconciler.render.result import Rendered, RenderRequest
-from reconciler.yaml.documents import parse_documents
+from reconciler.yaml import parse_documents
 
 TOOL = "yaml/1"
 """Raised when the reading of YAML changes, so that everything is rendered again."""
