@@ -43,7 +43,7 @@ types: .venv/ready ## mypy --strict
 imports: .venv/ready ## the import contracts
 	@$(BIN)/lint-imports
 
-bench: .venv/ready ## the figures of docs/performance.md; ONLY=intake for one
+bench: .venv/ready ## figures beside a raw floor; ONLY=intake for one
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 docs: .venv/ready ## generated pages: configuration, cli, api

@@ -186,13 +186,13 @@ class System:
         ) as response:
             return response.status, await response.json()
 
-    async def until(self, look: Callable[[], Awaitable[Any]], what: str) -> Any:
-        deadline = time.monotonic() + SECONDS
+    async def until(self, look: Callable[[], Awaitable[Any]], what: str, *, seconds: float = SECONDS, pause: float = 0.02) -> Any:
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if found := await look():
                 return found
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"waited {SECONDS:g} s in vain until {what}")
+            await asyncio.sleep(pause)
+        raise AssertionError(f"waited {seconds:g} s in vain until {what}")
 
 
 def config_map(name: str, value: str = "1") -> str:

@@ -1,0 +1,35 @@
+"""`python -m benchmarks [FIGURE …]`: measures, prints a table, writes results/latest.json."""
+
+import asyncio
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from reconciler.logs import configure
+
+FIGURES = ("intake", "start", "push", "drift", "requests")
+
+
+def main() -> None:
+    """Measure what was asked for, or everything."""
+    wanted = sys.argv[1:] or FIGURES
+    unknown = [name for name in wanted if name not in FIGURES]
+    if unknown:
+        sys.exit(f"no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}")
+    configure(level="error")
+    rows = []
+    print(f"{'figure':44} {'value':>10} {'unit':8} {'floor':>10} {'ratio':>7}  cluster")
+    for name in wanted:
+        for figure in asyncio.run(importlib.import_module(f"benchmarks.{name}").measure()):
+            rows.append(figure.row())
+            floor = f"{figure.floor:10.2f}" if figure.floor else " " * 10
+            ratio = f"{figure.ratio:7.2f}" if figure.ratio else " " * 7
+            print(f"{figure.name:44} {figure.value:10.2f} {figure.unit:8} {floor} {ratio}  {figure.cluster}", flush=True)
+    results = Path(__file__).parent / "results"
+    results.mkdir(exist_ok=True)
+    (results / "latest.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

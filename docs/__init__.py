@@ -1,0 +1,1 @@
+"""Documents; some pages are generated."""
