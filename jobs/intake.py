@@ -5,42 +5,33 @@ With an append-only file on, the step is over when Redis has it on disk (`WAITAO
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from jobs.connection import Redis
-from jobs.keys import DELIVERY_SECONDS, Keys
+from jobs.keys import Keys
 from jobs.queue import Wake
 from jobs.records import JobRecord, StageRecord
-from jobs.store.jobs import JobStore
-from jobs.store.scripts import CREATE
+from jobs.store.jobs import Arguments, JobStore
 from reconciler.errors import StoreUnavailable
+
+log = structlog.get_logger()
 
 BATCH = 64
 """Arrivals of one step: half a millisecond of Redis' time."""
+
+DEPTH = 2
+"""Steps under way at once: one is made ready while Redis does the other."""
 
 BACKLOG = 5000
 """Arrivals that wait for their step; more are turned away, and come again."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: https://www.crockford.com/base32.html"""
-
-_ACCEPT = (
-    CREATE
-    + """
-local answers, i = {}, 1
-while i <= #ARGV do
-  local length = tonumber(ARGV[i])
-  table.insert(answers, create(ARGV, i + 1))
-  i = i + 1 + length
-end
-return answers
-"""
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +56,8 @@ class Accepted:
 def new_job_id(now: datetime | None = None) -> str:
     """26 letters and digits: ten of milliseconds, so that ids sort by age, and sixteen that nobody guesses."""
     moment = int((now or datetime.now(UTC)).timestamp() * 1000)
-    digits = [_ALPHABET[(moment >> shift) & 31] for shift in range(45, -5, -5)]
-    return "".join(digits) + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+    number = moment << 80 | secrets.randbits(80)
+    return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -5, -5)])
 
 
 def is_job_id(text: str) -> bool:
@@ -82,8 +73,7 @@ class Intake:
         self._store = store
         self._keys = keys
         self._durable_ms = int(durable_seconds * 1000)
-        self._script = redis.register_script(_ACCEPT)
-        self._waiting: asyncio.Queue[tuple[list[object], asyncio.Future[Accepted]]] = asyncio.Queue(BACKLOG)
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(BACKLOG)
         self._has_aof = True
 
     async def accept(self, arrival: Arrival, *, timeout_seconds: float) -> Accepted:
@@ -94,7 +84,7 @@ class Intake:
         """
         future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
         try:
-            self._waiting.put_nowait((self._arguments(arrival), future))
+            self._waiting.put_nowait(_Waiting(self._arguments(arrival), future))
             async with asyncio.timeout(timeout_seconds):
                 return await future
         except asyncio.QueueFull as error:
@@ -104,31 +94,39 @@ class Intake:
 
     async def flush_forever(self) -> None:
         """Take up what waits, step by step, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(DEPTH):
+                group.create_task(self._take_up())
+
+    async def _take_up(self) -> None:
         while True:
             batch = [await self._waiting.get()]
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            batch = [(arguments, future) for arguments, future in batch if not future.done()]
+            batch = [waiting for waiting in batch if not waiting.future.done()]
             if batch:
                 await self._flush(batch)
 
-    async def _flush(self, batch: Sequence[tuple[list[object], asyncio.Future[Accepted]]]) -> None:
+    async def _flush(self, batch: Sequence["_Waiting"]) -> None:
         try:
-            answers = await self._step([arguments for arguments, _ in batch])
-        except (RedisError, OSError) as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(StoreUnavailable(f"Redis does not answer: {type(error).__name__}; send it again"))
+            answers = await self._step([waiting.arguments for waiting in batch])
+        except Exception as error:
+            self._has_aof = True  # another server may answer from now on
+            if not isinstance(error, RedisError | OSError):
+                log.exception("intake.crashed")
+            for waiting in batch:
+                if not waiting.future.done():
+                    reason = f"Redis does not answer: {type(error).__name__}; send it again"
+                    waiting.future.set_exception(StoreUnavailable(reason))
             return
-        for (_, future), (job_id, is_new) in zip(batch, answers, strict=True):
-            if not future.done():
-                future.set_result(Accepted(job_id.decode(), bool(is_new)))
+        for waiting, (job_id, is_new) in zip(batch, answers, strict=True):
+            if not waiting.future.done():
+                waiting.future.set_result(Accepted(job_id.decode(), bool(is_new)))
 
-    async def _step(self, arrivals: Sequence[list[object]]) -> Sequence[tuple[bytes, int]]:
-        args = [part for one in arrivals for part in (len(one), *one)]
-        async with self._redis.client() as connection:  # WAITAOF speaks of the writes of its own connection
-            answers: Sequence[tuple[bytes, int]] = await self._script(args=args, client=connection)
-            if self._has_aof and any(is_new for _, is_new in answers):
+    async def _step(self, arrivals: Sequence[Arguments]) -> Sequence[tuple[bytes, int]]:
+        async with self._redis.client() as connection:  # WAITAOF waits for what was written before it on its own connection
+            answers = await self._store.create_many(arrivals, client=connection)
+            if self._has_aof:  # also when nothing is new: the first answer may have been lost before it was on disk
                 await self._wait_for_disk(connection)
         return answers
 
@@ -143,23 +141,21 @@ class Intake:
         if local < 1:
             raise OSError("the append-only file was not written in time")
 
-    def _arguments(self, arrival: Arrival) -> list[object]:
+    def _arguments(self, arrival: Arrival) -> Arguments:
         record = arrival.record
         wake = None if record.state.is_final else Wake(self._keys.queue, arrival.function, record.id)
         provider, _, delivery = arrival.delivery.partition(":")
         key = self._keys.delivery(provider, delivery) if arrival.delivery else ""
-        return self._store.arguments(record, delivery_key=key, delivery_seconds=DELIVERY_SECONDS, wake=wake)
+        return self._store.arguments(record, delivery_key=key, wake=wake)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    arguments: Arguments
+    future: "asyncio.Future[Accepted]"
 
 
 def received(record: JobRecord) -> JobRecord:
     """The record with its first stage."""
     stage = StageRecord(name="received", at=record.created)
     return record.model_copy(update={"stages": (stage, *record.stages)})
-
-
-def age_seconds(job_id: str) -> float:
-    """How long ago a job id was made."""
-    moment = 0
-    for letter in job_id[:10]:
-        moment = moment << 5 | _ALPHABET.index(letter)
-    return time.time() - moment / 1000

@@ -5,6 +5,7 @@ The observer never blocks: progress goes to a queue that one task writes out, ne
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -46,10 +47,13 @@ class Progress:
         self._cluster = cluster
         self._records: dict[Name, SyncRecord] = {}
         self._changed: set[Name] = set()
-        self._stages: dict[str, None] = {}
+        self._stages: dict[str, bool] = {}
+        """Those that were reached, and whether they are written."""
         self._wake = asyncio.Event()
         self._has_ended = False
         self._log = log.bind(job=job_id)
+        self._logs: dict[Name, Any] = {}
+        """What the lines of one sync have in common."""
 
     @property
     def records(self) -> tuple[SyncRecord, ...]:
@@ -60,7 +64,10 @@ class Progress:
         """Take in one event."""
         match event:
             case SyncStarted():
-                self._say("sync.started", event.application, revision=str(event.revision))
+                self._logs[event.application] = self._log.bind(
+                    application=str(event.application), revision=str(event.revision), sync_id=secrets.token_hex(4)
+                )
+                self._say("sync.started", event.application)
                 self._put(event.application, self._started(event))
             case Rendered():
                 self._say("sync.rendered", event.application, objects=event.objects, seconds=round(event.seconds, 3))
@@ -114,8 +121,9 @@ class Progress:
 
     async def _write(self) -> None:
         self._wake.clear()
-        for name in tuple(self._stages):
+        for name in [name for name, is_written in self._stages.items() if not is_written]:
             await self._store.add_stage(self._job_id, name)
+            self._stages[name] = True
         changed, self._changed = self._changed, set()
         await self._store.put_syncs(self._job_id, [self._records[name] for name in changed])
 
@@ -157,11 +165,12 @@ class Progress:
             self._wake.set()
 
     def _stage(self, name: str) -> None:
-        self._stages.setdefault(name)
+        self._stages.setdefault(name, False)
         self._wake.set()
 
     def _say(self, event: str, application: Name, **values: object) -> None:
-        self._log.info(event, application=str(application), **values)
+        bound = self._logs.get(application) or self._log.bind(application=str(application))
+        bound.info(event, **values)
 
 
 def step_record(result: StepResult) -> StepRecord:

@@ -53,39 +53,40 @@ Task = Callable[..., Awaitable[None]]
 class Wake:
     """The wake-up for one function and job, as the commands that put it into Redis."""
 
-    __slots__ = ("id", "key", "payload", "queue", "score", "tokens")
+    __slots__ = ("id", "payload", "queue", "score", "tokens")
 
     def __init__(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0, is_repeated: bool = False) -> None:
         now = int(time.time() * 1000)
         self.id = f"{job_id}:{function}:{'again' if is_repeated else secrets.token_hex(4)}"
-        self.key = job_key_prefix + self.id
         self.payload = serialize_job(function, (job_id,), {}, None, now, serializer=orjson.dumps)
         self.queue = queue
         self.score = now + int(delay_seconds * 1000)
         self.tokens = Keys.wake(queue)
 
     def arguments(self) -> list[str | bytes | int]:
-        """For a script: key, payload, seconds, queue, score, id, list of tokens."""
-        return [self.key, self.payload, EXPIRES_SECONDS, self.queue, self.score, self.id, self.tokens]
+        """For a script: id, payload, queue, score, list of tokens."""
+        return [self.id, self.payload, self.queue, self.score, self.tokens]
 
 
 WAKE_SCRIPT = f"""
 local function wake(a, i)
-  redis.call('DEL', '{in_progress_key_prefix}' .. a[i + 5])
-  redis.call('SET', a[i], a[i + 1], 'EX', a[i + 2])
-  redis.call('ZADD', a[i + 3], a[i + 4], a[i + 5])
-  redis.call('LPUSH', a[i + 6], '1')
-  redis.call('LTRIM', a[i + 6], 0, {TOKENS - 1})
+  redis.call('SET', '{job_key_prefix}' .. a[i], a[i + 1], 'EX', {EXPIRES_SECONDS})
+  redis.call('ZADD', a[i + 2], a[i + 3], a[i])
+  redis.call('LPUSH', a[i + 4], '1')
+  redis.call('LTRIM', a[i + 4], 0, {TOKENS - 1})
 end
 """
-"""Lua: put the wake-up into Redis that stands at argument i; 7 arguments. A worker that died with one of its id is forgotten."""
+"""Lua: put the wake-up into Redis that stands at argument i; 5 arguments."""
+
+_FORGET = f"redis.call('DEL', '{in_progress_key_prefix}' .. ARGV[1])"
+"""Lua: a worker that died with a wake-up of this id is no reason to wait; only repeated ones have an id twice."""
 
 
 class Queue:
     """Enqueues wake-ups."""
 
     def __init__(self, redis: Redis) -> None:
-        self._script = redis.register_script(WAKE_SCRIPT + "wake(ARGV, 1)")
+        self._script = redis.register_script(WAKE_SCRIPT + _FORGET + "wake(ARGV, 1)")
 
     async def enqueue(
         self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0, is_repeated: bool = False

@@ -1,6 +1,7 @@
 """What any worker does: begin jobs, look at heads, find what was lost, close statuses. Each task may run twice or stop anywhere."""
 
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from jobs.follow import cache_of, dispatch, follow
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.retry import retry_after
+from jobs.schedule import interval_number
 from reconciler.errors import Stalled, TrueupError
 from reconciler.model.declared import Name, Repository
 
@@ -132,7 +134,8 @@ def followed_refs(context: Context, repository: Repository, heads: Mapping[str, 
 async def poll_due(context: Context) -> None:
     """Look at the heads of every repository that is due; one worker does each."""
     for repository in context.declarations.repositories.values():
-        key = context.keys.tick(f"poll:{repository.name}")
+        number = interval_number(str(repository.name), repository.poll_seconds, time.time())
+        key = context.keys.tick(f"poll:{repository.name}:{number}")
         if await context.redis.set(key, context.worker, nx=True, px=int(repository.poll_seconds * 1000)):
             try:
                 await poll(context, repository)

@@ -1,6 +1,6 @@
 """What is said of a commit as a whole, and of a job, from what its syncs came to. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from jobs.records import JobKind, JobRecord, JobState, SyncRecord, Verdict, VerdictState
 from reconciler.model.outcome import SyncState
@@ -54,14 +54,35 @@ def _success(syncs: Sequence[SyncRecord]) -> str:
 
 
 def verdicts(jobs: Iterable[JobRecord], *, commit: str, instance: str) -> tuple[Verdict, ...]:
-    """One verdict per repository and cluster, from a commit's jobs: the newest that decides wins."""
-    found: dict[str, Verdict] = {}
+    """One verdict per repository and cluster, from a commit's jobs.
+
+    The newest job decides; of applications that it did not touch, the newest sync in an older job still counts: a manual sync of one
+    does not make another's failure good.
+    """
+    by_repository: dict[str, list[JobRecord]] = {}
     for job in sorted(jobs, key=lambda job: job.created, reverse=True):
-        if job.kind not in COMMIT_KINDS or job.state is JobState.IGNORED or job.repository in found:
-            continue
-        cluster = ",".join(sorted({sync.cluster for sync in job.syncs}))
-        state = _STATES.get(job.state, VerdictState.PENDING)
-        found[job.repository] = Verdict(
-            repository=job.repository, instance=instance, cluster=cluster, commit=commit, state=state, message=job.message
-        )
-    return tuple(found[name] for name in sorted(found))
+        if job.kind in COMMIT_KINDS and job.state is not JobState.IGNORED:
+            by_repository.setdefault(job.repository, []).append(job)
+    return tuple(
+        Verdict(repository=name, instance=instance, cluster=cluster, commit=commit, state=state, message=message)
+        for name, newest_first in sorted(by_repository.items())
+        for cluster, state, message in _by_cluster(newest_first)
+    )
+
+
+def _by_cluster(newest_first: Sequence[JobRecord]) -> Iterator[tuple[str, VerdictState, str]]:
+    """Cluster, state and message, from the jobs of one repository; no cluster where none was reached."""
+    newest = newest_first[0]
+    syncs: dict[str, SyncRecord] = {}
+    for job in newest_first:
+        for sync in job.syncs:
+            syncs.setdefault(sync.application, sync)
+    clusters = sorted({sync.cluster for sync in syncs.values()})
+    is_decided_by_syncs = newest.syncs and newest.state in (JobState.SUCCEEDED, JobState.HELD, JobState.FAILED)
+    if not is_decided_by_syncs:
+        state = _STATES.get(newest.state, VerdictState.PENDING)
+        yield from ((cluster, state, newest.message) for cluster in clusters or [""])
+        return
+    for cluster in clusters:
+        job_state, message = conclude([sync for sync in syncs.values() if sync.cluster == cluster])
+        yield cluster, _STATES.get(job_state, VerdictState.PENDING), message

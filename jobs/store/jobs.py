@@ -1,9 +1,9 @@
 """The records of jobs: one hash each, its fields written one by one, so that nobody overwrites what another wrote."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -26,6 +26,10 @@ NEWEST = 10**18
 """Beyond every page."""
 
 
+Arguments: TypeAlias = list[str | bytes | int]
+"""One job for `scripts.CREATE`."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs are listed; empty is all."""
@@ -44,7 +48,7 @@ class JobStore:
         self.keys = keys
         self._retention = int(retention_seconds)
         self.now = now or (lambda: datetime.now(UTC))
-        self._create = redis.register_script(scripts.CREATE + "return create(ARGV, 1)")
+        self._create = redis.register_script(scripts.CREATE)
         self._transition = redis.register_script(scripts.TRANSITION)
         self._write = redis.register_script(scripts.WRITE)
         self._applications = redis.register_script(scripts.APPLICATIONS)
@@ -52,25 +56,27 @@ class JobStore:
         self._lost = redis.register_script(scripts.LOST)
         self._disown = redis.register_script(scripts.DISOWN)
 
-    def arguments(self, record: JobRecord, *, delivery_key: str = "", delivery_seconds: int = 0, wake: Wake | None) -> list[Any]:
-        """The arguments of `scripts.CREATE` for one job."""
-        indexes = [
-            ("repository", record.repository),
-            ("commit", record.commit),
-            *(("application", a) for a in record.applications),
-        ]
+    def arguments(self, record: JobRecord, *, delivery_key: str = "", wake: Wake | None) -> Arguments:
+        """The arguments of `scripts.CREATE` for one job, and before them their number."""
+        indexes = [("repository", record.repository), ("commit", record.commit)]
+        indexes += [("application", name) for name in record.applications]
         keys = [self.keys.jobs_of(index, value) for index, value in indexes if value]
-        score = int(record.created.timestamp() * 1000)
-        expires = self._retention if record.state.is_final else 0
-        return [
-            delivery_key, self.keys.job(record.id), record.id, record.model_dump_json(), score, str(record.state), expires,
-            self.keys.active, self.keys.jobs, self.keys.events, _event(record.id, record.state), delivery_seconds,
-            len(keys), *keys, self._retention, *(wake.arguments() if wake else [""]),
+        found = [
+            delivery_key, record.id, record.model_dump_json(), int(record.created.timestamp() * 1000), str(record.state),
+            int(record.state.is_final), len(keys), *keys, *(wake.arguments() if wake else [""]),
         ]  # fmt: skip
+        return [len(found), *found]
+
+    async def create_many(self, jobs: Iterable[Arguments], *, client: Redis = None) -> Sequence[tuple[bytes, int]]:
+        """Store jobs by their `arguments` in one step; their ids, and whether they are new."""
+        keys = [self.keys.job(""), self.keys.jobs, self.keys.active, self.keys.events]
+        args = [self._retention, *(part for job in jobs for part in job)]
+        found: Sequence[tuple[bytes, int]] = await self._create(keys=keys, args=args, client=client)
+        return found
 
     async def create(self, record: JobRecord, wake: Wake | None = None) -> None:
         """Store a job and wake somebody for it, in one step."""
-        await self._create(args=self.arguments(record, wake=wake))
+        await self.create_many([self.arguments(record, wake=wake)])
 
     async def load(self, job_id: str) -> JobRecord | None:
         """One job; None when there is none, or no more."""

@@ -3,7 +3,7 @@
 A job is a hash. Whoever begins it becomes its `owner`; a job without one is `due` at a time in ms, or at once when it was never begun.
 """
 
-from jobs.keys import INDEX_LENGTH
+from jobs.keys import DELIVERY_SECONDS, INDEX_LENGTH
 from jobs.queue import WAKE_SCRIPT
 from jobs.records import FINAL_STATES
 
@@ -25,36 +25,51 @@ end
 """
 
 _INDEX = f"""
+local touched = {{}}
 local function index(key, score, id, seconds)
   redis.call('ZADD', key, score, id)
-  redis.call('ZREMRANGEBYRANK', key, 0, -{INDEX_LENGTH + 1})
-  if seconds then redis.call('EXPIRE', key, seconds) end
+  touched[key] = seconds
+end
+local function settle()
+  for key, seconds in pairs(touched) do
+    redis.call('ZREMRANGEBYRANK', key, 0, -{INDEX_LENGTH + 1})
+    if seconds ~= 0 then redis.call('EXPIRE', key, seconds) end
+  end
 end
 """
+"""Indexes are trimmed once a step, however many jobs it brings."""
 
 CREATE = (
     WAKE_SCRIPT
     + _INDEX
     + """
-local function create(a, i)
-  local delivery, job, id, record, score, state, expires = a[i], a[i+1], a[i+2], a[i+3], a[i+4], a[i+5], tonumber(a[i+6])
-  local active, jobs, events, event = a[i+7], a[i+8], a[i+9], a[i+10]
-  local known = delivery ~= '' and redis.call('GET', delivery)
-  if known then return {known, 0} end
-  if delivery ~= '' then redis.call('SET', delivery, id, 'EX', a[i+11]) end
+local function create(a, i, retention)
+  local delivery, id, record, score, state, is_final, n = a[i], a[i+1], a[i+2], a[i+3], a[i+4], a[i+5], tonumber(a[i+6])
+  local job = KEYS[1] .. id
+  if delivery ~= '' then
+    local known = redis.call('GET', delivery)
+    if known then return {known, 0} end
+    redis.call('SET', delivery, id, 'EX', DELIVERY_SECONDS)
+  end
   redis.call('HSET', job, 'record', record, 'state', state)
-  index(jobs, score, id)
-  local n = tonumber(a[i+12])
-  for k = 1, n do index(a[i+12+k], score, id, a[i+13+n]) end
-  i = i + 14 + n
-  if expires > 0 then redis.call('EXPIRE', job, expires) else redis.call('ZADD', active, score, id) end
-  if a[i] ~= '' then wake(a, i) end
-  redis.call('PUBLISH', events, event)
+  index(KEYS[2], score, id, 0)
+  for k = 1, n do index(a[i+6+k], score, id, retention) end
+  if is_final == '1' then redis.call('EXPIRE', job, retention) else redis.call('ZADD', KEYS[3], score, id) end
+  if a[i+7+n] ~= '' then wake(a, i + 7 + n) end
+  redis.call('PUBLISH', KEYS[4], '{"type":"job","id":"' .. id .. '","state":"' .. state .. '","detail":""}')
   return {id, 1}
 end
-"""
+local answers, i = {}, 2
+while i <= #ARGV do
+  table.insert(answers, create(ARGV, i + 1, ARGV[1]))
+  i = i + 1 + ARGV[i]
+end
+settle()
+return answers
+""".replace("DELIVERY_SECONDS", str(DELIVERY_SECONDS))
 )
-"""Create one job that stands at argument i, unless its delivery is known; answers its id and whether it is new."""
+"""Create jobs, each unless its delivery is known; answers their ids, and whether they are new. KEYS: the prefix of jobs, the index of
+all, the active ones, the channel. ARGV: the retention, then every job after the number of its arguments."""
 
 TRANSITION = (
     _IS_OPEN
@@ -88,6 +103,7 @@ if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
 redis.call('HSET', KEYS[1], 'applications', ARGV[2])
 local score = redis.call('ZSCORE', KEYS[2], ARGV[1]) or ARGV[3]
 for i = 3, #KEYS do index(KEYS[i], score, ARGV[1], ARGV[4]) end
+settle()
 return 1
 """
 )

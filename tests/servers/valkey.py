@@ -55,6 +55,15 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 
 @pytest.fixture
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """One that the test may kill and empty."""
+    server = Valkey(tmp_path_factory.mktemp("own"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 async def redis(valkey: Valkey) -> AsyncIterator[Redis]:
     client = connect(valkey.url)
     yield client

@@ -1,0 +1,313 @@
+"""Job records on a real Valkey: what is final stays so, nobody's work is lost, and nothing is left behind."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs.intake import new_job_id
+from jobs.keys import WORKER_SECONDS
+from jobs.lease import Heartbeat
+from jobs.queue import Wake
+from jobs.records import JobKind, JobRecord, JobState, SyncRecord
+from jobs.store import scripts
+from jobs.store.jobs import JobFilter, JobStore
+from reconciler.model.outcome import SyncState
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+COMMIT = "c" * 40
+
+
+def job(*, at=NOW, **fields):
+    known = {"id": new_job_id(at), "kind": JobKind.PUSH, "state": JobState.QUEUED, "repository": "trueup/shop", "commit": COMMIT}
+    return JobRecord(created=at, updated=at, **{**known, **fields})
+
+
+class Clock:
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+    def forward(self, seconds):
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def store(redis, keys, clock):
+    return JobStore(redis, keys, retention_seconds=60, now=clock)
+
+
+async def beat(store, worker):
+    await Heartbeat(store.redis, store.keys, worker).beat()
+
+
+async def test_a_job_reads_back_as_it_was_created(store):
+    record = job(ref="refs/heads/main", actor="ada", applications=("trueup/web",))
+    await store.create(record)
+    assert await store.load(record.id) == record
+    assert await store.load(new_job_id()) is None
+
+
+async def test_what_happens_to_a_job_stands_over_its_record(store, clock):
+    record = job(commit="")
+    await store.create(record)
+    clock.forward(1)
+    await store.transition(record.id, JobState.RUNNING, "syncing")
+    await store.update(record.id, commit="d" * 40, ref="refs/heads/main")
+    await store.set_applications(record.id, ["trueup/web"])
+    await store.add_stage(record.id, "fetched", "main")
+    sync = SyncRecord(application="trueup/web", cluster="in-cluster", revision="main@sha1:d", state=SyncState.RUNNING)
+    await store.put_syncs(record.id, [sync])
+    found = await store.load(record.id)
+    assert (found.state, found.message, found.commit, found.ref) == (JobState.RUNNING, "syncing", "d" * 40, "refs/heads/main")
+    assert found.applications == ("trueup/web",)
+    assert [(stage.name, stage.at, stage.detail) for stage in found.stages] == [("fetched", clock.now, "main")]
+    assert found.syncs == (sync,)
+    assert found.updated == clock.now
+
+
+@pytest.mark.parametrize("final", [JobState.SUCCEEDED, JobState.FAILED, JobState.SUPERSEDED, JobState.IGNORED])
+async def test_a_final_state_is_never_left_and_its_record_expires(store, final):
+    record = job()
+    await store.create(record)
+    assert await store.transition(record.id, final, "so it is")
+    assert not await store.transition(record.id, JobState.RUNNING, "again")
+    assert not await store.claim(record.id, "w1")
+    found = await store.load(record.id)
+    assert (found.state, found.message, found.finished) == (final, "so it is", NOW)
+    assert 0 < await store.redis.ttl(store.keys.job(record.id)) <= 60
+    assert await store.redis.zcard(store.keys.active) == 0
+
+
+async def test_a_held_job_is_not_final(store):
+    record = job()
+    await store.create(record)
+    await store.transition(record.id, JobState.HELD, "2 deletions")
+    assert await store.transition(record.id, JobState.SUPERSEDED, "overtaken", superseded_by="d" * 40)
+    assert (await store.load(record.id)).superseded_by == "d" * 40
+
+
+async def test_a_job_that_was_final_when_it_came_wakes_nobody_and_expires(store):
+    record = job(state=JobState.IGNORED)
+    await store.create(record)
+    assert await store.redis.zcard(store.keys.active) == 0
+    assert 0 < await store.redis.ttl(store.keys.job(record.id)) <= 60
+
+
+async def test_a_stage_keeps_its_first_time_and_is_told_once(store, clock):
+    record = job()
+    await store.create(record)
+    async with store.redis.pubsub() as channel:
+        await channel.subscribe(store.keys.events)
+        await store.add_stage(record.id, "applied")
+        clock.forward(5)
+        await store.add_stage(record.id, "applied")
+        heard = []
+        while message := await channel.get_message(timeout=0.2):
+            heard += [message] if message["type"] == "message" else []
+    assert [stage.at for stage in (await store.load(record.id)).stages] == [NOW]
+    assert len(heard) == 1
+
+
+async def test_writing_to_a_job_whose_record_is_gone_leaves_nothing_behind(store):
+    sync = SyncRecord(application="trueup/web", cluster="c", revision="r", state=SyncState.RUNNING)
+    await store.add_stage("gone", "applied")
+    await store.put_syncs("gone", [sync])
+    await store.update("gone", commit=COMMIT)
+    await store.release("gone", due_seconds=1)
+    await store.set_applications("gone", ["trueup/web"])
+    assert not await store.transition("gone", JobState.FAILED, "")
+    assert not await store.claim("gone", "w1")
+    assert [key async for key in store.redis.scan_iter(f"{store.keys.job('')}*")] == []
+
+
+async def test_one_worker_has_a_job_until_it_dies_or_gives_it_up(store):
+    record = job()
+    await store.create(record)
+    await beat(store, "w1")
+    assert await store.claim(record.id, "w1")
+    assert not await store.claim(record.id, "w2")
+    await store.redis.delete(store.keys.worker("w1"))
+    assert await store.claim(record.id, "w2")
+    await beat(store, "w2")
+    await store.release(record.id)
+    assert await store.claim(record.id, "w3")
+    assert (await store.load(record.id)).attempts == 3
+
+
+async def test_of_fifty_who_claim_a_job_at_once_one_has_it(store):
+    record = job()
+    await store.create(record)
+    for number in range(50):
+        await beat(store, f"w{number}")
+    won = await asyncio.gather(*(store.claim(record.id, f"w{number}") for number in range(50)))
+    assert sum(won) == 1
+
+
+async def test_a_job_that_just_came_is_not_lost_but_one_that_nobody_begins_is(store, clock):
+    record = job()
+    await store.create(record)
+    assert await store.lost() == []
+    clock.forward(scripts.GRACE_MS / 1000 + 0.1)
+    assert await store.lost() == [record.id]
+    assert await store.lost() == [], "it is told to one caller"
+    clock.forward(scripts.GRACE_MS / 1000 + 0.1)
+    assert await store.lost() == [record.id], "who was told may have died"
+
+
+async def test_a_job_of_a_dead_worker_is_lost_at_once(store):
+    record = job()
+    await store.create(record)
+    await beat(store, "w1")
+    await store.claim(record.id, "w1")
+    assert await store.lost() == []
+    assert await store.redis.pttl(store.keys.worker("w1")) <= WORKER_SECONDS * 1000
+    await store.redis.delete(store.keys.worker("w1"))
+    assert await store.lost() == [record.id]
+    assert await store.claim(record.id, "w2")
+
+
+async def test_a_released_job_is_lost_only_when_it_is_overdue(store, clock):
+    record = job()
+    await store.create(record)
+    await store.claim(record.id, "w1")
+    await store.release(record.id, due_seconds=30)
+    clock.forward(31)
+    assert await store.lost() == []
+    clock.forward(2)
+    assert await store.lost() == [record.id]
+
+
+async def test_what_a_worker_owns_and_does_not_run_is_lost(store):
+    ran, orphan = job(), job()
+    for record in (ran, orphan):
+        await store.create(record)
+        await store.claim(record.id, "w1")
+    await beat(store, "w1")
+    await beat(store, "w2")
+    assert await store.lost("w2", set()) == []
+    assert await store.lost("w1", {ran.id}) == [orphan.id]
+    assert await store.claim(orphan.id, "w2")
+
+
+async def test_held_jobs_are_not_lost_and_do_not_hide_others(store):
+    for number in range(scripts.PAGE + 20):
+        record = job(at=NOW - timedelta(hours=1, seconds=number))
+        await store.create(record)
+        await store.transition(record.id, JobState.HELD, "")
+    lost = job()
+    await store.create(lost)
+    await store.claim(lost.id, "dead")
+    assert await store.lost() == [lost.id]
+
+
+async def test_records_that_expired_leave_the_active_ones(store):
+    gone = [job() for _ in range(3)]
+    kept = job()
+    for record in (*gone, kept):
+        await store.create(record)
+    await store.redis.delete(*(store.keys.job(record.id) for record in gone))
+    await store.lost()
+    assert await store.redis.zrange(store.keys.active, 0, -1) == [kept.id.encode()]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        pytest.param(JobFilter(), "fedcba", id="all"),
+        pytest.param(JobFilter(repository="trueup/other"), "b", id="repository"),
+        pytest.param(JobFilter(commit="d" * 40), "dc", id="commit"),
+        pytest.param(JobFilter(application="trueup/web"), "e", id="application"),
+        pytest.param(JobFilter(state="failed"), "fa", id="state"),
+        pytest.param(JobFilter(commit=COMMIT, state="failed"), "fa", id="commit and state"),
+        pytest.param(JobFilter(application="trueup/none"), "", id="nothing"),
+    ],
+)
+async def test_jobs_are_found_newest_first(store, wanted, expected):
+    special = {"b": {"repository": "trueup/other"}, "c": {"commit": "d" * 40}, "d": {"commit": "d" * 40}}
+    names = {}
+    for number, letter in enumerate("abcdef"):
+        record = job(at=NOW + timedelta(seconds=number), **special.get(letter, {}))
+        names[record.id] = letter
+        await store.create(record)
+        if letter in "af":
+            await store.transition(record.id, JobState.FAILED, "")
+        if letter == "e":
+            await store.set_applications(record.id, ["trueup/web"])
+    found, following = await store.find(wanted, limit=50)
+    assert "".join(names[record.id] for record in found) == expected
+    assert following == ""
+
+
+async def test_pages_neither_repeat_nor_skip_while_new_jobs_come(store):
+    records = [job(at=NOW + timedelta(milliseconds=number // 3)) for number in range(20)]
+    for record in records:
+        await store.create(record)
+    seen, before = [], ""
+    while True:
+        page, before = await store.find(JobFilter(), limit=3, before=before)
+        seen += [record.id for record in page]
+        if not before:
+            break
+        assert before.isdigit()
+        await store.create(job(at=NOW + timedelta(minutes=1, seconds=len(seen))))
+    assert sorted(seen) == sorted(record.id for record in records)
+
+
+@pytest.mark.parametrize("before", ["0", "9" * 30, "1"], ids=["zero", "far too large", "before all"])
+async def test_a_page_that_nobody_gave_out_does_no_harm(store, before):
+    await store.create(job())
+    found, _ = await store.find(JobFilter(), limit=5, before=before)
+    assert len(found) <= 1
+
+
+async def test_indexes_are_trimmed(store, monkeypatch):
+    monkeypatch.setattr(scripts, "CREATE", scripts.CREATE.replace("-10001", "-6"))
+    store = JobStore(store.redis, store.keys, retention_seconds=60)
+    records = [job(at=NOW + timedelta(seconds=number)) for number in range(9)]
+    await store.create_many([store.arguments(record, wake=None) for record in records])
+    for index in (store.keys.jobs, store.keys.jobs_of("repository", "trueup/shop"), store.keys.jobs_of("commit", COMMIT)):
+        assert [i.decode() for i in await store.redis.zrange(index, 0, -1)] == [record.id for record in records[-5:]]
+    assert await store.redis.zcard(store.keys.active) == 9, "what remains to be done is never trimmed"
+    assert await store.redis.ttl(store.keys.jobs) == -1
+    assert 0 < await store.redis.ttl(store.keys.jobs_of("repository", "trueup/shop")) <= 60
+
+
+async def test_a_delivery_that_is_known_answers_with_its_first_job(store):
+    first, second = job(), job()
+    key = store.keys.delivery("github", "d-1")
+    answers = await store.create_many([
+        store.arguments(record, delivery_key=key, wake=Wake(store.keys.queue, "begin", record.id)) for record in (first, second)
+    ])  # fmt: skip
+    assert [tuple(answer) for answer in answers] == [(first.id.encode(), 1), (first.id.encode(), 0)]
+    assert await store.load(second.id) is None
+    assert await store.redis.zcard(store.keys.queue) == 1
+
+
+async def test_who_listens_hears_every_change_in_order(store):
+    heard = []
+
+    async def listen():
+        async for event in store.subscribe():
+            heard.append((event["type"], event["id"], event["state"]))
+            if event["state"] == "failed":
+                return
+
+    task = asyncio.create_task(listen())
+    async with asyncio.timeout(5):
+        while not (await store.redis.pubsub_numsub(store.keys.events))[0][1]:  # noqa: ASYNC110 - no event comes from Redis
+            await asyncio.sleep(0.01)
+        record = job()
+        await store.create(record)
+        await store.transition(record.id, JobState.RUNNING, "")
+        await store.add_stage(record.id, "fetched")
+        await store.transition(record.id, JobState.FAILED, "")
+        await task
+    assert heard == [("job", record.id, state) for state in ("queued", "running", "stage", "failed")]

@@ -1,0 +1,117 @@
+"""What is said of a job from its syncs, and of a commit from its jobs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs.records import JobKind, JobRecord, JobState, StepRecord, SyncRecord, VerdictState
+from jobs.verdicts import conclude, verdicts
+from reconciler.model.outcome import Action, SyncState
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+COMMIT = "c" * 40
+
+
+def sync(application, state=SyncState.SUCCEEDED, message="", *, cluster="in-cluster", changed=0):
+    step = StepRecord(action=Action.UPDATE, object="x", identity="x", reason="")
+    return SyncRecord(
+        application=f"trueup/{application}", cluster=cluster, revision="r", state=state, message=message, steps=(step,) * changed
+    )
+
+
+def job(state, *syncs, minute=0, kind=JobKind.PUSH, repository="trueup/shop", message=""):
+    at = NOW + timedelta(minutes=minute)
+    return JobRecord(
+        id=f"j{minute}", kind=kind, state=state, repository=repository, message=message, syncs=syncs, created=at, updated=at
+    )
+
+
+GOOD, BAD, HELD = SyncState.SUCCEEDED, SyncState.FAILED, SyncState.HELD
+
+
+@pytest.mark.parametrize(
+    ("syncs", "state", "message"),
+    [
+        pytest.param([sync("web", message="2 objects changed")], JobState.SUCCEEDED, "2 objects changed", id="one"),
+        pytest.param(
+            [sync("web", changed=2), sync("api", changed=1)], JobState.SUCCEEDED, "2 applications healthy, 3 objects changed", id="two"
+        ),
+        pytest.param([sync("web", BAD, "ImagePullBackOff")], JobState.FAILED, "ImagePullBackOff", id="one failed"),
+        pytest.param(
+            [sync("a"), sync("b"), sync("web", BAD, "ImagePullBackOff"), sync("c")],
+            JobState.FAILED, "3 of 4 applications healthy; web: ImagePullBackOff", id="one of four failed",
+        ),
+        pytest.param([sync("a", HELD, "x"), sync("b", BAD, "y")], JobState.FAILED, "0 of 2 applications healthy; b: y", id="failed wins"),
+        pytest.param([sync("a", HELD, "2 held"), sync("b")], JobState.HELD, "1 of 2 applications healthy; a: 2 held", id="held"),
+        pytest.param([sync("a", SyncState.RUNNING), sync("b")], JobState.RUNNING, "1 of 2 applications healthy; a: ", id="running"),
+        pytest.param(
+            [sync("a", SyncState.WAITING, "window"), sync("b", HELD)],
+            JobState.WAITING, "0 of 2 applications healthy; a: window", id="waiting",
+        ),
+        pytest.param([sync("a", SyncState.SUPERSEDED)], JobState.SUPERSEDED, "a newer commit took its place", id="superseded"),
+    ],
+)  # fmt: skip
+def test_a_job_is_concluded_from_its_syncs(syncs, state, message):
+    assert conclude(syncs) == (state, message)
+
+
+def test_no_commit_without_a_job_has_a_verdict():
+    assert verdicts([], commit=COMMIT, instance="trueup") == ()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        pytest.param([job(JobState.QUEUED)], [("", "pending")], id="queued"),
+        pytest.param([job(JobState.WAITING, sync("web"))], [("in-cluster", "pending")], id="waiting"),
+        pytest.param([job(JobState.SUCCEEDED)], [("", "succeeded")], id="nothing affected"),
+        pytest.param([job(JobState.SUPERSEDED)], [("", "superseded")], id="overtaken"),
+        pytest.param([job(JobState.IGNORED)], [], id="ignored"),
+        pytest.param([job(JobState.FAILED, kind=JobKind.DRIFT)], [], id="drift says nothing of a commit"),
+        pytest.param([job(JobState.FAILED, message="x")], [("", "failed")], id="failed before any sync"),
+        pytest.param([job(JobState.HELD, sync("web", HELD))], [("in-cluster", "held")], id="held"),
+        pytest.param(
+            [job(JobState.FAILED, sync("web", BAD)), job(JobState.SUCCEEDED, sync("web"), minute=1)],
+            [("in-cluster", "succeeded")], id="the newest decides",
+        ),
+        pytest.param(
+            [job(JobState.SUCCEEDED, sync("web"), minute=1), job(JobState.FAILED, sync("web", BAD))],
+            [("in-cluster", "succeeded")], id="in whatever order they come",
+        ),
+        pytest.param(
+            [job(JobState.FAILED, sync("web", BAD), sync("api", BAD)),
+             job(JobState.SUCCEEDED, sync("api"), minute=1, kind=JobKind.MANUAL)],
+            [("in-cluster", "failed")], id="a manual sync of one leaves the other's failure",
+        ),
+        pytest.param(
+            [job(JobState.HELD, sync("web", HELD)), job(JobState.SUCCEEDED, sync("web"), minute=1, kind=JobKind.APPROVAL)],
+            [("in-cluster", "succeeded")], id="approved",
+        ),
+        pytest.param(
+            [job(JobState.SUCCEEDED, sync("web")), job(JobState.RUNNING, minute=1, kind=JobKind.MANUAL)],
+            [("in-cluster", "pending")], id="tried again",
+        ),
+        pytest.param(
+            [job(JobState.FAILED, sync("web", BAD, cluster="east"), sync("web2", cluster="west"))],
+            [("east", "failed"), ("west", "succeeded")], id="each cluster has its own",
+        ),
+    ],
+)  # fmt: skip
+def test_a_commit_has_one_verdict_per_cluster(jobs, expected):
+    found = verdicts(jobs, commit=COMMIT, instance="trueup")
+    assert [(verdict.cluster, str(verdict.state)) for verdict in found] == expected
+    assert {(verdict.commit, verdict.instance, verdict.repository) for verdict in found} <= {(COMMIT, "trueup", "trueup/shop")}
+
+
+def test_each_repository_has_its_own_verdict():
+    jobs = [job(JobState.FAILED, repository="trueup/b"), job(JobState.SUCCEEDED, repository="trueup/a")]
+    found = verdicts(jobs, commit=COMMIT, instance="trueup")
+    assert [(verdict.repository, verdict.state) for verdict in found] == [
+        ("trueup/a", VerdictState.SUCCEEDED),
+        ("trueup/b", VerdictState.FAILED),
+    ]
+
+
+@pytest.mark.parametrize("state", VerdictState)
+def test_everything_but_pending_is_decided(state):
+    assert state.is_decided == (state is not VerdictState.PENDING)
