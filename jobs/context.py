@@ -26,6 +26,9 @@ STATUS_OF = {
 }
 """Everything else is pending; a held commit says so in its description."""
 
+UNTOLD = frozenset({JobKind.DRIFT, JobKind.DIFF})
+"""Jobs that say nothing about their commit."""
+
 
 @dataclass(eq=False)
 class Context:
@@ -74,14 +77,17 @@ class Context:
 
     async def tell_forge(self, job: JobRecord, repository: Repository | None, state: JobState, message: str) -> None:
         """Say on the commit how its job is."""
-        if repository is None or not job.commit or job.kind in (JobKind.DRIFT, JobKind.DIFF):
+        if repository is None or not job.commit or job.kind in UNTOLD:
             return
         name = repository.status.context or self.instance.id
-        link = f"{self.settings.public_url.rstrip('/')}/api/v1/jobs/{job.id}" if self.settings.public_url else ""
-        status = Status(STATUS_OF.get(state, StatusState.PENDING), name, message or str(state), link)
+        status = Status(STATUS_OF.get(state, StatusState.PENDING), name, message or str(state), self.link_to(job))
         may_reopen = job.kind in (JobKind.MANUAL, JobKind.APPROVAL) or state is JobState.HELD
         await self.statuses.want(repository, job.commit, status, may_reopen=may_reopen)
         self.statuses_due.set()
+
+    def link_to(self, job: JobRecord) -> str:
+        """A job's address for people; empty when nobody said where Trueup is reached."""
+        return f"{self.settings.public_url.rstrip('/')}/api/v1/jobs/{job.id}" if self.settings.public_url else ""
 
     def repository_of(self, job: JobRecord) -> Repository | None:
         """The declared repository of a job, by name or else by scope."""

@@ -129,6 +129,15 @@ class Keys:
         """string (JSON), JOB_SECONDS: what was last posted on a commit, so that it is not posted again."""
         return self._key("statuses", "posted", repository, commit, context)
 
+    def posting(self, repository: str, commit: str, context: str) -> str:
+        """string, expires after the longest call: a worker is posting this status."""
+        return self._key("statuses", "posting", repository, commit, context)
+
+    @property
+    def status_attempts(self) -> str:
+        """hash (`repository|commit|context` -> counter), until posted: how often a status was tried in vain."""
+        return self._key("statuses", "attempts")
+
     def tick(self, name: str) -> str:
         """string, expires after the tick's interval: who does a periodic thing this time."""
         return self._key("tick", name)

@@ -1,12 +1,13 @@
 """Commit statuses, level-triggered: what a commit's status should be is stored, what was posted last too, and the difference is posted.
 
-So a commit gets at most two writes a context, one pending and one final; a final one follows whatever happens to the pending one;
-and what is left pending by a crash is found in one place. Nothing here knows jobs: it is told.
+So a commit gets one pending and one final write a context, a final one follows whatever happens to the pending one, and none goes
+back to pending unless a person asked for more work. Any worker posts; each status is posted by one at a time.
 """
 
+import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -14,7 +15,7 @@ import structlog
 
 from jobs import metrics
 from jobs.connection import Redis
-from jobs.forges.forge import Forge, Status, StatusState
+from jobs.forges.forge import ANSWER_SECONDS, Forge, Status, StatusState
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.retry import backoff
 from reconciler.errors import Stalled, Transient, TrueupError
@@ -24,21 +25,39 @@ from reconciler.model.declared import Forge as ForgeKind
 log = structlog.get_logger()
 
 BATCH = 20
-"""Statuses that one drain posts."""
+"""Statuses that one drain posts, at once."""
 
-GIVE_UP_SECONDS = 3600.0
-"""A forge that refuses is asked again this rarely: a person must mend the token."""
+REFUSED_SECONDS = 300.0
+REFUSED_TRIES = 288
+"""A forge that refuses is asked again this rarely, since a person must mend the token, and no longer than a day."""
+
+POSTING_SECONDS = int(ANSWER_SECONDS) + 2
+"""How long a status is left to the worker that posts it, should that worker die."""
 
 _WANT = """
-local wanted = redis.call('HGET', KEYS[1], ARGV[1])
-if wanted and ARGV[3] == '0' then
-  local state = cjson.decode(wanted).state
-  if state ~= 'pending' then return 0 end
-end
+local latest = redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('GET', KEYS[3])
+if latest == ARGV[2] then return 0 end
+if latest and ARGV[3] == '0' and cjson.decode(latest).state ~= 'pending' then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 return 1
 """
+"""KEYS open, due, posted; ARGV subject, status, whether it may follow a final one, now."""
+
+_POSTED = """
+redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])
+redis.call('HDEL', KEYS[4], ARGV[1])
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  if ARGV[3] == '1' then redis.call('HDEL', KEYS[1], ARGV[1]) end
+end
+"""
+"""KEYS open, due, posted, attempts; ARGV subject, status, whether it is final, lifetime. Something newer may be wanted by now."""
+
+_LATER = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('ZADD', KEYS[2], 'XX', ARGV[3], ARGV[1]) end
+"""
+"""KEYS open, due; ARGV subject, status, when. What is wanted since then is not made to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +68,12 @@ class Subject:
     commit: str
     context: str
 
-    @property
-    def field(self) -> str:
+    @classmethod
+    def parse(cls, field: bytes) -> "Subject":
+        """Read its name in Redis."""
+        return cls(*field.decode().split("|", 2))
+
+    def __str__(self) -> str:
         """Its name in Redis."""
         return f"{self.repository}|{self.commit}|{self.context}"
 
@@ -64,92 +87,119 @@ class Statuses:
         self._forges = forges
         self._secrets = secrets
         self._want = redis.register_script(_WANT)
+        self._posted = redis.register_script(_POSTED)
+        self._later = redis.register_script(_LATER)
 
     async def want(self, repository: Repository, commit: str, status: Status, *, may_reopen: bool = False) -> None:
         """Say what a commit's status should be. A final one is not made pending again unless a person asked for more work."""
-        if not _is_followed(repository, self._forges):
-            return
-        subject = Subject(str(repository.name), commit, status.context)
-        value = {"state": status.state, "description": status.description, "target_url": status.target_url}
-        keys = [self._keys.open_statuses, self._keys.statuses]
-        is_final = status.state is not StatusState.PENDING
-        await self._want(keys=keys, args=[subject.field, orjson.dumps(value), int(is_final or may_reopen), time.time()])
+        if self._is_followed(repository):
+            await self._wish(Subject(str(repository.name), commit, status.context), status, may_reopen=may_reopen)
 
     async def drain(self, declarations: Declarations) -> float | None:
-        """Post what is due; seconds until more is due, None when nothing is."""
+        """Post what is due; seconds until more is due, None when nothing is, or nothing is declared yet."""
+        if not declarations.repositories:
+            return None
         due = await self._redis.zrange(self._keys.statuses, "-inf", time.time(), byscore=True, offset=0, num=BATCH)
-        for field in due:
-            await self._post(field.decode(), declarations)
+        posts = (self._post(Subject.parse(field), declarations) for field in due)
+        for outcome in await asyncio.gather(*posts, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
         nearest = await self._redis.zrange(self._keys.statuses, 0, 0, withscores=True)
         return max(0.0, nearest[0][1] - time.time()) if nearest else None
 
-    async def open(self) -> dict[str, str]:
-        """Subjects whose wanted status is pending, with the address that it links to."""
-        found = await self._redis.hgetall(self._keys.open_statuses)
-        wanted = {field.decode(): orjson.loads(value) for field, value in found.items()}
-        return {field: value["target_url"] for field, value in wanted.items() if value["state"] == "pending"}
+    async def sweep(self, verdict: Callable[[Subject], Awaitable[Status | None]]) -> int:
+        """Close what is left pending: *verdict* says what a commit came to, or None while work goes on. How many were closed."""
+        count = 0
+        for field, value in (await self._redis.hgetall(self._keys.open_statuses)).items():
+            subject = Subject.parse(field)
+            if orjson.loads(value)["state"] == StatusState.PENDING and (status := await verdict(subject)) is not None:
+                count += int(await self._wish(subject, status, may_reopen=False))
+        return count
 
     async def left_pending(self, repository: Repository, ref: str, context: str) -> list[str]:
         """Recent commits that the forge shows as pending under our context; asked after Redis was lost."""
-        if not _is_followed(repository, self._forges):
+        if not self._is_followed(repository):
             return []
         return await self._forges[repository.forge].pending(repository, ref, context, await self._token(repository))
 
-    async def _post(self, field: str, declarations: Declarations) -> None:
-        wanted = await self._redis.hget(self._keys.open_statuses, field)
-        name, commit, context = field.split("|", 2)
-        repository = declarations.repositories.get(Name.parse(name))
-        if wanted is None or repository is None:
-            await self._settle(field, None)
-            return
-        posted_key = self._keys.posted(name, commit, context)
-        value = orjson.loads(wanted)
-        if await self._redis.get(posted_key) != wanted:
-            status = Status(StatusState(value["state"]), context, value["description"], value["target_url"])
-            try:
-                await self._forges[repository.forge].post_status(repository, commit, status, await self._token(repository))
-            except TrueupError as error:
-                await self._later(field, error)
-                return
-            metrics.STATUSES.labels("posted").inc()
-            log.info("status.posted", repository=name, commit=commit, context=context, state=value["state"])
-            await self._redis.set(posted_key, wanted, ex=JOB_SECONDS)
-        await self._redis.hdel(self._attempts, field)
-        await self._settle(field, wanted)
+    async def _wish(self, subject: Subject, status: Status, *, may_reopen: bool) -> bool:
+        value = {"state": status.state, "description": status.description, "target_url": status.target_url}
+        may_follow = may_reopen or status.state is not StatusState.PENDING
+        keys = [self._keys.open_statuses, self._keys.statuses, self._posted_key(subject)]
+        return bool(await self._want(keys=keys, args=[str(subject), orjson.dumps(value), int(may_follow), time.time()]))
 
-    async def _later(self, field: str, error: TrueupError) -> None:
-        metrics.STATUSES.labels("failed").inc()
-        attempt = int(await self._redis.hincrby(self._attempts, field, 1))
-        seconds = GIVE_UP_SECONDS
+    async def _post(self, subject: Subject, declarations: Declarations) -> None:
+        """Post one status, unless another worker is about it."""
+        lock = self._keys.posting(subject.repository, subject.commit, subject.context)
+        if not await self._redis.set(lock, 1, nx=True, ex=POSTING_SECONDS):
+            return
+        try:
+            wanted = await self._redis.hget(self._keys.open_statuses, str(subject))
+            repository = declarations.repositories.get(Name.parse(subject.repository))
+            if wanted is None or repository is None or not self._is_followed(repository):
+                await self._forget(subject)
+            else:
+                await self._post_to(repository, subject, wanted)
+        finally:
+            await self._redis.delete(lock)
+
+    async def _post_to(self, repository: Repository, subject: Subject, wanted: bytes) -> None:
+        value = orjson.loads(wanted)
+        status = Status(StatusState(value["state"]), subject.context, value["description"], value["target_url"])
+        try:
+            if await self._redis.get(self._posted_key(subject)) != wanted:
+                await self._forges[repository.forge].post_status(
+                    repository, subject.commit, status, await self._token(repository)
+                )
+                metrics.STATUSES.labels("posted").inc()
+                log.info("status.posted", repository=subject.repository, commit=subject.commit, state=status.state)
+        except TrueupError as error:
+            await self._try_later(subject, wanted, error)
+            return
+        keys = self._keys
+        await self._posted(
+            keys=[keys.open_statuses, keys.statuses, self._posted_key(subject), keys.status_attempts],
+            args=[str(subject), wanted, int(status.state is not StatusState.PENDING), JOB_SECONDS],
+        )
+
+    async def _try_later(self, subject: Subject, wanted: bytes, error: TrueupError) -> None:
+        attempt = int(await self._redis.hincrby(self._keys.status_attempts, str(subject), 1))
         if isinstance(error, Transient):
             seconds = max(backoff(attempt, random.random()), error.retry_seconds or 0.0)  # noqa: S311 - jitter is no secret
-        log.warning("status.failed", subject=field, error=str(error), retry_seconds=round(seconds, 1))
-        await self._redis.zadd(self._keys.statuses, {field: time.time() + seconds})
+        elif attempt < REFUSED_TRIES:
+            seconds = REFUSED_SECONDS
+        else:
+            metrics.STATUSES.labels("dropped").inc()
+            log.error("status.dropped", repository=subject.repository, commit=subject.commit, error=str(error))
+            await self._forget(subject)
+            return
+        metrics.STATUSES.labels("failed").inc()
+        tell = log.warning if attempt == 1 or isinstance(error, Transient) else log.debug
+        tell(
+            "status.failed", repository=subject.repository, commit=subject.commit, error=str(error), retry_seconds=round(seconds)
+        )
+        keys = [self._keys.open_statuses, self._keys.statuses]
+        await self._later(keys=keys, args=[str(subject), wanted, time.time() + seconds])
 
-    async def _settle(self, field: str, posted: bytes | None) -> None:
-        """It is posted: nothing is due, unless something else is wanted by now; a final one is forgotten."""
+    async def _forget(self, subject: Subject) -> None:
+        """Nobody wants it any more, or the forge will not have it."""
         async with self._redis.pipeline(transaction=True) as pipe:
-            await pipe.watch(self._keys.open_statuses)
-            now_wanted = await pipe.hget(self._keys.open_statuses, field)
-            if now_wanted != posted and posted is not None:
-                return
-            pipe.multi()
-            pipe.zrem(self._keys.statuses, field)
-            if posted is None or orjson.loads(posted)["state"] != "pending":
-                pipe.hdel(self._keys.open_statuses, field)
+            pipe.zrem(self._keys.statuses, str(subject))
+            pipe.hdel(self._keys.open_statuses, str(subject))
+            pipe.hdel(self._keys.status_attempts, str(subject))
             await pipe.execute()
 
     async def _token(self, repository: Repository) -> str:
         assert repository.status.secret is not None
         data = await self._secrets.read(repository.status.secret)
-        if "token" not in data:
-            raise Stalled(f"{repository.name}: Secret {repository.status.secret.name} has no key `token`")
-        return data["token"].decode().strip()
+        token = data.get("token", b"").decode(errors="replace").strip()
+        if not token or not token.isascii() or not token.isprintable():
+            what = "has no key `token`" if "token" not in data else "has a key `token` that is no token"
+            raise Stalled(f"{repository.name}: Secret {repository.status.secret.name} {what}")
+        return token
 
-    @property
-    def _attempts(self) -> str:
-        return f"{self._keys.open_statuses}:attempts"
+    def _posted_key(self, subject: Subject) -> str:
+        return self._keys.posted(subject.repository, subject.commit, subject.context)
 
-
-def _is_followed(repository: Repository, forges: Mapping[ForgeKind, Forge]) -> bool:
-    return repository.status.enabled and repository.status.secret is not None and repository.forge in forges
+    def _is_followed(self, repository: Repository) -> bool:
+        return repository.status.enabled and repository.status.secret is not None and repository.forge in self._forges

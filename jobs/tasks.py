@@ -9,12 +9,14 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs import metrics
-from jobs.context import Context
+from jobs.context import STATUS_OF, UNTOLD, Context
 from jobs.follow import cache_of, dispatch, follow
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.retry import retry_after
 from jobs.schedule import interval_number
+from jobs.statuses import Subject
+from jobs.store.jobs import JobFilter
 from reconciler.errors import Stalled, TrueupError
 from reconciler.model.declared import Name, Repository
 
@@ -165,6 +167,23 @@ async def _close_left(context: Context, repository: Repository) -> None:
                 status = Status(StatusState.ERROR, name, f"superseded by {heads[ref][:12]}")
                 await context.statuses.want(repository, commit, status)
     context.statuses_due.set()
+
+
+async def close_forgotten(context: Context) -> None:
+    """Close statuses left pending by work that ended: whoever ended it died before the forge was told."""
+
+    async def verdict(subject: Subject) -> Status | None:
+        found, _ = await context.jobs.find(JobFilter(commit=subject.commit), limit=50)
+        ours = [job for job in found if job.repository in ("", subject.repository) and job.kind not in UNTOLD]
+        told = [job for job in ours if job.state in STATUS_OF or not job.state.is_final]
+        if any(not job.state.is_final for job in told):
+            return None
+        if not told:
+            return Status(StatusState.ERROR, subject.context, "its job is gone; push again, or sync by hand")
+        return Status(STATUS_OF[told[0].state], subject.context, told[0].message, context.link_to(told[0]))
+
+    if await context.statuses.sweep(verdict):
+        context.statuses_due.set()
 
 
 async def wake_lost(context: Context) -> None:

@@ -28,7 +28,7 @@ from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
-from jobs.tasks import begin, poll_due, recover, wake_lost
+from jobs.tasks import begin, close_forgotten, poll_due, recover, wake_lost
 from reconciler.declarations.files import follow as follow_files
 from reconciler.declarations.secrets import FileSecrets
 from reconciler.errors import TrueupError
@@ -198,6 +198,7 @@ async def tick(arq_context: Mapping[str, Any]) -> None:
     """The periodic job: whatever is due."""
     context: Context = arq_context["context"]
     await poll_due(context)
+    await close_forgotten(context)
     context.statuses_due.set()
 
 

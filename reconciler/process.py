@@ -13,9 +13,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import RenderFailed, Transient
+from reconciler.errors import Stalled, Transient
 
 CHUNK_BYTES = 64 * 1024
+
+REAP_SECONDS = 2.0
+"""Until a killed program is no longer waited for; the kernel needs milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Limits:
     output_bytes: int = 64 * 1024 * 1024
     memory_bytes: int | None = None
     cpu_seconds: int | None = None
+    file_bytes: int | None = None
+    """The largest file that it may write; past it the kernel ends it with SIGXFSZ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class Deadline(Transient):
     """A program ran past its deadline and was killed."""
 
 
+class OutputTooLarge(Stalled):
+    """A program printed more than it may and was killed."""
+
+
 async def run(  # noqa: PLR0913 - a process has this many properties
     argv: Sequence[str | Path],
     *,
@@ -60,7 +69,7 @@ async def run(  # noqa: PLR0913 - a process has this many properties
 
     Raises:
         Deadline: when it ran too long and was killed.
-        RenderFailed: when it printed more than it may, and was killed.
+        OutputTooLarge: when it printed more than it may, and was killed.
         FileNotFoundError: when there is no such program.
     """
     name = Path(argv[0]).name
@@ -93,14 +102,22 @@ async def started(
         yield process
     finally:
         _kill_group(process.pid)
-        await asyncio.shield(process.wait())
+        try:
+            async with asyncio.timeout(REAP_SECONDS):
+                await asyncio.shield(process.wait())
+        except TimeoutError:  # a descendant that left the group keeps the streams open
+            process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way to let go of them
 
 
 def _limit(pid: int, limits: Limits) -> None:
-    if limits.memory_bytes is not None:
-        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    if limits.cpu_seconds is not None:
-        resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
+    wanted = {
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+    }
+    for kind, limit in wanted.items():
+        if limit is not None:
+            resource.prlimit(pid, kind, (limit, limit))
 
 
 def _kill_group(pid: int) -> None:
@@ -118,7 +135,7 @@ async def _converse(process: asyncio.subprocess.Process, stdin: bytes, limit: in
             group.create_task(_feed(process.stdin, stdin))
             stdout = group.create_task(_read(process.stdout, limit, name))
             stderr = group.create_task(_read(process.stderr, limit, name))
-    except* RenderFailed as failures:
+    except* OutputTooLarge as failures:
         raise failures.exceptions[0] from None
     return stdout.result(), stderr.result()
 
@@ -136,5 +153,5 @@ async def _read(stream: asyncio.StreamReader, limit: int, name: str) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
-            raise RenderFailed(f"{name} printed more than {limit // 1024} KiB and was killed")
+            raise OutputTooLarge(f"{name} printed more than {limit // 1024} KiB and was killed")
     return b"".join(chunks)

@@ -16,6 +16,15 @@ _SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
+_USERINFO = re.compile(r"(?<=://)[^/\s]+@")
+_QUERY = re.compile(r"(://[^\s?'\"]+)\?[^\s'\"]+")
+
+HOSTS = {
+    Forge.GITHUB: ("github.com", "www.github.com", "ssh.github.com"),
+    Forge.GITLAB: ("gitlab.com", "altssh.gitlab.com"),
+}
+"""Names of the public forges; the latter ones take SSH on port 443."""
+
 
 @dataclass(frozen=True, slots=True)
 class GitUrl:
@@ -34,7 +43,7 @@ class GitUrl:
     def scope(self) -> str:
         """`host[:port]/path` without `.git`, lower case; the tail of the repository's webhook address."""
         port = "" if self.port in (None, DEFAULT_PORTS.get(self.protocol)) else f":{self.port}"
-        path = self.path.strip("/").removesuffix(".git")
+        path = unquote(self.path).strip("/").removesuffix(".git")
         return f"{self.host or 'localhost'}{port}/{path}".lower()
 
 
@@ -44,8 +53,18 @@ def parse_url(text: str) -> GitUrl:
     Raises:
         ValueError: saying what is wrong with it, without repeating secrets.
     """
-    if _CONTROL.search(text):
-        raise ValueError("the address contains spaces or control characters")
+    if _CONTROL.search(text) or "\\" in text:
+        raise ValueError("the address contains spaces, backslashes or control characters")
+    url = _parse(text)
+    decoded = unquote(url.path)
+    if url.host.startswith("-") or decoded.startswith("-"):
+        raise ValueError("a host or path that begins with - could be taken for an option")
+    if _CONTROL.search(decoded) or any(part in (".", "..") for part in decoded.split("/")):
+        raise ValueError("the path has control characters, or segments . or ..; write it without")
+    return url
+
+
+def _parse(text: str) -> GitUrl:
     if text.startswith("/"):
         return GitUrl("file", "", None, text)
     if "://" not in text and (match := _SCP.fullmatch(text)):
@@ -63,8 +82,8 @@ def parse_url(text: str) -> GitUrl:
 
 
 def redact(text: str) -> str:
-    """The text with the credentials of every address in it taken out."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
+    """The text with the credentials and the query of every address in it taken out."""
+    return _QUERY.sub(r"\1?***", _USERINFO.sub("***@", text))
 
 
 def parse_scope(text: str) -> str:
@@ -89,6 +108,7 @@ def guess_forge(host: str) -> Forge:
     """The forge that a host's name suggests."""
     names = (
         (Forge.GITHUB, "github"),
+        (Forge.GITHUB, ".ghe.com"),
         (Forge.GITLAB, "gitlab"),
         (Forge.BITBUCKET, "bitbucket"),
         (Forge.GITEA, "gitea"),
@@ -102,10 +122,14 @@ def guess_forge(host: str) -> Forge:
 def default_api(forge: Forge, host: str) -> str:
     """Where a forge's API is when the declaration does not say; empty when that cannot be known."""
     match forge:
+        case Forge.GITHUB if host in HOSTS[forge]:
+            return "https://api.github.com"
+        case Forge.GITHUB if host.endswith(".ghe.com"):
+            return f"https://api.{host}"
         case Forge.GITHUB:
-            return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+            return f"https://{host}/api/v3"
         case Forge.GITLAB:
-            return f"https://{host}/api/v4"
+            return f"https://{'gitlab.com' if host in HOSTS[forge] else host}/api/v4"
         case Forge.GITEA:
             return f"https://{host}/api/v1"
         case _:

@@ -1,16 +1,29 @@
-"""What is asked of a forge."""
+"""What is asked of a forge, and what its refusals have in common."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
+from reconciler.errors import ForgeUnavailable, Stalled, TrueupError
 from reconciler.model.declared import Repository
 
 DESCRIPTION_LENGTH = 140
 """GitHub's limit; longer ones are cut."""
 
-ANSWER_SECONDS = 15.0
-"""Until a call is given up."""
+ANSWER_SECONDS = 10.0
+"""Until a call is given up; GitHub gives up on its own after as long."""
+
+LIMITED_SECONDS = 60.0
+"""GitHub asks for at least a minute when it does not say how long.
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit"""
+
+LONGEST_SECONDS = 3600.0
+"""The longest that a forge may make us wait."""
+
+RECENT = 20
+"""Commits of a branch that are looked at for statuses left pending after Redis was lost."""
 
 
 class StatusState(enum.StrEnum):
@@ -45,11 +58,68 @@ class Forge(Protocol):
         """Recent commits of a ref whose newest status of this context is pending."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is none of success."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By lower-case name, or a mapping that ignores case."""
+    said: str = ""
+
+    def error(self, what: str, *, permission: str, now: float) -> TrueupError:
+        """What happens next.
+
+        Args:
+            what: what was asked of which address, without query.
+            permission: what the token needs, for the message.
+            now: seconds since the epoch, to read dates by.
+        """
+        said = f"{what}: answered {self.status}{f': {self.said[:200]}' if self.said else ''}"
+        seconds = retry_seconds(self.headers, now)
+        is_limited = self.status == 403 and (seconds is not None or "rate limit" in self.said.lower())
+        if self.status == 429 or is_limited:
+            return ForgeUnavailable(said, retry_seconds=LIMITED_SECONDS if seconds is None else seconds)
+        if self.status >= 500 or self.status == 408:
+            return ForgeUnavailable(said, retry_seconds=seconds)
+        if 300 <= self.status < 400:
+            return Stalled(f"{said}; the repository has moved: write its new address in spec.url and spec.api")
+        if self.status in (401, 403, 404):
+            return Stalled(f"{said}; the token of spec.commitStatus.secretRef needs {permission}")
+        return Stalled(said)
+
+
+def retry_seconds(headers: Mapping[str, str], now: float) -> float | None:
+    """How long a forge asks to be left alone, at most an hour; None when it does not say."""
+    after = headers.get("retry-after", "").strip()
+    seconds: float | None = None
+    if after.isdecimal():
+        seconds = float(after)
+    elif after:
+        seconds = _until(after, now)
+    elif headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
+        seconds = float(headers["x-ratelimit-reset"]) - now
+    return None if seconds is None else min(max(seconds, 1.0), LONGEST_SECONDS)
+
+
+def _until(date: str, now: float) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp() - now
+    except ValueError:
+        return None
+
+
 def path_of(repository: Repository) -> str:
-    """`owner/name` of a repository, from its scope."""
+    """`owner/name` of a repository, from its scope; forges do not mind the case."""
     return repository.scope.partition("/")[2]
 
 
 def cut(description: str) -> str:
-    """A description that fits."""
-    return description if len(description) <= DESCRIPTION_LENGTH else f"{description[: DESCRIPTION_LENGTH - 1]}…"
+    """A description that fits, on one line."""
+    line = " ".join(description.split())
+    return line if len(line) <= DESCRIPTION_LENGTH else f"{line[: DESCRIPTION_LENGTH - 1]}…"
+
+
+def short(ref: str) -> str:
+    """A branch's or tag's name."""
+    return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")

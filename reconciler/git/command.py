@@ -4,14 +4,16 @@ What each option closes is listed in the git project's release notes; the set is
 repositories. https://git-scm.com/docs/git#_environment_variables, https://git-scm.com/docs/git-config
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
 from reconciler.git.credentials import Askpass
-from reconciler.process import Completed, Deadline, Limits, run
-from reconciler.urls import redact
+from reconciler.git.failures import MirrorBroken, explain, last_line
+from reconciler.process import Completed, Deadline, Limits, OutputTooLarge, run
 
 OPTIONS = {
     "core.hooksPath": "/dev/null",
@@ -23,81 +25,101 @@ OPTIONS = {
     "fetch.recurseSubmodules": "false",
     "submodule.recurse": "false",
     "fetch.fsckObjects": "true",
+    "transfer.fsckObjects": "true",
+    "filter.lfs.smudge": "",
+    "filter.lfs.required": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",
-    "http.followRedirects": "false",
+    "http.followRedirects": "false",  # the login is for the host that was declared, and for no other
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "30",
     "protocol.allow": "never",
     "protocol.ext.allow": "never",
     "transfer.bundleURI": "false",
     "transfer.credentialsInUrl": "die",
+    "safe.bareRepository": "explicit",
     "safe.directory": "*",
 }
 
-REFUSALS = (
-    ("could not read Username", "asks for credentials; name a Secret in spec.credentials.secretRef"),
-    ("Authentication failed", "refused the credentials; check the Secret in spec.credentials.secretRef"),
-    ("returned error: 401", "refused the credentials; check the Secret in spec.credentials.secretRef"),
-    ("returned error: 403", "denied access; the credentials may not read this repository"),
-    ("returned error: 404", "has no such repository, or hides it from these credentials"),
-    ("not found", "has no such repository, or hides it from these credentials"),
-    ("does not appear to be a git repository", "has no such repository"),
-    ("couldn't find remote ref", "has no such ref"),
-    ("not our ref", "does not have this commit, or does not give it out by its hash"),
-    ("transport '", "is reached by a protocol that TRUEUP_GIT_PROTOCOLS does not allow"),
-    ("unable to update url base from redirection", "redirects elsewhere; write the address it redirects to"),
-    ("server certificate verification failed", "has a certificate that is not trusted here"),
-    ("fsck error", "sent objects that git's own check refuses"),
-    ("fatal: bad object", "does not have this object"),
-)
-"""What git says on standard error, and what it means for a person. All else may pass by itself."""
+MEMORY_BYTES = 4 * 1024**3
+"""Address space of one git process; packs are mapped into it whole."""
+
+FILE_BYTES = 4 * 1024**3
+"""The largest pack that is accepted: one commit of a configuration repository is a thousandth of it."""
+
+OUTPUT_BYTES = 64 * 1024 * 1024
+"""What a read may print; 10,000 refs are 1 MB."""
+
+ANSWER_SECONDS = 30.0
+"""Until a read of the local mirror is given up; it takes milliseconds."""
+
+FROM_THE_MACHINE = ("https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY")
+"""Variables that are handed on: how the network is reached is the machine's affair."""
+
+
+def machine() -> dict[str, str]:
+    """What of the worker's own environment git gets: proxies, and whom to trust; loopback is never reached by a proxy."""
+    found = {name: os.environ[name] for name in FROM_THE_MACHINE if name in os.environ}
+    exempt = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    found["no_proxy"] = ",".join(part for part in (exempt, "localhost", "127.0.0.1", "::1") if part)
+    if authorities := os.environ.get("SSL_CERT_FILE"):
+        found["GIT_SSL_CAINFO"] = authorities
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one git process gets beside its arguments."""
+
+    what: str
+    """What is tried, as a message begins: `shop: cannot fetch main`."""
+    timeout_seconds: float = ANSWER_SECONDS
+    file_bytes: int = FILE_BYTES
+    askpass: Askpass | None = None
+    stdin: bytes = b""
+    descriptors: tuple[int, ...] = ()
+    """Open files that the process shares, such as the lock that it works under."""
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """How git is run: for how long, and by which protocols."""
+    """How git is run: by which protocols, and in which surroundings."""
 
     protocols: tuple[str, ...]
-    timeout_seconds: float
+    surroundings: Mapping[str, str] = field(default_factory=machine)
 
-    async def run(
-        self, directory: Path, *arguments: str | Path, askpass: Askpass | None = None, what: str = "git", stdin: bytes = b""
-    ) -> bytes:
+    async def run(self, directory: Path, *arguments: str | Path, call: Call) -> bytes:
         """Run git in a bare repository; its standard output.
 
         Raises:
             SourceRefused: when git says no in a way that a person must mend.
             SourceUnavailable: when it fails otherwise, or runs too long.
         """
-        completed = await self.attempt(directory, *arguments, askpass=askpass, stdin=stdin)
+        completed = await self.attempt(directory, *arguments, call=call)
         if completed.code != 0:
-            raise self.error(completed, what)
+            raise failure(completed, call.what)
         return completed.stdout
 
-    async def attempt(
-        self, directory: Path, *arguments: str | Path, askpass: Askpass | None = None, stdin: bytes = b""
-    ) -> Completed:
+    async def attempt(self, directory: Path, *arguments: str | Path, call: Call) -> Completed:
         """Run git and say how it ended.
 
         Raises:
+            SourceRefused: when it needs more memory, disk or output than it may have.
             SourceUnavailable: when it runs too long.
         """
         argv = ["git", "--git-dir", directory, *self._options(), *arguments]
-        limits = Limits(self.timeout_seconds, output_bytes=512 * 1024 * 1024)
-        env = self._environment(directory) | (askpass.environment if askpass else {})
+        limits = Limits(call.timeout_seconds, OUTPUT_BYTES, MEMORY_BYTES, file_bytes=call.file_bytes)
+        pipes = call.askpass.descriptors if call.askpass else ()
+        env = self._environment(directory) | (call.askpass.environment if call.askpass else {})
         try:
-            return await run(argv, limits=limits, env=env, stdin=stdin, pass_fds=askpass.descriptors if askpass else ())
+            completed = await run(argv, limits=limits, env=env, stdin=call.stdin, pass_fds=(*pipes, *call.descriptors))
         except Deadline as error:
-            raise SourceUnavailable(f"git did not answer within {self.timeout_seconds:g} s") from error
-
-    def error(self, completed: Completed, what: str) -> TrueupError:
-        """What git's failure means."""
-        said = redact(completed.message)
-        for text, meaning in REFUSALS:
-            if text.lower() in said.lower():
-                return SourceRefused(f"{what}: the server {meaning}")
-        return SourceUnavailable(f"{what}: {_last_line(said) or f'git ended with {completed.code}'}")
+            raise SourceUnavailable(f"{call.what}: git did not end within {call.timeout_seconds:g} s") from error
+        except OutputTooLarge as error:
+            raise SourceRefused(f"{call.what}: {error}") from error
+        if completed.code == -signal.SIGXFSZ:
+            raise SourceRefused(f"{call.what}: more than {call.file_bytes >> 20} MiB; this is no configuration repository")
+        return completed
 
     def _options(self) -> Sequence[str]:
         allowed = {f"protocol.{protocol}.allow": "always" for protocol in self.protocols}
@@ -105,6 +127,7 @@ class Git:
 
     def _environment(self, directory: Path) -> dict[str, str]:
         return {
+            **self.surroundings,
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(directory),
             "XDG_CONFIG_HOME": str(directory),
@@ -116,6 +139,7 @@ class Git:
             "GIT_ASKPASS": "/bin/false",
             "GIT_ALLOW_PROTOCOL": ":".join(self.protocols),
             "GIT_PROTOCOL_FROM_USER": "0",
+            "GIT_LITERAL_PATHSPECS": "1",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_OPTIONAL_LOCKS": "0",
@@ -123,6 +147,10 @@ class Git:
         }
 
 
-def _last_line(text: str) -> str:
-    lines = [line.removeprefix("fatal: ").removeprefix("error: ") for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+def failure(completed: Completed, what: str) -> TrueupError:
+    """What git's failure means."""
+    known = explain(completed.message)
+    if known is None:
+        return MirrorBroken(f"{what}: {last_line(completed.message) or f'git ended with {completed.code}'}", retry_seconds=0.0)
+    kind, meaning = known
+    return kind(f"{what}: {meaning}")

@@ -1,28 +1,35 @@
-"""Bare mirrors: one directory a repository, shared by the workers of a host, thrown away and made again when broken."""
+"""Bare mirrors: what a repository's refs are at, exactly the commits that are asked for, and what is in them.
 
-import asyncio
+One mirror a Repository, shared by the workers of a host. Commits are fetched one deep, so a mirror knows no history; what was
+fetched once is not fetched again. A mirror that cannot be read is thrown away and made again.
+"""
+
 import contextlib
-import fcntl
 import hashlib
-import os
-import shutil
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import SourceRefused, SourceUnavailable
-from reconciler.git.command import Git
+from reconciler.errors import PathMissing, SourceRefused
+from reconciler.git.command import FILE_BYTES, Call, Git, failure
 from reconciler.git.credentials import askpass, install_script, login_for
+from reconciler.git.directory import Directory
+from reconciler.git.failures import UNADVERTISED, MirrorBroken, last_line
 from reconciler.model.declared import Repository, Secrets
+from reconciler.process import Completed
 from reconciler.settings import ReconcilerSettings
-from reconciler.urls import parse_url
+from reconciler.urls import parse_url, redact
 
-ATTRIBUTES = "* -export-ignore -export-subst -filter\n"
-"""An export is the tree as committed: the repository's own attributes neither hide nor rewrite files."""
+REMEMBERED = 1000
+"""Commits that are known to be here without asking git."""
 
-LOOK_SECONDS = 0.02
-LOCK_SECONDS = 120.0
-"""How long another process of this host may keep a mirror."""
+OLD_SERVER_DEPTH = 100
+"""Commits of each ref that are fetched from a server that gives none out by its hash."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|\.$|\.lock(/|$)|(^|/)\.")
+"""https://git-scm.com/docs/git-check-ref-format; what passes is one ref, never a pattern."""
 
 
 class Mirrors:
@@ -30,37 +37,50 @@ class Mirrors:
 
     def __init__(self, settings: ReconcilerSettings, secrets: Secrets) -> None:
         self._root = (settings.state / "mirrors").absolute()
-        self._git = Git(tuple(settings.git_protocols), settings.git_timeout)
+        self._git = Git(tuple(settings.git_protocols))
+        self._timeout_seconds = settings.git_timeout
         self._secrets = secrets
-        self._mirrors: dict[str, Mirror] = {}
+        self._mirrors: dict[Path, Mirror] = {}
 
     def of(self, repository: Repository) -> "Mirror":
-        """The mirror of a repository; nothing is fetched yet."""
-        mirror = self._mirrors.get(repository.url)
-        if mirror is None or mirror.repository != repository:
-            directory = self._root / hashlib.sha256(repository.url.encode()).hexdigest()[:32]
-            mirror = self._mirrors[repository.url] = Mirror(repository, directory, self._git, self._secrets)
+        """The mirror of a Repository; nothing is fetched yet. Two Repositories of one address do not share what either may read."""
+        key = hashlib.sha256(f"{repository.name} {repository.url}".encode()).hexdigest()[:32]
+        path = self._root / key
+        mirror = self._mirrors.get(path)
+        if mirror is None:
+            directory = Directory(path, self._git)
+            mirror = self._mirrors[path] = Mirror(repository, directory, self._git, self._secrets, self._timeout_seconds)
+        mirror.repository = repository
         return mirror
 
 
 @dataclass(eq=False)
 class Mirror:
-    """One repository's bare mirror."""
+    """One Repository's bare mirror."""
 
     repository: Repository
-    directory: Path
+    directory: Directory
     git: Git
     secrets: Secrets
+    timeout_seconds: float = 120.0
 
     def __post_init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._present: set[str] = set()
-        self._is_made = False
+        self._present: set[tuple[int, str]] = set()
+        self._failures = 0
 
     async def heads(self) -> Mapping[str, str]:
-        """Every branch and tag of the remote with the commit it is at; annotated tags are followed to their commit."""
-        await self._make()
-        output = await self._remote("ls-remote", "--heads", "--tags", "--end-of-options", self.repository.url)
+        """Every branch and tag of the remote with the commit it is at; annotated tags are followed to their commit.
+
+        Raises:
+            SourceRefused: when the remote refuses.
+            SourceUnavailable: when it does not answer.
+        """
+        if not self.directory.identity:
+            async with self.directory.exclusive():
+                pass
+        await self.directory.tidy()
+        arguments = ("ls-remote", "--heads", "--tags", "--end-of-options", self.repository.url)
+        output = await self._remote(*arguments, what=f"cannot list the refs of {self._url}")
         refs: dict[str, str] = {}
         for line in output.decode(errors="replace").splitlines():
             commit, _, ref = line.partition("\t")
@@ -68,126 +88,161 @@ class Mirror:
         return refs
 
     async def fetch(self, ref: str) -> str:
-        """Fetch what a ref is at now, one commit deep; returns that commit.
+        """Fetch what a ref (`refs/heads/main`) is at now, one commit deep; returns that commit.
 
         Raises:
             SourceRefused: when the remote has no such ref, or refuses.
             SourceUnavailable: when it does not answer.
         """
-        local = f"refs/trueup/{ref.removeprefix('refs/')}"
-        async with self._exclusive():
-            await self._fetch(f"+{ref}:{local}")
-            commit = (await self._local("rev-parse", "--verify", "--end-of-options", f"{local}^{{commit}}")).decode().strip()
-        self._present.add(commit)
+        if _NO_REF.search(ref) or not ref.startswith("refs/"):
+            raise SourceRefused(f"{self._name}: {ref!r} is no ref; check spec.sources[].git.revision")
+        local = f"refs/trueup/heads/{hashlib.sha256(ref.encode()).hexdigest()[:32]}"  # `a` may become `a/b`
+        async with self._mended(), self.directory.exclusive() as lock:
+            await self._fetch(f"+{ref}:{local}", lock=lock, what=f"cannot fetch {ref} of {self._url}")
+            commit = await self._commit_at(local, ref)
+            self._remember(commit)
         return commit
 
     async def ensure(self, commit: str) -> None:
-        """Have exactly this commit; asks the remote only when it is not there yet."""
+        """Have exactly this commit; asks the remote only when it is not there yet.
+
+        Raises:
+            SourceRefused: when the remote does not have it, or refuses.
+            SourceUnavailable: when it does not answer.
+        """
+        if not _COMMIT.fullmatch(commit):
+            raise SourceRefused(f"{self._name}: {commit!r} is no commit; write all of its 40 digits")
         if await self.has(commit):
             return
-        async with self._exclusive():
-            await self._fetch(f"+{commit}:refs/trueup/commits/{commit}")
-        self._present.add(commit)
+        local, what = f"refs/trueup/commits/{commit}", f"cannot fetch the commit {commit[:12]} of {self._url}"
+        async with self._mended(), self.directory.exclusive() as lock:
+            try:
+                await self._fetch(f"+{commit}:{local}", lock=lock, what=what)
+            except SourceRefused as error:
+                await self._fetch_around(commit, local, lock, error)
+            self._remember(commit)
 
     async def has(self, commit: str) -> bool:
         """Whether a commit is here with its tree."""
-        await self._make()
-        if commit not in self._present:
-            completed = await self.git.attempt(self.directory, "cat-file", "-e", f"{commit}^{{tree}}")
-            if completed.code != 0:
-                return False
-            self._present.add(commit)
-        return True
+        if (identity := self.directory.identity) == 0:
+            return False
+        if (identity, commit) in self._present:
+            return True
+        completed = await self._attempt("cat-file", "-e", f"{commit}^{{tree}}")
+        if completed.code == 0:
+            self._remember(commit)
+        return completed.code == 0
 
     async def changed(self, old: str, new: str) -> frozenset[str]:
         """The paths that differ between two commits that are here; a rename is both its paths."""
-        output = await self._local("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", old, new)
+        output = await self._read("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", old, new)
         return frozenset(path.decode(errors="surrogateescape") for path in output.split(b"\0") if path)
 
     async def tree(self, commit: str, path: str = "") -> str | None:
-        """The object id of a directory or file in a commit; None when there is none."""
-        completed = await self.git.attempt(self.directory, "rev-parse", "--verify", "--quiet", f"{commit}:{path}")
-        return completed.stdout.decode().strip() if completed.code == 0 else None
+        """The object id of a directory or file in a commit that is here; None when there is none."""
+        if not path:
+            return (await self._read("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")).decode().strip()
+        listed = await self._read("ls-tree", "-z", "--full-tree", commit, "--", path.strip("/"))
+        return listed.split(b"\t")[0].split(b" ")[2].decode() if listed else None
 
-    async def archive(self, commit: str, paths: tuple[str, ...], into: Path) -> None:
-        """Write a commit's files as a tar archive; all of them when no paths are given."""
-        await self._local("archive", "--format=tar", f"--output={into}", commit, "--", *paths)
+    async def archive(self, commit: str, paths: tuple[str, ...], into: Path, *, limit_bytes: int = FILE_BYTES) -> None:
+        """Write files of a commit that is here as a tar archive; all of them when no paths are given.
 
-    async def _fetch(self, refspec: str) -> None:
+        Raises:
+            PathMissing: when the commit has one of the paths not.
+            SourceRefused: when the archive is larger than the limit.
+        """
+        arguments = ("archive", "--format=tar", f"--output={into}", commit, "--", *paths)
+        async with self._mended():
+            completed = await self._attempt(*arguments, file_bytes=limit_bytes)
+            if completed.code != 0 and "did not match any files" in completed.message:
+                absent = f"commit {commit[:12]} has no path {' or '.join(map(repr, paths))}"
+                raise PathMissing(f"{self._name}: {absent}; check spec.sources[].git.path")
+            _expect_success(completed, self._name)
+
+    @property
+    def _name(self) -> str:
+        return str(self.repository.name)
+
+    @property
+    def _url(self) -> str:
+        return redact(self.repository.url)
+
+    def _remember(self, commit: str) -> None:
+        if len(self._present) >= REMEMBERED:
+            self._present.clear()
+        self._present.add((self.directory.identity, commit))
+
+    async def _fetch(self, *refspecs: str, lock: int, what: str, depth: int = 1) -> None:
         await self._remote(
-            "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
-            "--end-of-options", self.repository.url, refspec,
+            "fetch", "--quiet", f"--depth={depth}", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
+            "--prune", "--no-show-forced-updates", "--end-of-options", self.repository.url, *refspecs, what=what, descriptors=(lock,),
         )  # fmt: skip
 
-    async def _remote(self, *arguments: str) -> bytes:
-        """Run git against the remote, logged in; a mirror that git calls broken is made again, once."""
+    async def _fetch_around(self, commit: str, local: str, lock: int, refusal: SourceRefused) -> None:
+        """A server that gives out only what refs are at: fetch those, some commits deep, and see whether ours is among them."""
+        if UNADVERTISED not in str(refusal):
+            raise refusal
+        what = f"cannot fetch the refs of {self._url}"
+        refspecs = ("+refs/heads/*:refs/trueup/around/heads/*", "+refs/tags/*:refs/trueup/around/tags/*")
+        await self._fetch(*refspecs, lock=lock, depth=OLD_SERVER_DEPTH, what=what)
+        if not await self.has(commit):
+            raise refusal
+        call = Call(f"{self._name}: cannot keep {commit[:12]}", descriptors=(lock,))
+        await self.git.run(self.directory.path, "update-ref", local, commit, call=call)
+
+    async def _commit_at(self, local: str, ref: str) -> str:
+        """The commit that was just fetched; a branch's file holds it, a tag may have to be followed."""
+        file = self.directory.path / local
+        if ref.startswith("refs/heads/") and file.exists():
+            return file.read_text().strip()
+        call = Call(f"{self._name}: {ref} of {self._url} leads to no commit")
+        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{local}^{{commit}}")
+        completed = await self.git.attempt(self.directory.path, *arguments, call=call)
+        if completed.code != 0:
+            raise SourceRefused(call.what)
+        return completed.stdout.decode().strip()
+
+    async def _remote(self, *arguments: str, what: str, descriptors: tuple[int, ...] = ()) -> bytes:
+        """Run git against the remote, logged in."""
         if parse_url(self.repository.url).protocol == "ssh":
-            raise SourceRefused(f"{self.repository.name}: ssh remotes are not supported by this version; use https")
+            raise SourceRefused(f"{self._name}: {what}: ssh remotes are not supported by this version; use https")
         login = await login_for(self.repository, self.secrets)
-        script = install_script(self.directory.parent)
-        with askpass(login, script) as pipes:
-            completed = await self.git.attempt(self.directory, *arguments, askpass=pipes)
-        if completed.code == 0:
+        with askpass(login, install_script(self.directory.path.parent)) as pipes:
+            call = Call(f"{self._name}: {what}", self.timeout_seconds, askpass=pipes, descriptors=descriptors)
+            completed = await self.git.attempt(self.directory.path, *arguments, call=call)
+        if completed.code != 0:
+            raise failure(completed, call.what)
+        return completed.stdout
+
+    async def _read(self, *arguments: str) -> bytes:
+        """Run git on what is here."""
+        async with self._mended():
+            completed = await self._attempt(*arguments)
+            _expect_success(completed, self._name)
             return completed.stdout
-        if _is_broken(completed.message):
-            await self._throw_away()
-            raise SourceUnavailable(f"{self.repository.name}: the mirror was broken and is made again", retry_seconds=0.0)
-        raise self.git.error(completed, str(self.repository.name))
 
-    async def _local(self, *arguments: str) -> bytes:
-        return await self.git.run(self.directory, *arguments, what=str(self.repository.name))
-
-    async def _make(self) -> None:
-        if self._is_made:
-            return
-        async with self._lock:
-            if not (self.directory / "HEAD").exists():
-                temporary = self.directory.with_name(f"{self.directory.name}.{os.getpid()}")
-                temporary.mkdir(parents=True, exist_ok=True)
-                await self.git.run(temporary, "init", "--quiet", "--bare", temporary, what=str(self.repository.name))
-                (temporary / "info").mkdir(exist_ok=True)
-                (temporary / "info" / "attributes").write_text(ATTRIBUTES)
-                try:
-                    temporary.rename(self.directory)
-                except OSError:  # another process was quicker
-                    shutil.rmtree(temporary, ignore_errors=True)
-            self._is_made = True
-
-    async def _throw_away(self) -> None:
-        self._present.clear()
-        self._is_made = False
-        doomed = self.directory.with_name(f"{self.directory.name}.broken.{os.getpid()}")
-        with contextlib.suppress(FileNotFoundError):
-            self.directory.rename(doomed)
-        await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
+    async def _attempt(self, *arguments: str, file_bytes: int = FILE_BYTES) -> Completed:
+        call = Call(f"{self._name}: cannot read the mirror", file_bytes=file_bytes)
+        return await self.git.attempt(self.directory.path, *arguments, call=call)
 
     @contextlib.asynccontextmanager
-    async def _exclusive(self) -> AsyncIterator[None]:
-        """One fetch at a time, in this process and on this host; locks that a killed git left behind are removed."""
-        await self._make()
-        async with self._lock:
-            descriptor = os.open(f"{self.directory}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            try:
-                async with asyncio.timeout(LOCK_SECONDS):
-                    while not _is_locked(descriptor):  # noqa: ASYNC110 - the lock is the kernel's, and tells nobody
-                        await asyncio.sleep(LOOK_SECONDS)
-                for stale in ("shallow.lock", "packed-refs.lock", "config.lock"):
-                    (self.directory / stale).unlink(missing_ok=True)
-                yield
-            except TimeoutError as error:
-                raise SourceUnavailable(f"{self.repository.name}: another process keeps the mirror locked") from error
-            finally:
-                os.close(descriptor)
+    async def _mended(self) -> AsyncIterator[None]:
+        """A mirror that fails twice in a row for no reason of the remote's is thrown away; the next try makes it again."""
+        identity = self.directory.identity
+        try:
+            yield
+        except MirrorBroken:
+            self._present.clear()
+            self._failures += 1
+            if self._failures >= 2:
+                self._failures = 0
+                await self.directory.throw_away(identity)
+            raise
+        self._failures = 0
 
 
-def _is_locked(descriptor: int) -> bool:
-    """Try to lock; a blocking call in a thread could not be cancelled."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_broken(said: str) -> bool:
-    return any(text in said for text in ("not a git repository", "bad object HEAD", "is corrupt", "unable to read tree"))
+def _expect_success(completed: Completed, name: str) -> None:
+    """A read that fails is the mirror's fault, not the remote's."""
+    if completed.code != 0:
+        raise MirrorBroken(f"{name}: cannot read the mirror: {last_line(completed.message)}", retry_seconds=0.0)

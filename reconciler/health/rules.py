@@ -6,10 +6,12 @@ healthy when nothing generic speaks against it.
 
 from collections.abc import Callable, Mapping
 
-from reconciler.health import extension, networking, storage, workloads
-from reconciler.health.conditions import condition, healthy, progressing, reason_of
+from reconciler.health import custom, extension, networking, storage, workloads
+from reconciler.health.conditions import condition, degraded, healthy, part, progressing, reason_of
 from reconciler.model.objects import Document
-from reconciler.model.outcome import Health, HealthStatus
+from reconciler.model.outcome import Health
+
+GATEWAY = "gateway.networking.k8s.io"
 
 RULES: Mapping[tuple[str, str], Callable[[Document], Health]] = {
     ("", "Pod"): workloads.pod,
@@ -24,6 +26,13 @@ RULES: Mapping[tuple[str, str], Callable[[Document], Health]] = {
     ("batch", "Job"): workloads.job,
     ("batch", "CronJob"): workloads.cron_job,
     ("networking.k8s.io", "Ingress"): networking.ingress,
+    (GATEWAY, "GatewayClass"): networking.gateway_class,
+    (GATEWAY, "Gateway"): networking.gateway,
+    (GATEWAY, "HTTPRoute"): networking.route,
+    (GATEWAY, "GRPCRoute"): networking.route,
+    (GATEWAY, "TLSRoute"): networking.route,
+    (GATEWAY, "TCPRoute"): networking.route,
+    (GATEWAY, "UDPRoute"): networking.route,
     ("autoscaling", "HorizontalPodAutoscaler"): extension.autoscaler,
     ("policy", "PodDisruptionBudget"): extension.disruption_budget,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): extension.definition,
@@ -33,22 +42,36 @@ RULES: Mapping[tuple[str, str], Callable[[Document], Health]] = {
 STATUSLESS = frozenset(
     {
         ("", "ConfigMap"),
+        ("", "Endpoints"),
+        ("", "Event"),
+        ("", "LimitRange"),
+        ("", "PodTemplate"),
+        ("", "ResourceQuota"),
         ("", "Secret"),
         ("", "ServiceAccount"),
-        ("", "LimitRange"),
-        ("", "ResourceQuota"),
-        ("", "Endpoints"),
-        ("networking.k8s.io", "NetworkPolicy"),
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"),
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ("apps", "ControllerRevision"),
+        ("coordination.k8s.io", "Lease"),
+        ("discovery.k8s.io", "EndpointSlice"),
+        ("events.k8s.io", "Event"),
+        (GATEWAY, "ReferenceGrant"),
         ("networking.k8s.io", "IngressClass"),
-        ("rbac.authorization.k8s.io", "Role"),
-        ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("networking.k8s.io", "NetworkPolicy"),
+        ("node.k8s.io", "RuntimeClass"),
         ("rbac.authorization.k8s.io", "ClusterRole"),
         ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
         ("scheduling.k8s.io", "PriorityClass"),
+        ("storage.k8s.io", "CSIDriver"),
+        ("storage.k8s.io", "CSINode"),
+        ("storage.k8s.io", "CSIStorageCapacity"),
         ("storage.k8s.io", "StorageClass"),
-        ("discovery.k8s.io", "EndpointSlice"),
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
     }
 )
 """Kinds that are healthy when they exist; only their metadata is watched."""
@@ -60,29 +83,31 @@ def has_health(group: str, kind: str) -> bool:
 
 
 def assess(document: Document) -> Health:
-    """How an object is, and why."""
+    """How an object is, and why.
+
+    Args:
+        document: at least `apiVersion`, `kind` and `metadata`; of a kind whose status tells health, the whole object.
+    """
     metadata = document["metadata"]
-    if "deletionTimestamp" in metadata:
-        finalizers = ", ".join(metadata.get("finalizers") or ())
-        return progressing("is being deleted" + (f"; waits for finalizer {finalizers}" if finalizers else ""))
-    group = document["apiVersion"].rpartition("/")[0]
-    if not has_health(group, document["kind"]):
+    if metadata.get("deletionTimestamp"):
+        return progressing(_terminating(document))
+    group, kind = document["apiVersion"].rpartition("/")[0], document["kind"]
+    if not has_health(group, kind):
         return healthy()
-    observed, generation = (document.get("status") or {}).get("observedGeneration"), metadata.get("generation")
-    if isinstance(observed, int) and isinstance(generation, int) and observed < generation:
+    observed, generation = part(document, "status").get("observedGeneration"), metadata.get("generation")
+    if isinstance(observed, int) and isinstance(generation, int) and observed != generation:
         return progressing(f"generation {generation} not observed yet")
-    rule = RULES.get((group, document["kind"]), custom)
-    return rule(document)
-
-
-def custom(document: Document) -> Health:
-    """The conditions that custom resources agree on: Stalled, Reconciling, Ready."""
     if stalled := condition(document, "Stalled", "True"):
-        return Health(HealthStatus.DEGRADED, reason_of(stalled))
+        return degraded(reason_of(stalled))
     if reconciling := condition(document, "Reconciling", "True"):
         return progressing(reason_of(reconciling))
-    if failed := condition(document, "Ready", "False") or condition(document, "Available", "False"):
-        return progressing(reason_of(failed))
-    if unknown := condition(document, "Ready", "Unknown"):
-        return progressing(reason_of(unknown))
-    return healthy()
+    return RULES.get((group, kind), custom.resource)(document)
+
+
+def _terminating(document: Document) -> str:
+    """What the deletion waits for, as far as the object says it; a Namespace says what is left in it."""
+    for kind in ("NamespaceDeletionContentFailure", "NamespaceFinalizersRemaining", "NamespaceContentRemaining"):
+        if found := condition(document, kind, "True"):
+            return f"is being deleted; {reason_of(found)}"
+    finalizers = ", ".join(document["metadata"].get("finalizers") or ())
+    return "is being deleted" + (f"; waits for finalizer {finalizers}" if finalizers else "")

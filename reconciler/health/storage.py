@@ -1,30 +1,40 @@
 """Storage: bound, waiting to be, or lost."""
 
-from reconciler.health.conditions import degraded, healthy, progressing
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.health.conditions import degraded, healthy, part, progressing
 from reconciler.model.objects import Document
 from reconciler.model.outcome import Health
 
 
 def claim(document: Document) -> Health:
-    """Bound; a claim that waits for its first consumer is on its way."""
-    phase = (document.get("status") or {}).get("phase", "Pending")
-    match phase:
+    """Bound, at the size that was asked for; a claim that waits for its first consumer is on its way."""
+    status = part(document, "status")
+    match status.get("phase", "Pending"):
         case "Bound":
-            return healthy()
+            return _size(status)
         case "Lost":
             return degraded("the volume that it was bound to is lost")
-        case _:
+        case phase:
             return progressing(f"phase {phase}")
 
 
 def volume(document: Document) -> Health:
     """Usable, or failed."""
-    status = document.get("status") or {}
-    phase = status.get("phase", "Pending")
-    match phase:
-        case "Available" | "Bound" | "Released":
+    status = part(document, "status")
+    match status.get("phase", "Pending"):
+        case "Available" | "Bound" | "Released" as phase:
             return healthy(f"phase {phase}")
         case "Failed":
             return degraded(str(status.get("message") or "phase Failed"))
-        case _:
+        case phase:
             return progressing(f"phase {phase}")
+
+
+def _size(status: Mapping[str, Any]) -> Health:
+    """https://kubernetes.io/docs/concepts/storage/persistent-volumes/#recovering-from-failure-when-expanding-volumes."""
+    resizes = part(status, "allocatedResourceStatuses")
+    if failed := sorted(str(resize) for resize in resizes.values() if str(resize).endswith("Infeasible")):
+        return degraded(f"cannot be resized: {failed[0]}")
+    return progressing(f"is being resized: {next(iter(resizes.values()))}") if resizes else healthy()

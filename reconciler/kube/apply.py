@@ -68,7 +68,7 @@ class Writer:
         allowance.check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
         known = self._index.live(manifest.key)
-        sent = without(manifest, left_to_others(known) if known else ())
+        sent = without(manifest, left_to_others(known, self._manager) if known else ())
 
         async def send() -> Document:
             return await self._client.apply(kind, sent, manager=self._manager, force=force)

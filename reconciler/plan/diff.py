@@ -1,11 +1,13 @@
 """The difference of two documents for people: paths, and the values before and after; lists are matched by their items' names."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.objects import Document, FieldPath, format_path
+from reconciler.plan.marks import APPLIED
 from reconciler.plan.redact import mask_pair
 
 IGNORED = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
@@ -13,6 +15,8 @@ IGNORED = frozenset({"managedFields", "resourceVersion", "generation", "uid", "c
 
 KEYS = ("name", "key", "type", "ip", "port", "containerPort", "mountPath")
 """What names the items of lists of maps, in this order."""
+
+_PARTS = re.compile(r"\[[^\]]*\]|[^.\[]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +29,18 @@ class FieldChange:
 
 
 def diff(old: Document, new: Document) -> tuple[FieldChange, ...]:
-    """Every field that differs, in order; values of Secrets are masked, `status` is left out."""
-    before, after = mask_pair(_comparable(old), _comparable(new))
-    return tuple(_changes(before, after, ()))
+    """Every field that differs, in order; values of Secrets are masked, `status` and our own digest are left out."""
+    before, after = mask_pair(old, new)
+    return tuple(_changes(_comparable(before), _comparable(after), ()))
 
 
 def value_at(document: Document, path: str) -> Any:
     """The value at a printed path such as `spec.ports[0].port` or `metadata.labels[a.b/c]`; None where there is none.
 
-    An item of a list may be named by its keys: `spec.containers[name=web]`.
+    An item of a list may be named by its keys, `spec.containers[name=web]`, the member of a set by itself, `finalizers["x"]`.
     """
     value: Any = document
-    for part in re.findall(r"\[[^\]]*\]|[^.\[]+", path):
+    for part in _PARTS.findall(path):
         name = part[1:-1] if part.startswith("[") else part
         if isinstance(value, Mapping):
             value = value.get(name)
@@ -48,14 +52,18 @@ def value_at(document: Document, path: str) -> Any:
 
 
 def _item(items: list[Any], name: str) -> Any:
-    if name.isdigit():
+    if name.isdecimal():
         return items[int(name)] if int(name) < len(items) else None
+    if name.startswith('"'):
+        return next((item for item in items if json.dumps(item) == name), None)
     wanted = dict(pair.partition("=")[::2] for pair in name.split(","))
     return next((i for i in items if isinstance(i, dict) and all(str(i.get(k)) == v for k, v in wanted.items())), None)
 
 
 def _comparable(document: Document) -> Document:
     metadata = {name: value for name, value in (document.get("metadata") or {}).items() if name not in IGNORED}
+    if annotations := metadata.get("annotations"):
+        metadata["annotations"] = {name: value for name, value in annotations.items() if name != APPLIED}
     return {**{name: value for name, value in document.items() if name != "status"}, "metadata": metadata}
 
 
@@ -66,15 +74,16 @@ def _changes(old: Any, new: Any, path: FieldPath) -> Iterator[FieldChange]:
         for name in sorted({*old, *new}):
             yield from _changes(old.get(name), new.get(name), (*path, name))
     elif isinstance(old, list) and isinstance(new, list) and (key := _key_of(old, new)):
-        items = {item[key]: index for index, item in enumerate(new)}
-        gone = [item for item in old if item[key] not in items]
-        for item in gone:
-            yield FieldChange(f"{format_path(path)}[{key}={item[key]}]", item, None)
-        known = {item[key]: item for item in old}
-        for name, index in items.items():
-            yield from _changes(known.get(name), new[index], (*path, index))
+        yield from _changes_of_items({i[key]: i for i in old}, {i[key]: i for i in new}, key, path)
     else:
         yield FieldChange(format_path(path), old, new)
+
+
+def _changes_of_items(old: Mapping[Any, Any], new: Mapping[Any, Any], key: str, path: FieldPath) -> Iterator[FieldChange]:
+    for name in dict.fromkeys([*old, *new]):
+        yield from _changes(old.get(name), new.get(name), (*path, f"[{key}={name}]"))
+    if old.keys() == new.keys() and list(old) != list(new):
+        yield FieldChange(f"{format_path(path)} (order)", list(old), list(new))
 
 
 def _key_of(*lists: list[Any]) -> str | None:
@@ -83,6 +92,7 @@ def _key_of(*lists: list[Any]) -> str | None:
     if not items or not all(isinstance(item, dict) for item in items):
         return None
     for key in KEYS:
-        if all(key in item for item in items) and all(len({i[key] for i in v}) == len(v) for v in lists):
+        is_name = all(isinstance(item.get(key), str | int) for item in items)
+        if is_name and all(len({item[key] for item in values}) == len(values) for values in lists):
             return key
     return None

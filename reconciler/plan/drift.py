@@ -4,38 +4,60 @@ The rules were found, and tried to be broken, on a real API server; the cases st
 """
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from reconciler.model.declared import ForeignPolicy, Instance
-from reconciler.model.objects import Document, FieldPath, FieldSet, LiveMetadata, ManagerEntry, Manifest, format_path
+from reconciler.model.objects import Document, FieldPath, FieldSet, Kinds, LiveMetadata, ManagerEntry, Manifest, format_path
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
 from reconciler.plan.claim import our_entry
+from reconciler.plan.fieldset import beside, holds, less, union
 from reconciler.plan.ignore import is_ignored, left_to_others
 from reconciler.plan.marks import APPLIED
 from reconciler.plan.ownership import lost
 from reconciler.plan.tools import is_people
 
+RECORD = "managedFields"
+"""Stands for a field where it is the record of ownership itself that was changed."""
+
+RESTART = "f:kubectl.kubernetes.io/restartedAt"
+"""A request to restart, whichever tool made it: left where it is, since taking it out would restart once more."""
+
 
 def assess(
-    manifest: Manifest, live: LiveMetadata | None, instance: Instance, foreign: ForeignPolicy | None = None
+    manifest: Manifest,
+    live: LiveMetadata | None,
+    instance: Instance,
+    foreign: ForeignPolicy | None = None,
+    *,
+    kinds: Kinds | None = None,
 ) -> tuple[Drift, ...]:
-    """What is wrong with a live object: nothing, or one finding.
+    """What is wrong with a live object: nothing, or one finding that a repair puts right.
 
     An object that merely has older content of ours is no drift: that is for the plan to see. What people put beside ours is
     looked at only when nothing of ours is lost: until then, what they changed and what they added cannot be told apart.
+
+    Args:
+        manifest: what is desired.
+        live: what the API server says; None when the object is not there.
+        instance: whose manager is ours.
+        foreign: what is done about fields beside ours; None: `remove` for people's tools, `report` for all others.
+        kinds: what the cluster serves, where known: an entry at a version that it no longer serves is no entry, since until it
+            is mended nobody can apply (https://github.com/kubernetes/kubernetes/issues/111937).
     """
     if live is None or live.deleting:
         return (Drift(manifest.key, DriftKind.MISSING),)
     entry = our_entry(live, instance.manager)
     if entry is None:
-        return (Drift(manifest.key, DriftKind.CHANGED, (FieldDrift("", *_newest(live.managers)),)),)
+        doer = _newest(other for other in live.managers if not other.subresource)
+        return (Drift(manifest.key, DriftKind.CHANGED, (FieldDrift(RECORD, *doer),)),)
+    if kinds is not None and _is_unserved(entry, manifest, kinds):
+        return (Drift(manifest.key, DriftKind.CHANGED, (FieldDrift(RECORD),)),)
     if live.annotations.get(APPLIED) != manifest.digest and _holds_applied(entry):
         return ()
-    finding = _changed(manifest, live, entry) or _foreign(manifest, live, entry, foreign)
+    finding = _changed(manifest, live, instance) or _foreign(manifest, live, entry, foreign)
     return (finding,) if finding else ()
 
 
@@ -47,31 +69,46 @@ def lost_fields(manifest: Manifest, live: LiveMetadata, instance: Instance) -> t
     entry = our_entry(live, instance.manager)
     if entry is None:
         return ((),)
-    left = left_to_others(live)
+    left = left_to_others(live, instance.manager)
     others = [other.fields for other in live.managers if other is not entry]
-    return tuple(path for path in lost(_ownable(manifest.document), entry.fields, others) if not is_ignored(path, left))
+    document = _ownable(manifest.document)
+    gone = (field for path in lost(document, entry.fields, others) for field in _fields_of(document, path))
+    return tuple(path for path in gone if not is_ignored(manifest.key, path, left))
 
 
 def intruders(live: LiveMetadata, foreign: ForeignPolicy | None) -> tuple[ManagerEntry, ...]:
     """The entries whose fields are to be taken out: people's tools, unless the policy says less; subresources never."""
     if foreign not in (None, ForeignPolicy.REMOVE):
         return ()
-    return tuple(entry for entry in live.managers if not entry.subresource and is_people(entry.manager))
+    return tuple(
+        entry for entry in live.managers if not entry.subresource and is_people(entry.manager) and less(entry.fields, RESTART)
+    )
+
+
+def tolerated(manifest: Manifest, live: LiveMetadata, instance: Instance, foreign: ForeignPolicy | None) -> Drift | None:
+    """What others hold beside ours and is left there: for people to see, never to repair; None when there is nothing.
+
+    Nothing of it concerns a sync: controllers put fields beside ours all the time. As in `assess`, it is looked at only when
+    nothing of ours is lost.
+    """
+    entry = our_entry(live, instance.manager)
+    if entry is None or foreign is ForeignPolicy.IGNORE or lost_fields(manifest, live, instance):
+        return None
+    doomed = intruders(live, foreign)
+    found = [other for other in live.managers if other is not entry and other not in doomed and not other.subresource]
+    fields = _fields_beside(found, entry)
+    return Drift(manifest.key, DriftKind.FOREIGN, fields) if fields else None
 
 
 def united(ours: FieldSet, theirs: Sequence[FieldSet]) -> FieldSet:
-    """Our fields and theirs together; applying afterwards removes what is theirs and not desired."""
-    union: dict[str, Any] = dict(ours)
-    for fields in theirs:
-        for element, node in fields.items():
-            union[element] = united(union[element], [node]) if element in union else node
-    return union
+    """Our fields and theirs together; applying afterwards removes what is theirs and not desired, except a restart's mark."""
+    return union(ours, [less(fields, RESTART) for fields in theirs])
 
 
 def fingerprint(live: LiveMetadata, manager: str) -> str:
     """A hash of all that drift is read from: as long as it stays the same, nothing has drifted."""
     relevant = [
-        (entry.manager, entry.operation, entry.subresource, entry.fields)
+        (entry.manager, entry.operation, entry.subresource, entry.api_version, entry.fields)
         for entry in live.managers
         if entry.manager == manager or is_people(entry.manager) or entry.subresource == "scale"
     ]
@@ -79,39 +116,43 @@ def fingerprint(live: LiveMetadata, manager: str) -> str:
     return hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
-def _changed(manifest: Manifest, live: LiveMetadata, entry: ManagerEntry) -> Drift | None:
-    left = left_to_others(live)
-    others = [other for other in live.managers if other is not entry]
-    document = _ownable(manifest.document)
-    missing = (leaf for path in lost(document, entry.fields, [o.fields for o in others]) for leaf in _leaves(document, path))
-    gone = [path for path in missing if not is_ignored(path, left)]
+def _changed(manifest: Manifest, live: LiveMetadata, instance: Instance) -> Drift | None:
+    gone = lost_fields(manifest, live, instance)
     if not gone:
         return None
-    fields = tuple(FieldDrift(format_path(path), *_newest(_holders(document, path, others))) for path in gone)
+    ours, document = our_entry(live, instance.manager), _ownable(manifest.document)
+    others = [other for other in live.managers if other is not ours]
+    fields = tuple(
+        FieldDrift(format_path(path), *_newest(other for other in others if holds(other.fields, document, path))) for path in gone
+    )
     return Drift(manifest.key, DriftKind.CHANGED, fields)
 
 
 def _foreign(manifest: Manifest, live: LiveMetadata, entry: ManagerEntry, policy: ForeignPolicy | None) -> Drift | None:
     """What people's tools hold beside us; also what they merely hold with us, since it would outlive its removal from Git."""
-    found = [other for other in intruders(live, policy) if other is not entry]
+    found = intruders(live, policy)
     if not found:
         return None
-    fields = [
+    fields = _fields_beside(found, entry) or tuple(FieldDrift(RECORD, other.manager, other.time) for other in found)
+    return Drift(manifest.key, DriftKind.FOREIGN, fields)
+
+
+def _fields_beside(entries: Sequence[ManagerEntry], ours: ManagerEntry) -> tuple[FieldDrift, ...]:
+    return tuple(
         FieldDrift(format_path(path), other.manager, other.time)
-        for other in found
-        for path in _beside(other.fields, entry.fields)
-    ]
-    return Drift(manifest.key, DriftKind.FOREIGN, tuple(fields))
+        for other in entries
+        for path in beside(less(other.fields, RESTART), ours.fields)
+    )
 
 
-def _leaves(document: Any, path: FieldPath) -> Iterator[FieldPath]:
-    """The fields of a map that is lost as a whole, each by itself; anything else as it is."""
-    value = document
+def _fields_of(document: Document, path: FieldPath) -> Iterator[FieldPath]:
+    """The fields of a map that is lost as a whole, each by itself, since some may be left to others; an item is one thing."""
+    value: Any = document
     for part in path:
         value = value[part]
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and value and isinstance(path[-1], str):
         for name in value:
-            yield from _leaves(document, (*path, name))
+            yield from _fields_of(document, (*path, name))
     else:
         yield path
 
@@ -126,54 +167,11 @@ def _holds_applied(entry: ManagerEntry) -> bool:
     return f"f:{APPLIED}" in entry.fields.get("f:metadata", {}).get("f:annotations", {})
 
 
-def _newest(entries: Sequence[ManagerEntry]) -> tuple[str, str]:
+def _is_unserved(entry: ManagerEntry, manifest: Manifest, kinds: Kinds) -> bool:
+    key, version = manifest.key, entry.api_version.rpartition("/")[2]
+    return kinds.find(key.group, key.kind) is not None and kinds.find(key.group, key.kind, version) is None
+
+
+def _newest(entries: Iterable[ManagerEntry]) -> tuple[str, str]:
     newest = max(entries, key=lambda entry: entry.time, default=None)
     return (newest.manager, newest.time) if newest else ("", "")
-
-
-def _holders(document: Document, path: FieldPath, entries: Sequence[ManagerEntry]) -> Sequence[ManagerEntry]:
-    return [entry for entry in entries if _reaches(entry.fields, document, path)]
-
-
-def _reaches(fields: FieldSet, document: Any, path: FieldPath) -> bool:
-    """Whether a field set holds the field at a path of the document, or an atomic value that contains it."""
-    if not path:
-        return True
-    if not fields:  # a leaf above the field: an atomic list or map
-        return True
-    part, *rest = path
-    if isinstance(part, str):
-        element, below = f"f:{part}", document.get(part) if isinstance(document, dict) else None
-    else:
-        below = document[part]
-        element = next((name for name in fields if _names_item(name, below)), "")
-    if element not in fields or set(fields) == {"."}:
-        return False
-    return _reaches(fields[element], below, tuple(rest))
-
-
-def _names_item(element: str, item: Any) -> bool:
-    if element.startswith("v:"):
-        return bool(json.loads(element[2:]) == item)
-    if element.startswith("k:") and isinstance(item, dict):
-        return all(item.get(name, value) == value for name, value in json.loads(element[2:]).items())
-    return False
-
-
-def _item_name(element: str) -> str:
-    """`[name=web]` of `k:{"name":"web"}`, `["x"]` of `v:"x"`."""
-    if element.startswith("k:"):
-        return "[" + ",".join(f"{name}={value}" for name, value in json.loads(element[2:]).items()) + "]"
-    return f"[{element[2:]}]"
-
-
-def _beside(theirs: FieldSet, ours: FieldSet) -> Iterator[FieldPath]:
-    """The highest fields of theirs that we do not hold; list items are named by their keys."""
-    for element, node in theirs.items():
-        if element == ".":
-            continue
-        name = element[2:] if element.startswith("f:") else _item_name(element)
-        if element not in ours:
-            yield (name,)
-        elif isinstance(node, Mapping) and node and ours[element]:
-            yield from ((name, *rest) for rest in _beside(node, ours[element]))

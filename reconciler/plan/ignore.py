@@ -4,32 +4,49 @@ An ignored field is no longer sent only once another manager owns it: dropped wh
 it to its default (replicas 5 → 1, seen on a real API server).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
-from reconciler.model.objects import Document, FieldPath, LiveMetadata, Manifest
+from reconciler.model.objects import FieldPath, LiveMetadata, Manifest, ObjectKey
+from reconciler.plan.fieldset import ANY, is_named, leaves, matching
 from reconciler.plan.tools import is_scaler
 
-REPLICAS: FieldPath = ("spec", "replicas")
+_WEBHOOKS = (("webhooks", ANY, "clientConfig", "caBundle"),)
 
-INJECTED = frozenset({"caBundle"})
-"""Fields that certificate injectors fill in; never drift."""
-
-
-def left_to_others(live: LiveMetadata) -> tuple[FieldPath, ...]:
-    """Desired fields that another manager owns by right: nothing or `spec.replicas`."""
-    scaled = any(
-        entry.subresource == "scale" and is_scaler(entry.manager) and "f:replicas" in entry.fields.get("f:spec", {})
-        for entry in live.managers
-    )
-    return (REPLICAS,) if scaled else ()
+INJECTED: Mapping[tuple[str, str], tuple[tuple[str, ...], ...]] = {
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _WEBHOOKS,
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _WEBHOOKS,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): (("spec", "conversion", "webhook", "clientConfig", "caBundle"),),
+    ("apiregistration.k8s.io", "APIService"): (("spec", "caBundle"),),
+}
+"""Fields that certificate injectors fill in, whatever stands in Git: never drift."""
 
 
-def is_ignored(path: FieldPath, left: Iterable[FieldPath]) -> bool:
+def left_to_others(live: LiveMetadata, manager: str) -> tuple[FieldPath, ...]:
+    """Desired fields that others own by right, and that are not sent: the replicas of what is scaled, injected certificates.
+
+    Args:
+        live: what the API server says.
+        manager: our field manager; what only we hold is never left out.
+    """
+    others = [entry for entry in live.managers if (entry.manager, entry.operation) != (manager, "Apply")]
+    scaled = [
+        ("spec", *below)
+        for entry in others
+        if entry.subresource == "scale" and is_scaler(entry.manager)
+        for below in leaves(entry.fields.get("f:spec", {}))
+    ]
+    patterns = INJECTED.get((live.key.group, live.key.kind), ())
+    injected = [path for entry in others for pattern in patterns for path in matching(entry.fields, pattern)]
+    return tuple(dict.fromkeys([*scaled, *injected]))
+
+
+def is_ignored(key: ObjectKey, path: FieldPath, left: Iterable[FieldPath]) -> bool:
     """Whether the loss of a field is nobody's business."""
-    return path in tuple(left) or (bool(path) and path[-1] in INJECTED)
+    return path in tuple(left) or any(_matches(path, pattern) for pattern in INJECTED.get((key.group, key.kind), ()))
 
 
 def without(manifest: Manifest, left: Iterable[FieldPath]) -> Manifest:
@@ -43,8 +60,21 @@ def without(manifest: Manifest, left: Iterable[FieldPath]) -> Manifest:
     return replace(manifest, body=orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
 
 
-def _drop(document: Document, path: FieldPath) -> None:
-    node = document
-    for part in path[:-1]:
-        node = node.get(part, {})  # type: ignore[arg-type]  # the paths of this room are keys of maps
-    node.pop(path[-1], None)  # type: ignore[arg-type]  # the same
+def _matches(path: FieldPath, pattern: tuple[str, ...]) -> bool:
+    return len(path) == len(pattern) and all(
+        isinstance(part, int) if wanted == ANY else part == wanted for part, wanted in zip(path, pattern, strict=True)
+    )
+
+
+def _drop(node: Any, path: FieldPath) -> None:
+    """Take out what a path of names and list elements leads to, where the document has it."""
+    part, rest = path[0], path[1:]
+    if isinstance(node, dict) and part in node:
+        if rest:
+            _drop(node[part], rest)
+        else:
+            del node[part]
+    elif isinstance(node, list):
+        for item in node:
+            if is_named(str(part), item):
+                _drop(item, rest)

@@ -1,15 +1,9 @@
-"""From rendered documents to manifests: normalised, placed, stamped, hashed. The same document is hashed, applied and checked.
+"""From rendered documents to manifests: normalised, placed, stamped, hashed. The same document is hashed, applied and checked."""
 
-What the API server sets itself is dropped, since nobody can own it; `stringData` becomes `data`, since a change of the one is not
-seen in the other (both found on a real API server).
-"""
-
-import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -17,15 +11,7 @@ from reconciler.errors import InvalidManifest
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, Kinds, Manifest, ObjectKey, RawDocument
 from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, WAVE, application_label, owner_text
-
-SERVER_SET = frozenset(
-    {"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion",
-     "selfLink", "uid"}
-)  # fmt: skip
-"""Fields of metadata that only the server writes."""
-
-WITH_STATUS = frozenset({"", "apps", "batch", "autoscaling", "policy", "networking.k8s.io", "apiextensions.k8s.io"})
-"""Groups whose kinds have a status subresource where they have a status at all; for a cluster that cannot be asked."""
+from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,99 +26,80 @@ class Stamp:
     """Keys the hashes of Secrets."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """What a CustomResourceDefinition of the same set says of its kind."""
+
+    namespaced: bool
+    with_status: frozenset[str]
+    """The versions that have a status subresource."""
+
+
+_Definitions = Mapping[tuple[str, str], _Definition]
+
+
 def prepare(documents: Sequence[RawDocument], stamp: Stamp, kinds: Kinds) -> tuple[Manifest, ...]:
     """The manifests of an application, in the order of its documents.
+
+    A kind that the cluster does not serve is kept: a definition in the same set may bring it, and says how it is placed. Of a kind
+    that nobody knows the namespace is taken as written, else it is the application's; once it is served, it is placed anew.
 
     Raises:
         InvalidManifest: naming the file, the object and the field, and what to write instead.
     """
-    scopes = _scopes_of_definitions(documents)
+    raws = tuple(expand(documents))
+    definitions = _definitions(raws)
     manifests: dict[ObjectKey, Manifest] = {}
-    for raw in documents:
-        manifest = _prepare_one(raw, stamp, kinds, scopes)
+    for raw in raws:
+        manifest = _prepare_one(raw, stamp, kinds, definitions)
         if twin := manifests.get(manifest.key):
             raise InvalidManifest(f"{manifest.key} is declared twice: in {twin.source} and in {raw.source}; keep one of them")
         manifests[manifest.key] = manifest
     return tuple(manifests.values())
 
 
-def _prepare_one(raw: RawDocument, stamp: Stamp, kinds: Kinds, scopes: Mapping[tuple[str, str], bool]) -> Manifest:
-    document = _checked(raw)
+def is_built_in(group: str) -> bool:
+    """Whether Kubernetes itself defines the kinds of a group."""
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def _prepare_one(raw: RawDocument, stamp: Stamp, kinds: Kinds, definitions: _Definitions) -> Manifest:
+    document = checked(raw)
+    namespaced, has_status = _nature(document, kinds, definitions)
+    _place(document, raw, stamp, namespaced)
+    key = ObjectKey.of(document)
+    check_values(document, key, raw.source)
+    normalise(document, has_status=has_status)
+    _stamp(document, key, stamp)
+    digest = _digest(document, stamp.seal_key)
+    document["metadata"]["annotations"][APPLIED] = digest
+    wave = int(document["metadata"]["annotations"].get(WAVE, "0"))
+    body = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    return Manifest(key, document["apiVersion"], body, digest, raw.source, wave)
+
+
+def _nature(document: Document, kinds: Kinds, definitions: _Definitions) -> tuple[bool | None, bool]:
+    """Whether the kind has namespaces (None: nobody knows), and whether its status is the server's.
+
+    Of a kind that is built in and not served, status is never declared; of another unknown one it may be an ordinary field.
+    """
     group, _, version = document["apiVersion"].rpartition("/")
-    kind = kinds.find(group, document["kind"], version)
-    namespaced = kind.namespaced if kind else scopes.get((group, document["kind"]))
-    has_status = kind.has_status if kind else group in WITH_STATUS
-    normalised = _normalise(document, has_status=has_status)
-    _place(normalised, raw, stamp, namespaced)
-    key = ObjectKey.of(normalised)
-    _stamp(normalised, key, stamp)
-    digest = _digest(normalised, stamp.seal_key)
-    normalised["metadata"]["annotations"][APPLIED] = digest
-    body = orjson.dumps(normalised, option=orjson.OPT_SORT_KEYS)
-    return Manifest(key, document["apiVersion"], body, digest, raw.source, _wave(normalised, raw, key))
-
-
-def _checked(raw: RawDocument) -> Document:
-    document = raw.document
-    for name in ("apiVersion", "kind"):
-        if not isinstance(document.get(name), str) or not document[name]:
-            raise InvalidManifest(f"{raw.source}: {name} is missing; every object needs one, e.g. `{name}: …`")
-    metadata = document.get("metadata")
-    what = f"{raw.source}: {document['kind']}"
-    if not isinstance(metadata, dict):
-        raise InvalidManifest(f"{what}: metadata is missing; give the object a metadata.name")
-    if "generateName" in metadata and not metadata.get("name"):
-        raise InvalidManifest(f"{what}: metadata.generateName makes a new object at every sync; use metadata.name")
-    if not isinstance(metadata.get("name"), str) or not metadata["name"]:
-        raise InvalidManifest(f"{what}: metadata.name is missing or no text; give the object a name")
-    for name in ("labels", "annotations"):
-        for key, value in (_mapping(metadata.get(name), f"{what} {metadata['name']}: metadata.{name}")).items():
-            if not isinstance(value, str):
-                raise InvalidManifest(f"{what} {metadata['name']}: metadata.{name}.{key} is {value!r} and must be text; quote it")
-    return document
-
-
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidManifest(f"{what} must be a mapping")
-    return value
-
-
-def _normalise(document: Document, *, has_status: bool) -> Document:
-    """A copy without what is the server's, and without nulls, which mean "not set"."""
-    normalised: Document = _without_nulls(document)
-    metadata = {name: value for name, value in normalised["metadata"].items() if name not in SERVER_SET}
-    normalised["metadata"] = metadata
-    if has_status:
-        normalised.pop("status", None)
-    if (normalised["apiVersion"], normalised["kind"]) == ("v1", "Secret"):
-        _merge_string_data(normalised)
-    return normalised
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
-
-
-def _merge_string_data(secret: Document) -> None:
-    plain = secret.pop("stringData", None)
-    if isinstance(plain, dict) and plain:
-        encoded = {name: base64.b64encode(str(value).encode()).decode() for name, value in plain.items()}
-        secret["data"] = {**_mapping(secret.get("data"), "data"), **encoded}
+    name = document["kind"]
+    if kind := kinds.find(group, name, version):
+        return kind.namespaced, kind.has_status
+    if definition := definitions.get((group, name)):
+        return definition.namespaced, version in definition.with_status
+    if kind := kinds.find(group, name):
+        return kind.namespaced, kind.has_status
+    return None, is_built_in(group)
 
 
 def _place(document: Document, raw: RawDocument, stamp: Stamp, namespaced: bool | None) -> None:  # noqa: FBT001 - three-valued
-    """Settle the namespace; of an unknown kind it is taken as written, else the application's."""
     metadata = document["metadata"]
     if namespaced is False:
         metadata.pop("namespace", None)
     elif not metadata.get("namespace"):
+        metadata.pop("namespace", None)
         if stamp.namespace:
             metadata["namespace"] = stamp.namespace
         elif namespaced:
@@ -144,37 +111,35 @@ def _place(document: Document, raw: RawDocument, stamp: Stamp, namespaced: bool 
 
 def _stamp(document: Document, key: ObjectKey, stamp: Stamp) -> None:
     metadata = document["metadata"]
-    metadata["labels"] = {
-        **metadata.get("labels", {}),
-        INSTANCE: stamp.instance.id,
-        APPLICATION: application_label(stamp.application),
-    }
-    metadata["annotations"] = {**metadata.get("annotations", {}), OWNER: owner_text(stamp.application, key)}
+    labels = {INSTANCE: stamp.instance.id, APPLICATION: application_label(stamp.application)}
+    metadata["labels"] = metadata.get("labels", {}) | labels
+    metadata["annotations"] = metadata.get("annotations", {}) | {OWNER: owner_text(stamp.application, key)}
     metadata["annotations"].pop(APPLIED, None)
 
 
 def _digest(document: Document, seal_key: bytes) -> str:
     """`v1:` + hash of the canonical JSON; keyed for Secrets, so that nobody can try values against it."""
     text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    is_secret = (document["apiVersion"], document["kind"]) == ("v1", "Secret")
-    raw = hmac.digest(seal_key, text, "sha256")[:16] if is_secret else hashlib.blake2b(text, digest_size=16).digest()
+    raw = hmac.digest(seal_key, text, "blake2b")[:16] if is_secret(document) else hashlib.blake2b(text, digest_size=16).digest()
     return f"v1:{raw.hex()}"
 
 
-def _wave(document: Document, raw: RawDocument, key: ObjectKey) -> int:
-    text = document["metadata"]["annotations"].get(WAVE, "0")
-    try:
-        return int(text)
-    except ValueError as error:
-        raise InvalidManifest(f"{raw.source}: {key}: annotation {WAVE} is {text!r} and must be a whole number") from error
+def _definitions(raws: Sequence[RawDocument]) -> _Definitions:
+    """What the set defines itself; whatever is wrong with a definition is said when it is prepared, or by the server."""
+    found = {}
+    for raw in raws:
+        spec = raw.document.get("spec")
+        if raw.document.get("kind") != "CustomResourceDefinition" or not isinstance(spec, dict):
+            continue
+        names, versions = spec.get("names"), spec.get("versions")
+        kind = names.get("kind") if isinstance(names, dict) else None
+        with_status = (
+            frozenset(str(v.get("name")) for v in versions or () if _has_status(v)) if isinstance(versions, list) else ()
+        )
+        found[str(spec.get("group")), str(kind)] = _Definition(spec.get("scope") != "Cluster", frozenset(with_status))
+    return found
 
 
-def _scopes_of_definitions(documents: Sequence[RawDocument]) -> dict[tuple[str, str], bool]:
-    """Whether the kinds that are defined in the same set are namespaced."""
-    scopes = {}
-    for raw in documents:
-        if raw.document.get("kind") == "CustomResourceDefinition" and isinstance(spec := raw.document.get("spec"), dict):
-            names = spec.get("names")
-            kind = names.get("kind") if isinstance(names, dict) else None
-            scopes[str(spec.get("group")), str(kind)] = spec.get("scope") != "Cluster"
-    return scopes
+def _has_status(version: object) -> bool:
+    subresources = version.get("subresources") if isinstance(version, dict) else None
+    return isinstance(subresources, dict) and "status" in subresources

@@ -18,7 +18,16 @@ APPLIED = "trueup.dev/applied"
 """Annotation: the digest of what was applied."""
 
 PRUNE = "trueup.dev/prune"
-"""Annotation of people: `allow` deletes without approval, `never` not at all."""
+"""Annotation of people: what is done when the object is no longer in Git; one of `PRUNE_WORDS`."""
+
+PRUNE_ALLOW = "allow"
+"""A protected kind is deleted without an approval."""
+
+PRUNE_NEVER = frozenset({"never", "disabled"})
+"""It is left; `disabled` is the word that people know from Flux."""
+
+PRUNE_WORDS = frozenset({PRUNE_ALLOW, *PRUNE_NEVER})
+"""Every word that the annotation may have."""
 
 WAVE = "trueup.dev/wave"
 """Annotation of people: a whole number; lower waves are applied, and healthy, before higher ones."""
@@ -45,9 +54,11 @@ def owner_text(application: Name, key: ObjectKey) -> str:
 def parse_owner(text: str) -> tuple[Name, ObjectKey] | None:
     """Read what `owner_text` printed; None when it has another shape."""
     application, _, identity = text.partition(":")
-    if "/" not in application:
-        return None
-    try:
-        return Name.parse(application), ObjectKey.parse(identity)
-    except ValueError:
-        return None
+    match application.split("/"):
+        case [namespace, name] if namespace and name:
+            try:
+                return Name(namespace, name), ObjectKey.parse(identity)
+            except ValueError:
+                return None
+        case _:
+            return None

@@ -1,12 +1,14 @@
 """In which order objects are applied and deleted: definitions and namespaces, classes, then waves, and kinds within a wave.
 
 The table follows what everybody's tools do, so that existing trees behave: https://github.com/fluxcd/pkg `ssa/sort.go`,
-https://github.com/helm/helm `pkg/release/util/kind_sorter.go`.
+https://github.com/helm/helm `pkg/release/util/kind_sorter.go`. Only kinds that Kubernetes defines are ranked: somebody's own
+`Service` or `Job` is something else.
 """
 
 from collections.abc import Iterable, Sequence
 
 from reconciler.model.objects import Manifest, ObjectKey
+from reconciler.plan.manifest import is_built_in
 
 FIRST = ("Namespace", "CustomResourceDefinition")
 """Other objects cannot exist without them: applied first, and waited for."""
@@ -22,42 +24,47 @@ KINDS = (
 )  # fmt: skip
 """Within a wave, in this order; unknown kinds follow them."""
 
-LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding")
+LAST = (
+    "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "MutatingAdmissionPolicyBinding",
+    "ValidatingAdmissionPolicyBinding",
+)  # fmt: skip
 """They may refuse everything that comes after them."""
 
-_RANKS = {kind: rank for rank, kind in enumerate(KINDS)} | {kind: 1000 + rank for rank, kind in enumerate(LAST)}
 _UNKNOWN = 500
+_LAST = 1000
+_RANKS = {kind: rank for rank, kind in enumerate(KINDS)} | {kind: _LAST + rank for rank, kind in enumerate(LAST)}
 
 
 def rank(key: ObjectKey) -> int:
     """The place of a kind within its wave."""
-    return _RANKS.get(key.kind, _UNKNOWN)
+    return _RANKS.get(key.kind, _UNKNOWN) if is_built_in(key.group) else _UNKNOWN
 
 
 def stages(manifests: Iterable[Manifest]) -> tuple[tuple[Manifest, ...], ...]:
-    """Manifests that are applied together, in order; each stage is ready before the next begins."""
+    """Manifests that are applied together, in order; each stage is ready before the next begins.
+
+    Definitions, namespaces and classes come first whatever wave they name: no other object of the set can do without them.
+    """
     found: dict[tuple[int, int], list[Manifest]] = {}
     for manifest in manifests:
-        found.setdefault(_stage(manifest), []).append(manifest)
+        place = _stage(manifest.key)
+        found.setdefault((place, manifest.wave if place == _REST else 0), []).append(manifest)
     return tuple(tuple(sorted(found[stage], key=_place)) for stage in sorted(found))
 
 
 def deletion_order(keys: Iterable[ObjectKey]) -> Sequence[ObjectKey]:
     """The reverse of applying: what depends goes before what it depends on."""
-    return sorted(keys, key=lambda key: (*_deletion_stage(key), -rank(key), key))
+    return sorted(keys, key=lambda key: (-_stage(key), -rank(key), key))
 
 
-def _stage(manifest: Manifest) -> tuple[int, int]:
-    if manifest.key.kind in FIRST:
-        return 0, 0
-    if manifest.key.kind in CLASSES:
-        return 1, 0
-    return 2, manifest.wave
+_FIRST, _CLASSES, _REST = range(3)
+
+
+def _stage(key: ObjectKey) -> int:
+    if not is_built_in(key.group):
+        return _REST
+    return _FIRST if key.kind in FIRST else _CLASSES if key.kind in CLASSES else _REST
 
 
 def _place(manifest: Manifest) -> tuple[int, ObjectKey]:
     return rank(manifest.key), manifest.key
-
-
-def _deletion_stage(key: ObjectKey) -> tuple[int]:
-    return (2 if key.kind in FIRST else 1 if key.kind in CLASSES else 0,)

@@ -1,15 +1,16 @@
 """What may be deleted, and what is held until a person approves exactly that set. When a fact is unknown, nothing is deleted.
 
-Each guard is a rule with a name; `docs/concepts.md` tells people about them.
+Each guard is a rule with a name; `docs/concepts.md` tells people about them. A guard that refuses holds all deletions of the
+application: half of a set that somebody meant as one is worse than none of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.declared import Name
 from reconciler.model.objects import Kinds, ObjectKey
 from reconciler.model.outcome import Action, Hold, Owned, Step, digest_of
-from reconciler.plan.marks import PRUNE
+from reconciler.plan.marks import PRUNE, PRUNE_ALLOW, PRUNE_NEVER
 from reconciler.plan.order import deletion_order
 
 MOST = 3
@@ -22,10 +23,20 @@ JOB_SHARE = 0.05
 """Of everything the cluster has of ours; a job that deletes more is no ordinary one."""
 
 SHARE_FLOOR = 5
-"""The share is no guard below this many deletions: one of ten objects is 10 %, and ordinary."""
+"""The share is no guard up to this many deletions: one of ten objects is 10 %, and ordinary."""
 
-PROTECTED = frozenset({"Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim"})
+PROTECTED = frozenset(
+    {
+        ("", "Namespace"),
+        ("", "PersistentVolume"),
+        ("", "PersistentVolumeClaim"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    }
+)
 """Kinds that take data with them."""
+
+SHOWN = 3
+"""So many objects are named in a reason, the others counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,72 +65,92 @@ class Deletions:
 
 
 def deletions(request: PruneRequest) -> Deletions:
-    """DELETE steps with their preconditions; HOLD steps for all of them where a guard refuses and nobody approved."""
+    """DELETE steps with their preconditions; HOLD steps for all of them where a guard refuses and nobody approved.
+
+    What is deliberately left is a SKIP step with its reason, after the others.
+    """
     candidates = _candidates(request)
-    if not candidates:
-        return Deletions()
-    if not request.kinds.is_complete:
-        groups = ", ".join(sorted(request.kinds.failed))
-        return Deletions(_steps(candidates, Action.SKIP, f"not deleted: the cluster did not tell what it serves of {groups}"))
-    kept = {key: owned for key, owned in candidates.items() if owned.prune == "never"}
-    candidates = {key: owned for key, owned in candidates.items() if key not in kept}
-    skipped = _steps(kept, Action.SKIP, f"not deleted: annotation {PRUNE}: never")
-    holds = () if request.approved == digest_of(candidates) else _holds(request, candidates)
-    if holds:
-        return Deletions((*_steps(candidates, Action.HOLD, holds[0].reason), *skipped), holds)
-    return Deletions((*_steps(candidates, Action.DELETE, "no longer in Git"), *skipped))
+    spared = {key: reason for key, owned in candidates.items() if (reason := _spared(owned, request.kinds))}
+    doomed = {key: owned for key, owned in candidates.items() if key not in spared}
+    holds = () if request.approved == digest_of(doomed) else tuple(_holds(request, doomed))
+    action, reason = (Action.HOLD, holds[0].reason) if holds else (Action.DELETE, "no longer in Git")
+    steps = tuple(_step(action, doomed[key], reason) for key in deletion_order(doomed))
+    left = tuple(_step(Action.SKIP, candidates[key], spared[key]) for key in deletion_order(spared))
+    return Deletions(steps + left, holds)
 
 
-def _candidates(request: PruneRequest) -> dict[ObjectKey, Owned]:
-    return {
-        key: owned
-        for key, owned in request.owned.items()
-        if owned.application == request.application and not owned.deleting and not request.is_desired(key)
-    }
+def vanished(owned: Mapping[ObjectKey, Owned], live: frozenset[Name]) -> Mapping[Name, Hold]:
+    """The objects of applications that are not declared for this cluster any more: reported, and left where they are.
 
-
-def _holds(request: PruneRequest, candidates: Mapping[ObjectKey, Owned]) -> tuple[Hold, ...]:
-    keys = tuple(deletion_order(candidates))
-    has = sum(1 for owned in request.owned.values() if owned.application == request.application)
-    in_job = len(keys) + request.deletions_in_job
-    share = in_job / max(len(request.owned), 1)
-    protected = tuple(key for key in keys if key.kind in PROTECTED and candidates[key].prune != "allow")
-    rules = (
-        ("empty-render", request.renders_nothing, f"{request.application} renders to nothing, and has {has} objects", keys),
-        (
-            "most-of-application",
-            len(keys) > MOST and len(keys) * 2 > has,
-            f"{len(keys)} of the {has} objects of {request.application} would be deleted",
-            keys,
-        ),
-        ("blast-radius", in_job > JOB_LIMIT, f"{in_job} objects would be deleted in one job, {JOB_LIMIT} may", keys),
-        (
-            "blast-radius",
-            SHARE_FLOOR < in_job <= JOB_LIMIT and share > JOB_SHARE,
-            f"{in_job} of {len(request.owned)} objects in the cluster would be deleted in one job, {JOB_SHARE:.0%} may",
-            keys,
-        ),
-        ("protected-kind", bool(protected), f"{_listed(protected)} would take data along; {PRUNE}: allow permits it", protected),
-    )
-    return tuple(Hold(guard, reason, concerned) for guard, refuses, reason, concerned in rules if refuses)
-
-
-def vanished(owned: Mapping[ObjectKey, Owned], live: frozenset[Name]) -> Mapping[Name, tuple[ObjectKey, ...]]:
-    """Objects of applications that are no longer declared: reported and left."""
+    Args:
+        owned: everything this instance owns in the cluster.
+        live: the applications that are declared for this cluster now.
+    """
     found: dict[Name, list[ObjectKey]] = {}
     for key, entry in owned.items():
         if entry.application not in live:
             found.setdefault(entry.application, []).append(key)
-    return {name: tuple(sorted(keys)) for name, keys in sorted(found.items())}
+    return {
+        name: Hold(
+            "application-gone", f"{name} is no longer declared here; it leaves {_listed(sorted(keys))}", tuple(sorted(keys))
+        )
+        for name, keys in sorted(found.items())
+    }
 
 
-def _steps(candidates: Mapping[ObjectKey, Owned], action: Action, reason: str) -> tuple[Step, ...]:
-    return tuple(
-        Step(action, key, reason, uid=candidates[key].uid, resource_version=candidates[key].resource_version)
-        for key in deletion_order(candidates)
-    )
+def _candidates(request: PruneRequest) -> dict[ObjectKey, Owned]:
+    """What the application owns and nobody desires, under this or another group's name."""
+    found = {
+        key: owned
+        for key, owned in request.owned.items()
+        if owned.application == request.application and not owned.deleting and not request.is_desired(key)
+    }
+    if not found:
+        return found
+    desired = {owned.uid for key, owned in request.owned.items() if key not in found and request.is_desired(key)}
+    return {key: owned for key, owned in found.items() if owned.uid not in desired}
+
+
+def _spared(owned: Owned, kinds: Kinds) -> str:
+    """Why an object is left though nobody desires it; empty when it is not."""
+    key = owned.key
+    if not kinds.is_complete:
+        return f"not deleted: the cluster did not tell what it serves of {', '.join(sorted(kinds.failed))}"
+    if kinds.find(key.group, key.kind) is None:
+        return "not deleted: the cluster does not serve its kind now"
+    return f"not deleted: annotation {PRUNE}: {owned.prune}" if owned.prune in PRUNE_NEVER else ""
+
+
+def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator[Hold]:
+    keys = tuple(deletion_order(doomed))
+    if not keys:
+        return
+    has = sum(1 for owned in request.owned.values() if owned.application == request.application)
+    if request.renders_nothing:
+        yield Hold("empty-render", f"{request.application} renders to nothing, and has {has} objects", keys)
+    if len(keys) > MOST and len(keys) * 2 > has:
+        yield Hold("most-of-application", f"{len(keys)} of the {has} objects of {request.application} would be deleted", keys)
+    in_job = len(keys) + request.deletions_in_job
+    if reason := _too_many(in_job, len(request.owned)):
+        yield Hold("blast-radius", reason, keys)
+    protected = tuple(key for key in keys if (key.group, key.kind) in PROTECTED and doomed[key].prune != PRUNE_ALLOW)
+    if protected:
+        yield Hold("protected-kind", f"{_listed(protected)} would take data along; {PRUNE}: {PRUNE_ALLOW} permits it", protected)
+
+
+def _too_many(in_job: int, owned: int) -> str:
+    """Why so many deletions in one job are held; empty when they are not."""
+    if in_job > JOB_LIMIT:
+        return f"{in_job} objects would be deleted in one job, {JOB_LIMIT} may"
+    if in_job > SHARE_FLOOR and in_job > owned * JOB_SHARE:
+        return f"{in_job} of {owned} objects in the cluster would be deleted in one job, {JOB_SHARE:.0%} may"
+    return ""
+
+
+def _step(action: Action, owned: Owned, reason: str) -> Step:
+    return Step(action, owned.key, reason, uid=owned.uid, resource_version=owned.resource_version)
 
 
 def _listed(keys: Sequence[ObjectKey]) -> str:
-    shown = ", ".join(str(key) for key in keys[:3])
-    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
+    shown = ", ".join(str(key) for key in keys[:SHOWN])
+    return shown if len(keys) <= SHOWN else f"{shown} and {len(keys) - SHOWN} more"

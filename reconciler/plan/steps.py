@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from reconciler.model.declared import Application, DriftPolicy, Name
 from reconciler.model.objects import Kinds, Manifest, ObjectKey
 from reconciler.model.outcome import Action, Drift, DriftKind, Owned, Plan, Revision, Step
 from reconciler.plan.order import stages
 from reconciler.plan.prune import Deletions, PruneRequest, deletions
+
+SHOWN = 5
+"""So many fields are named in a reason, the others counted; the step has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,9 @@ class PlanRequest:
     """Whether any application desires an object."""
     kinds: Kinds
     deletions_in_job: int = 0
+    """How many deletions the other applications of the job plan."""
     approved: str = ""
+    """The digest of the deletions that a person approved; empty: none."""
 
 
 def plan(request: PlanRequest) -> Plan:
@@ -53,7 +59,7 @@ def doomed_by(request: PlanRequest) -> Deletions:
 def _step(manifest: Manifest, request: PlanRequest) -> Step:
     key = manifest.key
     if request.kinds.find(key.group, key.kind, manifest.version) is None:
-        return Step(Action.DEFER, key, f"the cluster does not serve {manifest.api_version} {key.kind} yet", manifest)
+        return Step(Action.DEFER, key, _why_unserved(manifest, request.kinds), manifest)
     owned = request.owned.get(key)
     if owned is None:
         return Step(Action.CREATE, key, "not there", manifest)
@@ -68,8 +74,17 @@ def _step(manifest: Manifest, request: PlanRequest) -> Step:
     return Step(Action.KEEP, key, "as desired", manifest)
 
 
+def _why_unserved(manifest: Manifest, kinds: Kinds) -> str:
+    key = manifest.key
+    if key.group in kinds.failed:
+        return f"the cluster did not tell what it serves of {key.group}"
+    if other := kinds.find(key.group, key.kind):
+        return f"the cluster serves {key.kind} at {other.api_version}, not at {manifest.api_version}; change its apiVersion"
+    return f"the cluster does not serve {manifest.api_version} {key.kind} yet"
+
+
 def _repair(manifest: Manifest, drift: tuple[Drift, ...], policy: DriftPolicy) -> Step:
-    told = "; ".join(describe(finding) for finding in drift)
+    told = explain(drift)
     match policy:
         case DriftPolicy.REPAIR:
             repairable = tuple(finding for finding in drift if finding.kind is not DriftKind.UNVERIFIABLE)
@@ -79,25 +94,37 @@ def _repair(manifest: Manifest, drift: tuple[Drift, ...], policy: DriftPolicy) -
             return Step(Action.SKIP, manifest.key, f"{told}; left, since spec.sync.drift is report", manifest, drift=drift)
         case DriftPolicy.IGNORE:
             return Step(Action.KEEP, manifest.key, "drift is ignored", manifest)
+        case _:  # pragma: no cover - mypy proves that there is no other
+            assert_never(policy)
 
 
 def explained(step: Step, drift: tuple[Drift, ...]) -> Step:
     """A step that puts drift back says what it was."""
-    return replace(step, reason="; ".join(describe(finding) for finding in drift), drift=drift)
+    return replace(step, reason=explain(drift), drift=drift)
+
+
+def explain(drift: tuple[Drift, ...]) -> str:
+    """All findings of one object in words."""
+    return "; ".join(describe(finding) for finding in drift)
 
 
 def describe(drift: Drift) -> str:
     """A finding in words: `spec.replicas changed by kubectl`."""
-    if drift.kind is DriftKind.MISSING:
-        return "was deleted"
-    verbs = {
-        DriftKind.CHANGED: "changed",
-        DriftKind.FOREIGN: "put beside ours",
-        DriftKind.UNVERIFIABLE: "not kept by the server",
-    }
     managers = sorted({field.manager for field in drift.fields if field.manager})
-    paths = ", ".join(field.path or "everything" for field in drift.fields) or "fields"
-    return f"{paths} {verbs[drift.kind]}" + (f" by {', '.join(managers)}" if managers else "")
+    paths = ", ".join(field.path for field in drift.fields[:SHOWN])
+    paths += f" and {len(drift.fields) - SHOWN} more" if len(drift.fields) > SHOWN else ""
+    by = f" by {', '.join(managers)}" if managers else ""
+    match drift.kind:
+        case DriftKind.MISSING:
+            return "was deleted"
+        case DriftKind.CHANGED:
+            return f"{paths} changed{by}"
+        case DriftKind.FOREIGN:
+            return f"{paths} put beside ours{by}"
+        case DriftKind.UNVERIFIABLE:
+            return f"{paths} not kept by the server"
+        case _:  # pragma: no cover - mypy proves that there is no other
+            assert_never(drift.kind)
 
 
 def conflict(key: ObjectKey, names: tuple[Name, ...]) -> str:

@@ -2,24 +2,13 @@
 
 from fnmatch import fnmatchcase
 
-PEOPLE = ("kubectl", "kubectl-*", "before-first-apply")
+PEOPLE = ("kubectl*", "before-first-apply")
 """Tools in people's hands. What they put beside our fields is taken out unless the policy says otherwise."""
 
 NOT_PEOPLE = ("kubectl-rollout",)
 """`kubectl rollout restart` writes a restart annotation, which is a request and no change."""
 
-KNOWN = (
-    *PEOPLE,
-    "kubectl-*",
-    "helm",
-    "Helm",
-    "argocd-*",
-    "helm-controller",
-    "kustomize-controller",
-    "flux",
-    "flux-*",
-    "kustomize",
-)
+KNOWN = (*PEOPLE, "helm", "Helm", "helm-controller", "argocd-*", "kustomize", "kustomize-controller", "flux", "flux-*")
 """Tools whose objects are taken over by the policy `known`."""
 
 SCALERS = ("kube-controller-manager", "horizontal-pod-autoscaler", "keda*", "vpa*")

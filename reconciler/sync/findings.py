@@ -23,7 +23,8 @@ def find(key: ObjectKey, live: LiveMetadata | None, environment: Environment) ->
     if rendering is None or rendering.application.sync.drift is DriftPolicy.IGNORE:
         return ()
     manifest = rendering.manifests[key]
-    found = assess(manifest, live, environment.instance, rendering.application.sync.foreign)
+    policy, kinds = rendering.application.sync.foreign, environment.cluster.kinds
+    found = assess(manifest, live, environment.instance, policy, kinds=kinds)
     known = environment.unverifiable.get(key, frozenset())
     return tuple(drift for drift in (_without(finding, known) for finding in found) if drift is not None)
 

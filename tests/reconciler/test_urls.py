@@ -17,6 +17,9 @@ from reconciler.urls import default_api, guess_forge, parse_scope, parse_url, re
         ("http://127.0.0.1:80/a/b", "http", "127.0.0.1/a/b"),
         ("/srv/git/shop.git", "file", "localhost/srv/git/shop"),
         ("file:///srv/git/shop", "file", "localhost/srv/git/shop"),
+        ("https://git.example/Acme%2DX/shop.git", "https", "git.example/acme-x/shop"),
+        ("https://ada@git.example/a/b", "https", "git.example/a/b"),
+        ("https://[::1]:8443/a/b", "https", "::1:8443/a/b"),
     ],
 )
 def test_scope_of_a_url(url, protocol, scope):
@@ -25,7 +28,25 @@ def test_scope_of_a_url(url, protocol, scope):
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x/y", "https://host", "https://h/p?q=1", "https://h/a b", "ext::sh -c x", "https://h/a\nb", "x"]
+    "url",
+    [
+        "ftp://x/y",
+        "https://host",
+        "https://h/p?q=1",
+        "https://h/a b",
+        "ext::sh -c x",
+        "https://h/a\nb",
+        "https://h/a%0ab",
+        "https://h/a\\b",
+        "https://h/a/../b",
+        "https://h/a/%2e%2e/b",
+        "https://h:99999/a",
+        "https://[::1/a",
+        "ssh://-oProxyCommand=x/a",
+        "-x@-oProxyCommand=x:a",
+        "git@host:-x",
+        "x",
+    ],
 )
 def test_refused_urls(url):
     with pytest.raises(ValueError, match=r"\w"):
@@ -55,8 +76,17 @@ def test_containment_is_by_segments(outer, inner, contains):
     assert scope_contains(outer, inner) is contains
 
 
-def test_credentials_are_taken_out():
-    assert redact("fatal: https://user:pass@h/x and http://t@h") == "fatal: https://***@h/x and http://***@h"
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("fatal: https://user:pass@h/x and http://t@h", "fatal: https://***@h/x and http://***@h"),
+        ("https://user:p@ss@h/x", "https://***@h/x"),
+        ("at 'https://h/x?token=abc&y=1': no", "at 'https://h/x?***': no"),
+        ("nothing to hide? no@body", "nothing to hide? no@body"),
+    ],
+)
+def test_credentials_and_queries_are_taken_out(text, printed):
+    assert redact(text) == printed
 
 
 @pytest.mark.parametrize(
@@ -65,6 +95,9 @@ def test_credentials_are_taken_out():
         ("github.com", Forge.GITHUB, "https://api.github.com"),
         ("github.acme.example", Forge.GITHUB, "https://github.acme.example/api/v3"),
         ("gitlab.com", Forge.GITLAB, "https://gitlab.com/api/v4"),
+        ("ssh.github.com", Forge.GITHUB, "https://api.github.com"),
+        ("acme.ghe.com", Forge.GITHUB, "https://api.acme.ghe.com"),
+        ("altssh.gitlab.com", Forge.GITLAB, "https://gitlab.com/api/v4"),
         ("codeberg.org", Forge.GITEA, "https://codeberg.org/api/v1"),
         ("git.example", Forge.GENERIC, ""),
     ],

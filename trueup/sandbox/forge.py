@@ -1,10 +1,12 @@
 """A forge's API on loopback, as far as commit statuses go: GitHub's and GitLab's. For the demo and for tests."""
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,23 @@ class ForgeServer:
         """Commits of a repository, newest first, as its list of commits shows them."""
         self.failures: list[tuple[int, dict[str, str]]] = []
         """Status and headers of the next answers."""
+        self.message = "not now"
+        """What those answers say."""
+        self.silent: asyncio.Event | None = None
+        """While it is there and not set, requests are not answered."""
+        self.requests: list[str] = []
+        """Method and raw path of every request."""
         self.port = 0
 
     async def __aenter__(self) -> Self:
         """Serve on loopback."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._misbehave])
         app.router.add_post("/repos/{owner}/{name}/statuses/{sha}", self._github)
         app.router.add_get("/repos/{owner}/{name}/commits", self._github_commits)
         app.router.add_get("/repos/{owner}/{name}/commits/{sha}/statuses", self._github_statuses)
         app.router.add_post("/projects/{project}/statuses/{sha}", self._gitlab)
+        app.router.add_get("/projects/{project}/repository/commits", self._gitlab_commits)
+        app.router.add_get("/projects/{project}/repository/commits/{sha}/statuses", self._gitlab_statuses)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -58,8 +68,6 @@ class ForgeServer:
         return list(self._statuses[repository.lower(), commit])
 
     async def _github(self, request: web.Request) -> web.Response:
-        if refused := self._refuse():
-            return refused
         body = await request.json()
         token = request.headers.get("Authorization", "").rpartition(" ")[2]
         repository = f"{request.match_info['owner']}/{request.match_info['name']}"
@@ -67,8 +75,6 @@ class ForgeServer:
         return web.json_response({"state": body["state"]}, status=201)
 
     async def _gitlab(self, request: web.Request) -> web.Response:
-        if refused := self._refuse():
-            return refused
         body = await request.json()
         sha, token = request.match_info["sha"], request.headers.get("PRIVATE-TOKEN", "")
         known = self.statuses(request.match_info["project"], sha)
@@ -87,12 +93,24 @@ class ForgeServer:
         found = reversed(self.statuses(repository, request.match_info["sha"]))
         return web.json_response([{"context": s.context, "state": s.state} for s in found])
 
+    async def _gitlab_commits(self, request: web.Request) -> web.Response:
+        return web.json_response([{"id": sha} for sha in self.commits[request.match_info["project"].lower()]])
+
+    async def _gitlab_statuses(self, request: web.Request) -> web.Response:
+        found = self.statuses(request.match_info["project"], request.match_info["sha"])
+        newest = {s.context: s.state for s in found if s.context == request.query.get("name", s.context)}
+        return web.json_response([{"name": name, "status": state} for name, state in newest.items()])
+
     def _put(self, about: tuple[str, str], body: dict[str, str], context: str, token: str) -> None:
         status = PostedStatus(body["state"], context, body.get("description", ""), body.get("target_url", ""), token)
         self._statuses[about[0].lower(), about[1]].append(status)
 
-    def _refuse(self) -> web.Response | None:
-        if not self.failures:
-            return None
-        status, headers = self.failures.pop(0)
-        return web.json_response({"message": "not now"}, status=status, headers=headers)
+    @web.middleware
+    async def _misbehave(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.requests.append(f"{request.method} {request.raw_path}")
+        if self.silent is not None:
+            await self.silent.wait()
+        if self.failures:
+            status, headers = self.failures.pop(0)
+            return web.json_response({"message": self.message}, status=status, headers=headers)
+        return await handler(request)

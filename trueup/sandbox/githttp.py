@@ -3,17 +3,18 @@
 https://git-scm.com/docs/git-http-backend
 """
 
-import asyncio
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 from aiohttp import web
 
-ANSWER_SECONDS = 60.0
+from reconciler.process import Limits, run
+
 BODY_BYTES = 64 * 1024 * 1024
+LIMITS = Limits(timeout_seconds=60.0, output_bytes=512 * 1024 * 1024)
 
 IDENTITY = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "PATH": os.environ.get("PATH", os.defpath)}
 
@@ -33,6 +34,10 @@ class GitServer:
         self.port = 0
         self.requests: list[str] = []
         """Method, path and query of every request."""
+        self.speaks_v2 = True
+        """Off: the protocol of servers before git 2.18, which give out only what refs are at."""
+        self.instead: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None = None
+        """Asked first; what it returns is the answer. A server that misbehaves is made of this."""
 
     async def __aenter__(self) -> Self:
         """Serve on loopback."""
@@ -56,12 +61,7 @@ class GitServer:
 
     async def commit(self, repository: str, files: Mapping[str, str | None], *, message: str, branch: str = "main") -> str:
         """Write files (None removes one) as one commit on top of a branch, which may be new; the commit's hash."""
-        bare = self._root / f"{repository}.git"
-        if not bare.exists():
-            bare.mkdir(parents=True)
-            await self.git(bare, "init", "--quiet", "--bare", "--initial-branch", branch)
-            await self.git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
-            await self.git(bare, "config", "http.receivepack", "false")
+        bare = await self.create(repository, branch=branch)
         index = {"GIT_INDEX_FILE": str(bare / f"index.{branch.replace('/', '-')}")}
         parent = await self.git(bare, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", check=False)
         await self.git(bare, "read-tree", parent or "--empty", env=index)
@@ -78,6 +78,20 @@ class GitServer:
         await self.git(bare, "update-ref", f"refs/heads/{branch}", commit)
         return commit
 
+    async def create(self, repository: str, *, branch: str = "main") -> Path:
+        """An empty repository `owner/name`, unless it is there; its directory."""
+        bare = self.path(repository)
+        if not bare.exists():
+            bare.mkdir(parents=True)
+            await self.git(bare, "init", "--quiet", "--bare", "--initial-branch", branch)
+            await self.git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+            await self.git(bare, "config", "http.receivepack", "false")
+        return bare
+
+    def path(self, repository: str) -> Path:
+        """The bare repository of `owner/name`."""
+        return self._root / f"{repository}.git"
+
     async def git(
         self, bare: Path, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, check: bool = True
     ) -> str:
@@ -86,18 +100,15 @@ class GitServer:
         Raises:
             RuntimeError: when git failed, and *check* is on.
         """
-        process = await asyncio.create_subprocess_exec(
-            "git", "--git-dir", bare, *arguments, env={**IDENTITY, **(env or {})},
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        async with asyncio.timeout(ANSWER_SECONDS):
-            output, errors = await process.communicate(stdin)
-        if process.returncode and check:
-            raise RuntimeError(f"git {' '.join(arguments)}: {errors.decode().strip()}")
-        return output.decode().strip() if process.returncode == 0 else ""
+        completed = await run(["git", "--git-dir", bare, *arguments], limits=LIMITS, env={**IDENTITY, **(env or {})}, stdin=stdin)
+        if completed.code and check:
+            raise RuntimeError(f"git {' '.join(arguments)}: {completed.message}")
+        return completed.stdout.decode().strip() if completed.code == 0 else ""
 
-    async def _serve(self, request: web.Request) -> web.Response:
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path_qs}")
+        if self.instead is not None and (answer := await self.instead(request)) is not None:
+            return answer
         if self._login and request.headers.get("Authorization", "") != f"Basic {self._login}":
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
         body = await request.read()
@@ -110,16 +121,11 @@ class GitServer:
             "REQUEST_METHOD": request.method,
             "CONTENT_TYPE": request.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
-            "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+            "GIT_PROTOCOL": request.headers.get("Git-Protocol", "") if self.speaks_v2 else "",
             "REMOTE_ADDR": "127.0.0.1",
         }
-        process = await asyncio.create_subprocess_exec(
-            "git", "http-backend", env=environment,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        async with asyncio.timeout(ANSWER_SECONDS):
-            output, _ = await process.communicate(body)
-        return _answer(output)
+        completed = await run(["git", "http-backend"], limits=LIMITS, env=environment, stdin=body)
+        return _answer(completed.stdout)
 
 
 def _answer(output: bytes) -> web.Response:

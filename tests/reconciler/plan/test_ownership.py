@@ -23,6 +23,7 @@ UDP = {"port": 53, "protocol": "UDP"}
         pytest.param({"labels": {"a": "1", "b": "2"}}, {"f:labels": {"f:a": {}}}, [("labels", "b")], id="one label of two"),
         pytest.param({"labels": {"a": "1"}}, {"f:labels": {".": {}}}, [("labels", "a")], id="map held, its only label taken"),
         pytest.param({"emptyDir": {}}, {"f:emptyDir": {}}, [], id="empty map"),
+        pytest.param({"size": 3}, {"f:size": {"f:width": {}}}, [], id="a scalar where an older content of ours had a map"),
         pytest.param({"ports": [TCP_WITHOUT_PROTOCOL, UDP]}, {"f:ports": PORTS}, [], id="key filled in by the server"),
         pytest.param(
             {"ports": [TCP_WITHOUT_PROTOCOL, UDP]},

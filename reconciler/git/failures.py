@@ -1,0 +1,73 @@
+"""What git says on standard error when it fails, and what that means for a person. Pure.
+
+The sentences are git's own in the C locale, as its and libcurl's sources have them; tests/reconciler/git provokes most of them.
+"""
+
+from reconciler.errors import SourceRefused, SourceUnavailable
+from reconciler.urls import redact
+
+REFUSED, UNAVAILABLE = SourceRefused, SourceUnavailable
+
+LOGIN = "the server refuses the credentials; check the Secret in spec.credentials.secretRef"
+ABSENT = "the server has no such repository, or hides it from these credentials; check spec.url"
+NO_COMMIT = "the server does not have this commit any more, or does not give it out"
+UNADVERTISED = "the server gives out only what its branches and tags are at"
+ELSEWHERE = "the server redirects elsewhere, and credentials are not sent after it; write the address it redirects to in spec.url"
+UNREACHED = "nobody answers there; check spec.url if that lasts"
+UNTRUSTED = "the server's certificate is not trusted here; add its authority to the file that SSL_CERT_FILE names"
+
+MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] = (
+    ("could not read Username", REFUSED, "the server asks for credentials; name a Secret in spec.credentials.secretRef"),
+    ("could not read Password", REFUSED, LOGIN),
+    ("Authentication failed", REFUSED, LOGIN),
+    ("returned error: 401", REFUSED, LOGIN),
+    ("returned error: 403", REFUSED, "the server denies access; the credentials may not read this repository"),
+    ("returned error: 404", REFUSED, ABSENT),
+    ("returned error: 429", UNAVAILABLE, "the server asks for patience"),
+    ("returned error: 5", UNAVAILABLE, "the server is in trouble"),
+    ("returned error: 3", REFUSED, ELSEWHERE),
+    ("from redirection", REFUSED, ELSEWHERE),
+    ("Could not resolve host", UNAVAILABLE, "its host name is not known to DNS; check spec.url if that lasts"),
+    ("Connection refused", UNAVAILABLE, UNREACHED),
+    ("Failed to connect", UNAVAILABLE, UNREACHED),
+    ("Operation too slow", UNAVAILABLE, "the server sent almost nothing for 30 s"),
+    ("timed out", UNAVAILABLE, "the server did not answer in time"),
+    ("certificate verification failed", REFUSED, UNTRUSTED),
+    ("SSL certificate problem", REFUSED, UNTRUSTED),
+    ("no alternative certificate subject name", REFUSED, "the server's certificate is for another host name; check spec.url"),
+    ("couldn't find remote ref", REFUSED, "the server has no such branch or tag"),
+    ("not our ref", REFUSED, NO_COMMIT),
+    ("unadvertised object", REFUSED, UNADVERTISED),
+    ("transport '", REFUSED, "it is reached by a protocol that TRUEUP_GIT_PROTOCOLS does not list"),
+    ("fsck error", REFUSED, "the server sent objects that git's own check refuses"),
+    ("invalid index-pack output", REFUSED, "the server sent objects that git's own check refuses"),
+    ("does not appear to be a git repository", REFUSED, ABSENT),
+    ("not valid: is this a git repository", REFUSED, "the address answers, but not as a Git server; check spec.url"),
+    ("detected dubious ownership", REFUSED, "the repository belongs to another user of this machine"),
+    ("the remote end hung up", UNAVAILABLE, "the server ended the connection"),
+    ("early EOF", UNAVAILABLE, "the server ended the connection"),
+    ("RPC failed", UNAVAILABLE, "the server ended the connection"),
+    ("No space left on device", UNAVAILABLE, "the disk with TRUEUP_STATE is full"),
+    ("' not found", REFUSED, ABSENT),
+    ("Repository not found", REFUSED, ABSENT),
+)
+"""The first that is found counts; what is in none of them is likely the mirror's own trouble."""
+
+
+class MirrorBroken(SourceUnavailable):
+    """Git failed for no reason that the remote gave: the mirror on disk is likely damaged."""
+
+
+def explain(said: str) -> tuple[type[SourceRefused | SourceUnavailable], str] | None:
+    """What git's words mean; None when they are not known."""
+    lowered = said.lower()
+    for text, kind, meaning in MEANINGS:
+        if text.lower() in lowered:
+            return kind, meaning
+    return None
+
+
+def last_line(said: str) -> str:
+    """Git's last words, without its prefix and without credentials."""
+    lines = [line.removeprefix("fatal: ").removeprefix("error: ") for line in redact(said).splitlines() if line.strip()]
+    return lines[-1][:500] if lines else ""

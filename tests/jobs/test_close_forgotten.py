@@ -1,0 +1,53 @@
+"""What the tick does about statuses whose job ended without telling the forge."""
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from jobs.forges.forge import Status, StatusState
+from jobs.forges.github import GitHub
+from jobs.intake import new_job_id
+from jobs.records import JobKind, JobRecord, JobState
+from jobs.statuses import Statuses
+from jobs.store.jobs import JobStore
+from jobs.tasks import close_forgotten
+from reconciler.model.declared import Forge
+from tests.servers.forges import TOKEN, declared, on_forge
+from tests.servers.git_http import GivenSecrets
+
+SHA = "a" * 40
+PENDING = Status(StatusState.PENDING, "trueup", "syncing")
+
+
+@pytest.mark.parametrize(
+    ("ended", "posted"),
+    [
+        ([], ["pending", "error"]),
+        ([JobState.FAILED], ["pending", "failure"]),
+        ([JobState.FAILED, JobState.SUCCEEDED], ["pending", "success"]),
+        ([JobState.SUCCEEDED, JobState.RUNNING], ["pending"]),
+        ([JobState.HELD], ["pending"]),
+        ([JobState.IGNORED], ["pending", "error"]),
+    ],
+    ids=["gone", "failed", "newest", "under-way", "held", "ignored"],
+)
+async def test_a_status_whose_job_ended_untold_is_closed_by_the_tick(redis, keys, session, forge_server, ended, posted):  # noqa: PLR0917
+    shop = on_forge(forge_server.url)
+    statuses = Statuses(redis, keys, {Forge.GITHUB: GitHub(session)}, GivenSecrets(forge={"token": TOKEN.encode()}))
+    await statuses.want(shop, SHA, PENDING)
+    await statuses.drain(declared(shop))
+    store = JobStore(redis, keys, retention_seconds=60)
+    for number, state in enumerate(ended):
+        moment = datetime(2026, 1, 1, 0, 0, number, tzinfo=UTC)
+        record = JobRecord(id=new_job_id(moment), kind=JobKind.PUSH, state=JobState.QUEUED, created=moment, updated=moment)
+        await store.create(record.model_copy(update={"repository": "trueup/shop", "commit": SHA}))
+        await store.transition(record.id, state, "so it ended")
+    context = SimpleNamespace(
+        jobs=store, statuses=statuses, statuses_due=asyncio.Event(), link_to=lambda job: f"https://t/{job.id}"
+    )
+    for _ in range(2):
+        await close_forgotten(context)
+        await statuses.drain(declared(shop))
+    assert [status.state for status in forge_server.statuses("acme/shop", SHA)] == posted

@@ -1,0 +1,131 @@
+"""What is done to each object, and why."""
+
+import pytest
+
+from reconciler.model.declared import DriftPolicy
+from reconciler.model.objects import Kind, Kinds
+from reconciler.model.outcome import Action, Drift, DriftKind, FieldDrift, Plan, Revision, Step
+from reconciler.plan.steps import PlanRequest, conflict, describe, explained, plan
+from tests.reconciler.plan.made import KINDS, OTHER, SHOP, application, document, key, manifest, owned
+
+WEB = manifest(document(data={"colour": "blue"}))
+REVISION = Revision("refs/heads/main", "a" * 40)
+SCALED = Drift(WEB.key, DriftKind.CHANGED, (FieldDrift("spec.replicas", "kubectl"),))
+UNVERIFIABLE = Drift(WEB.key, DriftKind.UNVERIFIABLE, (FieldDrift("spec.odd"),))
+IN_STEP = owned(WEB.key, applied=WEB.digest)
+
+
+def request(*entries, manifests=(WEB,), kinds=KINDS, desired=(), **sync):
+    everything = {one.key for one in manifests} | set(desired)
+    return PlanRequest(
+        application=application(**sync),
+        revision=REVISION,
+        manifests=tuple(manifests),
+        owned={one.key: one for one in entries},
+        is_desired=everything.__contains__,
+        kinds=kinds,
+    )
+
+
+def only_step(*entries, **facts):
+    (step,) = plan(request(*entries, **facts)).steps
+    return step
+
+
+def with_fields(entry, **fields):
+    return type(entry)(**{name: getattr(entry, name) for name in entry.__slots__} | fields)
+
+
+@pytest.mark.parametrize(
+    ("entry", "policy", "action", "force", "reason"),
+    [
+        pytest.param(None, "repair", Action.CREATE, False, "not there", id="not there: without force"),
+        pytest.param(IN_STEP, "repair", Action.KEEP, False, "as desired", id="in step: no request"),
+        pytest.param(with_fields(IN_STEP, applied="v1:old"), "repair", Action.UPDATE, True, "content changed", id="older content"),
+        pytest.param(with_fields(IN_STEP, drift=(SCALED,)), "repair", Action.UPDATE, True, "spec.replicas changed by kubectl",
+                     id="drift, repaired"),
+        pytest.param(with_fields(IN_STEP, drift=(SCALED,)), "report", Action.SKIP, False,
+                     "spec.replicas changed by kubectl; left, since spec.sync.drift is report", id="drift, reported"),
+        pytest.param(with_fields(IN_STEP, drift=(SCALED,)), "ignore", Action.KEEP, False, "drift is ignored", id="drift, ignored"),
+        pytest.param(with_fields(IN_STEP, drift=(SCALED,), applied="v1:old"), "report", Action.UPDATE, True, "content changed",
+                     id="drift and older content: content wins"),
+        pytest.param(with_fields(IN_STEP, drift=(UNVERIFIABLE,)), "repair", Action.SKIP, True,
+                     "spec.odd not kept by the server", id="what the server does not keep is never sent again"),
+        pytest.param(with_fields(IN_STEP, deleting=True), "repair", Action.DEFER, False,
+                     "is being deleted; created again when it is gone", id="going"),
+        pytest.param(with_fields(IN_STEP, application=OTHER), "repair", Action.UPDATE, True, "moves here from trueup/other",
+                     id="moved"),
+    ],
+)  # fmt: skip
+def test_what_is_done_to_an_object(entry, policy, action, force, reason):
+    step = only_step(*([entry] if entry else []), drift=DriftPolicy(policy))
+    assert (step.action, step.force, step.reason) == (action, force, reason)
+    assert (step.key, step.manifest) == (WEB.key, WEB)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "reason"),
+    [
+        pytest.param(Kinds([]), "the cluster does not serve v1 ConfigMap yet", id="not yet"),
+        pytest.param(
+            Kinds([Kind("", "v2", "ConfigMap", "configmaps", namespaced=True)]),
+            "the cluster serves ConfigMap at v2, not at v1; change its apiVersion",
+            id="at another version",
+        ),
+        pytest.param(Kinds([], failed=[""]), "the cluster did not tell what it serves of ", id="nobody knows"),
+    ],
+)
+def test_a_kind_that_is_not_served_defers_its_object_only(kinds, reason):
+    step = only_step(kinds=kinds)
+    assert (step.action, step.reason) == (Action.DEFER, reason)
+
+
+def test_a_plan_has_stages_in_order_and_deletions_after_them():
+    namespace = manifest(document("v1", "Namespace", "shop"))
+    gone = owned(key(name="gone"))
+    found = plan(request(IN_STEP, gone, manifests=[WEB, namespace]))
+    assert isinstance(found, Plan)
+    assert (found.application, found.revision, found.holds) == (SHOP, REVISION, ())
+    assert [[step.key.kind for step in stage] for stage in found.stages] == [["Namespace"], ["ConfigMap"]]
+    assert [(step.action, step.key) for step in found.deletions] == [(Action.DELETE, gone.key)]
+
+
+def test_nothing_is_deleted_where_pruning_is_off():
+    assert plan(request(IN_STEP, owned(key(name="gone")), prune=False)).deletions == ()
+
+
+def test_what_a_guard_refuses_is_in_the_plan():
+    found = plan(request(*[owned(key(name=f"gone-{number}")) for number in range(5)]))
+    assert [hold.guard for hold in found.holds] == ["most-of-application"]
+    assert found.held_digest != ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "words"),
+    [
+        pytest.param(DriftKind.MISSING, [], "was deleted", id="missing"),
+        pytest.param(DriftKind.CHANGED, [("spec.a", "x"), ("spec.b", "w")], "spec.a, spec.b changed by w, x", id="changed"),
+        pytest.param(DriftKind.CHANGED, [("spec.a", "")], "spec.a changed", id="by nobody knows whom"),
+        pytest.param(DriftKind.FOREIGN, [("spec.a", "kubectl")], "spec.a put beside ours by kubectl", id="foreign"),
+        pytest.param(DriftKind.UNVERIFIABLE, [("spec.a", "")], "spec.a not kept by the server", id="unverifiable"),
+        pytest.param(
+            DriftKind.CHANGED, [(f"spec.{n}", "x") for n in "abcdefg"], "spec.a, spec.b, spec.c, spec.d, spec.e and 2 more changed by x",
+            id="many fields",
+        ),
+    ],
+)  # fmt: skip
+def test_a_finding_in_words(kind, fields, words):
+    assert describe(Drift(WEB.key, kind, tuple(FieldDrift(path, manager) for path, manager in fields))) == words
+
+
+def test_a_step_that_repairs_says_what_it_puts_back():
+    step = explained(Step(Action.CREATE, WEB.key, "not there", WEB), (Drift(WEB.key, DriftKind.MISSING), SCALED))
+    assert step.reason == "was deleted; spec.replicas changed by kubectl"
+    assert step.drift == (Drift(WEB.key, DriftKind.MISSING), SCALED)
+
+
+def test_a_conflict_names_the_object_and_both_applications():
+    assert conflict(WEB.key, (OTHER, SHOP)) == (
+        "shop/ConfigMap/web is declared by trueup/other and trueup/shop; "
+        "take it out of all but one of them, or give it another name"
+    )

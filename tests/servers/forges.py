@@ -1,0 +1,37 @@
+"""A forge on loopback, and repositories on it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
+from trueup.sandbox.forge import ForgeServer
+
+TOKEN = "f0rge-canary"
+
+
+def on_forge(api: str, forge: Forge = Forge.GITHUB, *, name: str = "shop", **status: Any) -> Repository:
+    """The Repository acme/<name> of a forge, with commit statuses."""
+    policy = CommitStatusPolicy(**({"secret": SecretRef("trueup", "forge")} | status))
+    address = f"git.example/acme/{name}"
+    return Repository(Name("trueup", name), f"https://{address}", address, forge, api, status=policy)
+
+
+def declared(*repositories: Repository) -> Declarations:
+    return Declarations({repository.name: repository for repository in repositories})
+
+
+@pytest.fixture
+async def forge_server() -> AsyncIterator[ForgeServer]:
+    async with ForgeServer() as server:
+        yield server
+        if server.silent is not None:
+            server.silent.set()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
