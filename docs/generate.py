@@ -45,7 +45,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def commands() -> str:
     """The page of commands."""
-    context = click.Context(cli, info_name="trueup")
+    context = cli.make_context("trueup", ["version"], resilient_parsing=True)
     return CLI + "".join(_command(name, cli.get_command(context, name), context) for name in COMMANDS)
 
 

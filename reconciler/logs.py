@@ -1,21 +1,32 @@
 """Logs of every process: one line an event, `key=value` for people or JSON for machines, with secrets taken out.
 
 Names of events are constants of the rooms that write them; context (request, job, application, sync) is bound with
-`structlog.contextvars` for the length of a block.
+`structlog.contextvars` for the length of a block, so that one sync's story can be followed by its `sync_id`.
 """
 
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
 
 from reconciler.urls import redact
 
-SECRET_KEYS = re.compile(r"authorization|password|secret|token|api[-_]?key|private", re.IGNORECASE)
-"""Keys whose values are never written."""
+SECRET_KEYS = re.compile(
+    r"authorization|cookie|credential|passw(or)?d|passphrase|private|secret|token|(api|master|webhook|signing|access)[-_]?keys?$",
+    re.IGNORECASE,
+)
+"""Keys whose values are never written. A `key` alone is the name of an object or of a Secret's entry, never its content."""
+
+MASK = "***"
+
+_BEARER = re.compile(r"\b(bearer|basic|token)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
+_ASSIGNED = re.compile(r"\b((?:[\w-]*(?:token|secret|password))[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+", re.IGNORECASE)
+
+MOST_DEPTH = 6
+"""Of values within values; what is deeper is left out."""
 
 Format = Literal["auto", "console", "json"]
 
@@ -30,22 +41,18 @@ def configure(*, level: str = "info", style: Format = "auto") -> None:
         structlog.processors.format_exc_info,
         mask,
     ]
-    as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
         cache_logger_on_first_use=True,
     )
+    as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(as_json=as_json)],
         )
     )
     root = logging.getLogger()
@@ -55,11 +62,41 @@ def configure(*, level: str = "info", style: Format = "auto") -> None:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the middleware writes one line a request
 
 
+def _renderers(*, as_json: bool) -> list[structlog.typing.Processor]:
+    if as_json:
+        return [structlog.processors.JSONRenderer(default=str)]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+
+
 def mask(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take secrets out of an event: values of telling keys, and credentials in addresses."""
+    """Take secrets out of an event: values of telling keys at any depth, and credentials within texts."""
     for key, value in event.items():
-        if SECRET_KEYS.search(key) and value:
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = redact(value)
+        event[key] = _masked(key, value, 0)
     return event
+
+
+def _masked(key: str, value: Any, depth: int) -> Any:
+    if value and SECRET_KEYS.search(key) and not isinstance(value, bool):
+        return MASK
+    match value:
+        case str():
+            return _redacted(value)
+        case bytes():
+            return f"{len(value)} bytes"
+        case _ if depth >= MOST_DEPTH:
+            return "…"
+        case Mapping():
+            return {str(inner): _masked(str(inner), entry, depth + 1) for inner, entry in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked("", entry, depth + 1) for entry in value]
+        case BaseException():
+            return _redacted(f"{type(value).__name__}: {value}")
+    return value
+
+
+def _redacted(text: str) -> str:
+    if "://" in text:
+        text = redact(text)
+    if " " in text:
+        text = _BEARER.sub(rf"\1 {MASK}", text)
+    return _ASSIGNED.sub(rf"\1{MASK}", text) if "=" in text or ":" in text else text

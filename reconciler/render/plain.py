@@ -1,53 +1,94 @@
-"""Plain YAML and JSON: every file of a directory and of those beneath it, in the order of their names."""
+"""Plain YAML and JSON: every file of a directory and of those beneath it, in the order of their names.
+
+A directory beneath that is a kustomization is built, as Flux does, and not read file by file. Links to directories are not followed.
+"""
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from reconciler.errors import InvalidManifest
 from reconciler.model.declared import RenderOptions
 from reconciler.model.objects import RawDocument
-from reconciler.render.result import Rendered, RenderRequest
-from reconciler.yaml import parse_documents
+from reconciler.render import kustomize
+from reconciler.render.kustomize import Kubectl
+from reconciler.render.reach import kustomization_in
+from reconciler.render.result import LIMIT_OBJECTS, Rendered, RenderRequest
+from reconciler.render.tree import Tree
+from reconciler.yaml.documents import LIMIT_BYTES, parse_documents
 
-TOOL = "yaml/1"
+TOOL = "yaml/2"
 """Raised when the reading of YAML changes, so that everything is rendered again."""
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
-LIMIT_OBJECTS = 10_000
-"""Objects of one application; more are refused before they fill the memory."""
+
+@dataclass(slots=True)
+class _Collected:
+    documents: list[RawDocument] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
+    probed: set[str] = field(default_factory=set)
+    tools: set[str] = field(default_factory=lambda: {TOOL})
 
 
-def render(root: Path, request: RenderRequest) -> Rendered:
+def render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rendered:
     """The documents of every YAML and JSON file beneath the request's path; hidden files are left out.
 
     Raises:
         InvalidManifest: naming the file and line.
     """
-    documents: list[RawDocument] = []
-    for file in _files(root, root / request.path, request.options):
-        documents += parse_documents(file.read_bytes(), name=str(file.relative_to(root)))
-        if len(documents) > LIMIT_OBJECTS:
-            raise InvalidManifest(f"{request.path}: more than {LIMIT_OBJECTS} objects; split the application")
-    return Rendered(tuple(documents), frozenset({f"{request.path}/"}), frozenset(), TOOL)
+    found = _Collected(read={f"{name}/" for name in tree.names(tree.root / request.path)})
+    for path in _wanted(tree.root / request.path, request.options):
+        if path.is_dir():
+            _build(tree, path, request, kubectl, found)
+        else:
+            found.documents += _read(tree, path, found)
+        if len(found.documents) > LIMIT_OBJECTS:
+            raise InvalidManifest(f"{request.path or '.'}: more than {LIMIT_OBJECTS} objects; split the application")
+    return Rendered(tuple(found.documents), frozenset(found.read), frozenset(found.probed), "+".join(sorted(found.tools)))
 
 
-def _files(root: Path, directory: Path, options: RenderOptions) -> Iterator[Path]:
-    top = os.path.realpath(root)
+def _read(tree: Tree, file: Path, found: _Collected) -> list[RawDocument]:
+    name = tree.name(file)
+    if file.is_symlink():
+        found.read |= tree.names(file)
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(LIMIT_BYTES + 1)
+    except OSError as error:
+        raise InvalidManifest(
+            f"{name}: cannot be read: {error.strerror}; is it a link to what is not in the repository?"
+        ) from error
+    return parse_documents(text, name=name)
+
+
+def _build(tree: Tree, directory: Path, request: RenderRequest, kubectl: Kubectl | None, found: _Collected) -> None:
+    built = kustomize.render(tree, RenderRequest(request.application, tree.name(directory)), kubectl)
+    found.documents += built.documents
+    found.read |= built.read
+    found.probed |= built.probed
+    found.tools.add(built.tool)
+
+
+def _wanted(directory: Path, options: RenderOptions) -> Iterator[Path]:
+    """The files to read, and the directories to build."""
     for folder, folders, names in os.walk(directory):
+        kustomization = kustomization_in(Path(folder))
+        if kustomization is not None and _is_chosen(kustomization.relative_to(directory), options, otherwise=True):
+            folders.clear()
+            yield Path(folder)
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if _is_wanted(path.relative_to(directory), options) and Path(os.path.realpath(path)).is_relative_to(top):
+        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
+            if _is_chosen(path.relative_to(directory), options, otherwise=path.suffix in SUFFIXES):
                 yield path
 
 
-def _is_wanted(path: Path, options: RenderOptions) -> bool:
-    if path.name.startswith("."):
-        return False
-    included = _matches(path, options.include) if options.include else path.suffix in SUFFIXES
+def _is_chosen(path: Path, options: RenderOptions, *, otherwise: bool) -> bool:
+    """Whether the globs take a path; `otherwise` is the answer where there are none to include."""
+    included = _matches(path, options.include) if options.include else otherwise
     return included and not _matches(path, options.exclude)
 
 

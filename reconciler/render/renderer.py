@@ -6,24 +6,34 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import orjson
-
-from reconciler.errors import RenderFailed, TrueupError
-from reconciler.model.objects import RawDocument
-from reconciler.render.child import PID, revive
+from reconciler.errors import RenderFailed
 from reconciler.render.choose import is_kustomization
-from reconciler.render.result import Rendered, RenderRequest
+from reconciler.render.kustomize import binary
+from reconciler.render.result import RenderRequest
+from reconciler.render.wire import HEADER, Answer, decode_answer, encode_order, frame
 from reconciler.settings import ReconcilerSettings
 
 START_SECONDS = 20.0
+ANSWER_SECONDS = 10.0
+"""Until a fork server that gives no child is taken for hung; forking takes milliseconds."""
+
 KUSTOMIZE_BATCH = 25
 """Builds in one child, one after another; a build costs 60 ms."""
 
-Answer = Rendered | TrueupError
+MOST_STARTS = 3
+"""How often a child is asked for before it is said that there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    pid: int
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
 
 class Renderer:
@@ -37,122 +47,129 @@ class Renderer:
         self._children = asyncio.Semaphore(os.cpu_count() or 1)
         self._stack = contextlib.ExitStack()
         self._socket = ""
-        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         """Start the fork server."""
         directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-render-"))
         self._socket = f"{directory}/server"
-        await self._ensure_server()
+        await self._running()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End the fork server; its children end with their connections."""
-        self._is_closed = True
-        await self._stop_server()
+        """End the fork server and its children."""
+        if self._server is not None:
+            await _stop(self._server)
         self._stack.close()
 
     async def render(self, root: Path, requests: Sequence[RenderRequest]) -> list[Answer]:
         """Render every request from one exported tree; each answer is documents or the reason why there are none.
 
-        All plain directories are one child's work; kustomizations go to several. When a child dies, its requests are tried one by
-        one, so that one of them spoils no other.
+        All plain directories are one child's work; kustomizations go to several. When a child dies, the request it was at is to
+        blame, and another child goes on with the rest.
         """
-        kustomizations = [r for r in requests if is_kustomization(root, r.path)]
-        plain = [r for r in requests if r not in kustomizations] if kustomizations else list(requests)
-        chunks = [kustomizations[i : i + KUSTOMIZE_BATCH] for i in range(0, len(kustomizations), KUSTOMIZE_BATCH)]
-        batches = [batch for batch in (plain, *chunks) if batch]
-        answers = await asyncio.gather(*(self._batch(root, batch) for batch in batches))
-        found = {
-            (request.application, request.path): answer
-            for batch, told in zip(batches, answers, strict=True)
-            for request, answer in zip(batch, told, strict=True)
-        }
-        return [found[request.application, request.path] for request in requests]
+        plain: list[int] = []
+        built: list[int] = []
+        for index, request in enumerate(requests):
+            (built if is_kustomization(root, request.path) else plain).append(index)
+        batches = [plain] if plain else []
+        batches += [built[start : start + KUSTOMIZE_BATCH] for start in range(0, len(built), KUSTOMIZE_BATCH)]
+        answers: dict[int, Answer] = {}
+        async with asyncio.TaskGroup() as group:
+            for batch in batches:
+                group.create_task(self._batch(root, requests, batch, answers))
+        return [answers[index] for index in range(len(requests))]
 
-    async def _batch(self, root: Path, requests: Sequence[RenderRequest]) -> Sequence[Answer]:
-        try:
-            async with self._children:
-                return await self._ask(root, requests)
-        except RenderFailed as error:
-            if len(requests) == 1:
-                return [RenderFailed(f"{requests[0].application}: {error}")]
-        return [(await self._batch(root, [request]))[0] for request in requests]
+    async def _batch(
+        self, root: Path, requests: Sequence[RenderRequest], batch: Sequence[int], answers: dict[int, Answer]
+    ) -> None:
+        """Fill in the answers of a batch, with as many children as it takes."""
+        done = 0
+        while done < len(batch):
+            try:
+                async with self._children, self._child() as child:
+                    self._send(child, root, [requests[index] for index in batch[done:]])
+                    for index in batch[done:]:
+                        answers[index] = await self._receive(child)
+                        done += 1
+            except RenderFailed as error:
+                answers[batch[done]] = RenderFailed(f"{requests[batch[done]].application}: {error}")
+                done += 1
 
-    async def _ask(self, root: Path, requests: Sequence[RenderRequest]) -> list[Answer]:
-        """One child's work.
+    def _send(self, child: _Child, root: Path, requests: Sequence[RenderRequest]) -> None:
+        order = encode_order(root, requests, memory_bytes=self._memory, cpu_seconds=int(self._timeout) + 1)
+        child.writer.write(frame(order))
+
+    async def _receive(self, child: _Child) -> Answer:
+        """The next answer.
 
         Raises:
-            RenderFailed: when the child died or was killed.
+            RenderFailed: when the child died before it, or took too long.
         """
-        await self._ensure_server()
-        deadline = self._timeout + 0.02 * len(requests)
-        reader, writer = await asyncio.open_unix_connection(self._socket)
-        pid = 0
         try:
-            async with asyncio.timeout(deadline):
-                (pid,) = PID.unpack(await reader.readexactly(PID.size))
-                writer.write(self._order(root, requests, deadline))
-                await writer.drain()
-                writer.write_eof()
-                answer = await reader.read()
+            async with asyncio.timeout(self._timeout):
+                (size,) = HEADER.unpack(await child.reader.readexactly(HEADER.size))
+                return decode_answer(await child.reader.readexactly(size))
         except TimeoutError as error:
-            raise RenderFailed(f"did not end within {deadline:g} s and was killed") from error
+            raise RenderFailed(
+                f"rendering did not end within {self._timeout:g} s (TRUEUP_RENDER_TIMEOUT) and was killed"
+            ) from error
         except (OSError, asyncio.IncompleteReadError) as error:
-            raise RenderFailed("the renderer died") from error
+            limit = f"{self._memory >> 20} MiB of memory (TRUEUP_RENDER_MEMORY)"
+            raise RenderFailed(f"the renderer died; did it run past its limits, {limit} or {self._timeout:g} s?") from error
+
+    @contextlib.asynccontextmanager
+    async def _child(self) -> AsyncIterator[_Child]:
+        """A fresh child; killed with its whole group when the block is left.
+
+        Raises:
+            RenderFailed: when there is none to be had.
+        """
+        child = await self._connect()
+        try:
+            yield child
         finally:
-            if pid:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)
-            writer.close()
-        if not answer:
-            raise RenderFailed(f"ran past its limits ({self._memory >> 20} MiB of memory) and was killed")
-        return [_decode(entry) for entry in orjson.loads(answer)]
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.writer.close()
 
-    def _order(self, root: Path, requests: Sequence[RenderRequest], deadline: float) -> bytes:
-        return orjson.dumps(
-            {
-                "root": os.path.realpath(root),
-                "timeout_seconds": self._timeout,
-                "memory_bytes": self._memory,
-                "cpu_seconds": int(deadline) + 1,
-                "requests": [
-                    {
-                        "application": str(request.application),
-                        "path": request.path,
-                        "include": request.options.include,
-                        "exclude": request.options.exclude,
-                    }
-                    for request in requests
-                ],
-            }
-        )
+    async def _connect(self) -> _Child:
+        for _ in range(MOST_STARTS):
+            server = await self._running()
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    reader, writer = await asyncio.open_unix_connection(self._socket)
+                    (pid,) = HEADER.unpack(await reader.readexactly(HEADER.size))
+                    return _Child(pid, reader, writer)
+            await _stop(server)
+        raise RenderFailed("the render server does not answer, though it was started anew")
 
-    async def _ensure_server(self) -> None:
+    async def _running(self) -> asyncio.subprocess.Process:
         async with self._starting:
-            if self._is_closed:
-                raise RenderFailed("the renderer is closed")
-            if self._server is not None and self._server.returncode is None:
-                return
-            Path(self._socket).unlink(missing_ok=True)
-            self._server = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "reconciler.render.child", self._socket, env={"PYTHONPATH": os.pathsep.join(sys.path)},
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
-            assert self._server.stdout is not None
-            async with asyncio.timeout(START_SECONDS):
-                if await self._server.stdout.readline() != b"ready\n":
-                    raise RenderFailed("the render server did not start")
-
-    async def _stop_server(self) -> None:
-        if self._server is not None and self._server.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._server.pid, signal.SIGKILL)
-            await self._server.wait()
+            if self._server is None or self._server.returncode is not None:
+                Path(self._socket).unlink(missing_ok=True)
+                self._server = await _start(self._socket)
+            return self._server
 
 
-def _decode(answer: dict[str, Any]) -> Answer:
-    if "error" in answer:
-        return revive(answer)
-    documents = tuple(RawDocument(document, source) for source, document in answer["documents"])
-    return Rendered(documents, frozenset(answer["read"]), frozenset(answer["probed"]), answer["tool"])
+async def _start(path: str) -> asyncio.subprocess.Process:
+    kubectl = binary()
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "reconciler.render.child", path, *([kubectl] if kubectl else []),
+        env={"PYTHONPATH": os.pathsep.join(sys.path)}, start_new_session=True,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert server.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            is_ready = await server.stdout.readline() == b"ready\n"
+    except TimeoutError:
+        is_ready = False
+    if not is_ready:
+        raise RenderFailed("the render server did not start; its own words are on standard error")
+    return server
+
+
+async def _stop(server: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    await server.wait()

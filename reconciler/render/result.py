@@ -1,9 +1,15 @@
-"""What a renderer is asked, and what it answers."""
+"""What a renderer is asked, what it answers, and what every renderer is bounded by."""
 
 from dataclasses import dataclass, field
 
 from reconciler.model.declared import Name, RenderOptions
 from reconciler.model.objects import RawDocument
+
+LIMIT_OBJECTS = 10_000
+"""Objects of one application; more are refused before they fill the memory of whoever holds them."""
+
+LIMIT_OUTPUT_BYTES = 50 * 1024 * 1024
+"""What one application renders to, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

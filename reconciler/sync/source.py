@@ -13,7 +13,7 @@ from reconciler.git.mirror import Mirror, Mirrors
 from reconciler.model.declared import Application, GitSource, Name, Repository
 from reconciler.model.objects import RawDocument
 from reconciler.model.outcome import Revision
-from reconciler.render.choose import is_kustomization
+from reconciler.render.choose import may_reach_further
 from reconciler.render.renderer import Renderer
 from reconciler.render.result import Rendered, RenderRequest
 
@@ -101,12 +101,12 @@ async def _render_checkout(
 
 
 async def _export(mirror: Mirror, commit: str, paths: Sequence[str], scratch: Path) -> Path:
-    """The tree that the paths are rendered from: one directory alone, unless it is a kustomization, which may reach further."""
+    """The tree that the paths are rendered from: one directory alone, unless a kustomization in it may reach further."""
     if len(set(paths)) == 1 and paths[0]:
         alone = scratch / "alone"
         alone.mkdir()
         await export(mirror, commit, paths[0], alone)
-        if not is_kustomization(alone, paths[0]):
+        if not may_reach_further(alone, paths[0]):
             return alone
     whole = scratch / "whole"
     whole.mkdir()

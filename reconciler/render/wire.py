@@ -1,0 +1,77 @@
+"""What passes between the worker and a rendering child: one order, then one answer for each of its requests, as framed JSON."""
+
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+
+from reconciler import errors
+from reconciler.errors import InvalidManifest, RenderFailed, TrueupError
+from reconciler.model.declared import Name, RenderOptions
+from reconciler.model.objects import RawDocument
+from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
+
+HEADER = struct.Struct("!I")
+"""The length of the frame that follows."""
+
+Answer: TypeAlias = Rendered | TrueupError
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One child's work, and what it may use for it."""
+
+    root: Path
+    requests: tuple[RenderRequest, ...]
+    memory_bytes: int
+    cpu_seconds: int
+    """For each request."""
+
+
+def frame(content: bytes) -> bytes:
+    """The content with its length before it."""
+    return HEADER.pack(len(content)) + content
+
+
+def encode_order(root: Path, requests: Sequence[RenderRequest], *, memory_bytes: int, cpu_seconds: int) -> bytes:
+    """The order as bytes."""
+    entries = [(str(r.application), r.path, r.options.include, r.options.exclude) for r in requests]
+    return orjson.dumps([os.path.realpath(root), entries, memory_bytes, cpu_seconds])
+
+
+def decode_order(content: bytes) -> Order:
+    """The order that was encoded."""
+    root, entries, memory_bytes, cpu_seconds = orjson.loads(content)
+    requests = tuple(
+        RenderRequest(Name.parse(application), path, RenderOptions(tuple(include), tuple(exclude)))
+        for application, path, include, exclude in entries
+    )
+    return Order(Path(root), requests, memory_bytes, cpu_seconds)
+
+
+def encode_answer(request: RenderRequest, answer: Answer) -> bytes:
+    """The answer as bytes; one that is too large becomes the error that says so."""
+    if isinstance(answer, TrueupError):
+        return orjson.dumps({"error": type(answer).__name__, "message": str(answer)})
+    documents = [(raw.source, raw.document) for raw in answer.documents]
+    content = orjson.dumps([documents, sorted(answer.read), sorted(answer.probed), answer.tool])
+    if len(content) > LIMIT_OUTPUT_BYTES:
+        what = f"{request.path or '.'}: renders to more than {LIMIT_OUTPUT_BYTES >> 20} MiB"
+        return encode_answer(request, InvalidManifest(f"{what}; split the application"))
+    return content
+
+
+def decode_answer(content: bytes) -> Answer:
+    """The documents, or the error that the child told of."""
+    answer: Any = orjson.loads(content)
+    if isinstance(answer, dict):
+        kind: type[TrueupError] = getattr(errors, answer["error"], RenderFailed)
+        return kind(answer["message"])
+    documents, read, probed, tool = answer
+    return Rendered(
+        tuple(RawDocument(document, source) for source, document in documents), frozenset(read), frozenset(probed), tool
+    )

@@ -1,0 +1,77 @@
+import pytest
+
+from reconciler.declarations.check import Written, cross_check
+from reconciler.model.declared import Application, Destination, Forge, GitSource, Name, Repository
+
+TEXT = b"""kind: Application
+metadata: {name: a}
+spec:
+  sources:
+  - git: {repository: shop}
+  - git:
+      repository: other
+  dependsOn:
+  - name: b
+  - name: c
+"""
+
+
+def repository(name: str, namespace: str = "t") -> Repository:
+    return Repository(Name(namespace, name), "https://x/y", "x/y", Forge.GENERIC, "")
+
+
+def application(name: str, *depends_on: str, repositories: tuple[str, ...] = ()) -> Application:
+    sources = tuple(GitSource(Name("t", repository), "main", "") for repository in repositories)
+    return Application(
+        Name("t", name), sources, Destination("in-cluster", ""), depends_on=tuple(Name("t", d) for d in depends_on)
+    )
+
+
+def problems(*values: Repository | Application) -> list[str]:
+    return [str(problem) for problem in cross_check([Written(value, f"{value.name.name}.yaml", 1, TEXT) for value in values])]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([repository("shop"), application("a", repositories=("shop",))], [], id="all is well"),
+        pytest.param([repository("x"), repository("y")], [], id="the same address twice is fine"),
+        pytest.param([repository("a"), application("a")], [], id="a Repository and an Application of one name"),
+        pytest.param([repository("a"), repository("a", "u")], [], id="one name in two namespaces"),
+        pytest.param([repository("a"), repository("a")], ["a.yaml:2: metadata.name: t/a stands in a.yaml:1 already"], id="twice"),
+        pytest.param(
+            [repository("shop"), application("a", repositories=("shop", "other"))],
+            ["a.yaml:7: spec.sources[1].git.repository: there is no Repository t/other"],
+            id="unknown repository",
+        ),
+        pytest.param(
+            [repository("shop", "u"), application("a", repositories=("shop",))],
+            ["a.yaml:5: spec.sources[0].git.repository: there is no Repository t/shop"],
+            id="a repository of another namespace",
+        ),
+        pytest.param(
+            [application("a", "b", "c"), application("b")],
+            ["a.yaml:10: spec.dependsOn[1].name: there is no Application t/c"],
+            id="unknown dependency",
+        ),
+        pytest.param([application("a", "a")], ["a.yaml:8: spec.dependsOn: waits for itself: t/a -> t/a"], id="itself"),
+        pytest.param(
+            [application("a", "b"), application("b", "c"), application("c", "a"), application("d", "a")],
+            [
+                "a.yaml:8: spec.dependsOn: waits for itself: t/a -> t/b -> t/c -> t/a",
+                "b.yaml:8: spec.dependsOn: waits for itself: t/b -> t/c -> t/a -> t/b",
+                "c.yaml:8: spec.dependsOn: waits for itself: t/c -> t/a -> t/b -> t/c",
+            ],
+            id="a circle; who only waits for it is not in it",
+        ),
+        pytest.param([application("a", "b", "c"), application("b", "d"), application("c", "d"), application("d")], [], id="a diamond"),
+    ],
+)  # fmt: skip
+def test_mistakes_between_declarations(values, found):
+    assert problems(*values) == found
+
+
+def test_many_dependencies_cost_little():
+    chain = [application(f"a{n}", *(f"a{m}" for m in range(n + 1, min(n + 4, 400)))) for n in range(400)]
+    assert problems(*chain) == []

@@ -1,0 +1,156 @@
+"""What people write becomes what travels; every field says what it is for, since custom resources are generated from it."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from reconciler.declarations.schema import DOCUMENTS, ApplicationDocument, RepositoryDocument, seconds
+from reconciler.model.declared import (
+    AdoptPolicy,
+    Application,
+    CommitStatusPolicy,
+    DeletionPolicy,
+    Destination,
+    DriftPolicy,
+    ForeignPolicy,
+    Forge,
+    GitSource,
+    Name,
+    RenderOptions,
+    Repository,
+    SecretRef,
+    SyncMode,
+    SyncPolicy,
+)
+
+
+def repository(namespace: str = "trueup", **spec) -> Repository:
+    document = {"apiVersion": "trueup.dev/v1alpha1", "kind": "Repository", "metadata": {"name": "shop", "namespace": namespace}}
+    return RepositoryDocument.model_validate({**document, "spec": {"url": "https://github.com/acme/shop.git", **spec}}).value()
+
+
+def application(**spec) -> Application:
+    document = {"apiVersion": "trueup.dev/v1alpha1", "kind": "Application", "metadata": {"name": "web"}}
+    sources = [{"git": {"repository": "shop"}}]
+    return ApplicationDocument.model_validate({**document, "spec": {"sources": sources, **spec}}).value()
+
+
+def test_a_repository_with_everything():
+    found = repository(
+        namespace="team",
+        url="ssh://git@git.example:2222/acme/shop.git",
+        forge="gitlab",
+        api="https://git.example/api/v4/",
+        credentials={"secretRef": {"name": "shop-git"}},
+        poll="90s",
+        webhook={"register": True, "generation": 2},
+        commitStatus={"enabled": False, "context": "trueup/prod", "secretRef": {"name": "shop-forge"}},
+    )
+    assert found == Repository(
+        name=Name("team", "shop"),
+        url="ssh://git@git.example:2222/acme/shop.git",
+        scope="git.example:2222/acme/shop",
+        forge=Forge.GITLAB,
+        api="https://git.example/api/v4",
+        credentials=SecretRef("team", "shop-git"),
+        poll_seconds=90.0,
+        webhook_generation=2,
+        webhook_register=True,
+        status=CommitStatusPolicy(enabled=False, context="trueup/prod", secret=SecretRef("team", "shop-forge")),
+    )
+
+
+def test_a_repository_with_nothing_but_an_address():
+    found = repository()
+    assert (found.forge, found.api, found.poll_seconds) == (Forge.GITHUB, "https://api.github.com", 60.0)
+    assert (found.credentials, found.status) == (None, CommitStatusPolicy())
+
+
+def test_an_application_with_everything():
+    found = application(
+        sources=[{"git": {"repository": "shop", "revision": "v1.2", "path": "./apps//web/"}}, {"git": {"repository": "other"}}],
+        render={"plain": {"include": ["*.yaml"], "exclude": ["test-*"]}},
+        destination={"cluster": "prod", "namespace": "web", "createNamespace": True},
+        sync={
+            "mode": "manual", "drift": "report", "prune": False, "timeout": "1h30m", "adopt": "never", "foreign": "ignore",
+            "deletionPolicy": "prune",
+        },
+        dependsOn=[{"name": "database"}],
+    )  # fmt: skip
+    assert found.sources == (
+        GitSource(Name("trueup", "shop"), "v1.2", "apps/web"),
+        GitSource(Name("trueup", "other"), "main", ""),
+    )
+    assert found.render == RenderOptions(("*.yaml",), ("test-*",))
+    assert found.destination == Destination("prod", "web", create_namespace=True)
+    assert found.sync == SyncPolicy(
+        SyncMode.MANUAL, DriftPolicy.REPORT, False, 5400.0, AdoptPolicy.NEVER, ForeignPolicy.IGNORE, DeletionPolicy.PRUNE
+    )
+    assert found.depends_on == (Name("trueup", "database"),)
+
+
+def test_an_application_with_nothing_but_a_source():
+    found = application()
+    assert (found.destination, found.sync, found.render) == (Destination("in-cluster", ""), SyncPolicy(), RenderOptions())
+
+
+def test_a_change_of_what_is_wanted_changes_the_digest_and_a_change_of_words_for_people_does_not():
+    assert application().digest == application(destination={"cluster": "in-cluster"}).digest
+    assert application().digest != application(destination={"namespace": "other"}).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("90s", 90.0), ("5m", 300.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("250ms", 0.25), (7, 7)]
+)
+def test_durations(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5d", "5m ", "1m2"])
+def test_what_is_no_duration(text):
+    with pytest.raises(ValueError, match="must be a duration such as 90s"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("path", ["/etc", "../x", "a/../../b", "a\nb", ".."])
+def test_a_path_stays_in_the_repository(path):
+    with pytest.raises(ValidationError, match="must be a path within the repository"):
+        application(sources=[{"git": {"repository": "shop", "path": path}}])
+
+
+@pytest.mark.parametrize("revision", ["-x", "--upload-pack=x", "a..b", "a b", "", "a~1", "a^", "a:b", "x.lock", "a/", "@{u}"])
+def test_a_revision_is_a_name_and_no_option(revision):
+    with pytest.raises(ValidationError, match="must be a branch, a tag or a full commit hash"):
+        application(sources=[{"git": {"repository": "shop", "revision": revision}}])
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://user:pass@github.com/a/b", "must not contain a password"),
+        ("ftp://x/y", "ftp protocol"),
+        ("https://github.com", "names no host or no path"),
+        ("ext::sh -c x", "control characters"),
+        ("https://github.com/a/b?token=x", "query or fragment"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_without_repeating_its_secrets(url, message):
+    with pytest.raises(ValidationError, match=message) as caught:
+        repository(url=url)
+    assert all("pass@" not in detail["msg"] for detail in caught.value.errors())
+
+
+def parts(model: type[BaseModel], path: str = "") -> list[tuple[str, str]]:
+    found = []
+    for name, field in model.model_fields.items():
+        where = f"{path}.{field.alias or name}"
+        found.append((where, field.description or ""))
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        found += [part for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel) for part in parts(kind, where)]
+    return found
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_every_field_says_what_it_is_for(kind):
+    described = parts(DOCUMENTS[kind], kind)
+    assert len(described) > 10
+    assert [where for where, description in described if not description.endswith(".")] == []
