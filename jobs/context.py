@@ -15,6 +15,7 @@ from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
+from jobs.store.parts import Part, PartStore
 from reconciler.git.mirror import Mirrors
 from reconciler.model.declared import Declarations, Instance, Repository, Secrets
 from reconciler.render.renderer import Renderer
@@ -42,6 +43,7 @@ class Context:
     redis: Redis
     keys: Keys
     jobs: JobStore
+    parts: PartStore
     applications: ApplicationStore
     heads: HeadStore
     queue: Queue
@@ -57,8 +59,8 @@ class Context:
     """Set when declarations were read for the first time."""
     changes: set[asyncio.Event] = field(default_factory=set)
     """Set, all of them, at every change of the declarations."""
-    running: set[str] = field(default_factory=set)
-    """Jobs that this worker is busy with."""
+    running: set[Part] = field(default_factory=set)
+    """Parts of jobs that this worker is busy with."""
     statuses_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a status is wanted, so that it is posted at once."""
 

@@ -89,15 +89,9 @@ async def _ensure_job(context: Context, repository: Repository, job: JobRecord, 
 
 
 async def _supersede_older(context: Context, job: JobRecord, repository: Repository, head: str) -> None:
-    for job_id in await context.redis.zrange(context.keys.active, 0, 499):
-        other = await context.jobs.load(job_id.decode())
-        if (
-            other is not None
-            and other.id != job.id
-            and (other.repository, other.ref) == (str(repository.name), job.ref)
-            and other.commit not in ("", head)
-            and other.created <= job.created
-        ):
+    for other in await context.jobs.active_of(str(repository.name)):
+        is_same = other.id == job.id or other.ref != job.ref or other.commit in ("", head)
+        if not is_same and other.created <= job.created:
             await supersede(context, other, repository, head)
 
 
@@ -161,18 +155,20 @@ async def _conclude_untouched(context: Context, job: JobRecord, applications: Se
 
 
 async def dispatch(context: Context, job: JobRecord, applications: Sequence[Application]) -> None:
-    """Wake the holders of the applications' clusters.
+    """Hand a job to the holders of the applications' clusters: one part each.
 
     Raises:
         Waiting: when no worker has reached one of the clusters yet.
     """
     await context.jobs.set_applications(job.id, sorted(str(application.name) for application in applications))
-    for cluster in sorted({application.destination.cluster for application in applications}):
-        uid = await context.redis.hget(context.keys.clusters, cluster)
-        if uid is None:
-            raise Waiting(f"no worker has reached the cluster {cluster} yet", retry_seconds=2.0)
-        await context.jobs.release(job.id, due_seconds=DISPATCHED_SECONDS)
-        await context.queue.enqueue(context.keys.cluster_queue(uid.decode()), "sync", job.id)
+    names = sorted({application.destination.cluster for application in applications})
+    uids = await context.redis.hmget(context.keys.clusters, names)
+    if None in uids:
+        raise Waiting(f"no worker has reached the cluster {names[uids.index(None)]} yet", retry_seconds=2.0)
+    clusters = sorted({uid.decode() for uid in uids})
+    await context.parts.hand_over(job.id, clusters, due_seconds=DISPATCHED_SECONDS)
+    for uid in clusters:
+        await context.queue.enqueue(context.keys.cluster_queue(uid), "sync", job.id)
 
 
 def short(ref: str) -> str:

@@ -49,8 +49,8 @@ class Keys:
     def job(self, job_id: str) -> str:
         """hash, JOB_SECONDS after the job's end: `record` (JSON) as created, and fields that stand over it.
 
-        `state`, `message`, `stage:<name>`, `sync:<application>` and others change with the job; `owner` (worker) and `due` (ms) say who
-        does it, or when somebody should.
+        `state`, `message`, `stage:<name>`, `sync:<application>` and others change with the job; `work` says who does which part of it,
+        or when somebody should, see `store.parts`.
         """
         return self._key("job", job_id)
 

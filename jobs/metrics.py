@@ -17,7 +17,10 @@ STEPS = Counter(
 )
 APPLY_SECONDS = Histogram("trueup_apply_seconds", "One object's apply or delete.", buckets=SECONDS, registry=REGISTRY)
 DRIFT = Counter("trueup_drift_total", "Objects that left the desired state, by kind of drift.", ("kind",), registry=REGISTRY)
-OWNED = Gauge("trueup_owned_objects", "Objects owned in the clusters that this worker holds.", registry=REGISTRY)
+FIGHTS = Counter(
+    "trueup_fights_total", "Repairs that were put off because something changes the object again and again.", registry=REGISTRY
+)
+OWNED = Gauge("trueup_owned_objects", "Objects owned in a cluster that this worker holds.", ("cluster",), registry=REGISTRY)
 HELD = Gauge("trueup_held_clusters", "Clusters that this worker holds.", registry=REGISTRY)
 STATUSES = Counter(
     "trueup_commit_statuses_total", "Commit statuses, by outcome of the forge's call.", ("outcome",), registry=REGISTRY

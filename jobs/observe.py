@@ -30,7 +30,8 @@ from reconciler.events import (
     SyncStarted,
 )
 from reconciler.model.declared import Name
-from reconciler.model.outcome import FieldDrift, Hold, StepResult, SyncReport, SyncState
+from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import FieldDrift, Health, Hold, StepResult, SyncReport, SyncState
 
 log = structlog.get_logger()
 
@@ -195,9 +196,9 @@ def hold_records(holds: Iterable[Hold]) -> tuple[HoldRecord, ...]:
     return tuple(HoldRecord(guard=hold.guard, reason=hold.reason, objects=tuple(str(key) for key in hold.keys)) for hold in holds)
 
 
-def unhealthy_records(report: SyncReport) -> tuple[ObjectHealthRecord, ...]:
+def unhealthy_records(found: Iterable[tuple[ObjectKey, Health]]) -> tuple[ObjectHealthRecord, ...]:
     """Objects that are not healthy as they are stored."""
-    return tuple(ObjectHealthRecord(object=str(k), status=h.status, reason=h.reason) for k, h in report.unhealthy)
+    return tuple(ObjectHealthRecord(object=str(key), status=health.status, reason=health.reason) for key, health in found)
 
 
 def _ended(report: SyncReport) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _ended(report: SyncReport) -> dict[str, Any]:
         "steps": tuple(step_record(step) for step in report.steps),
         "kept": report.kept,
         "health": report.health.status,
-        "unhealthy": unhealthy_records(report),
+        "unhealthy": unhealthy_records(report.unhealthy),
         "holds": hold_records(report.holds),
         "held_digest": report.held_digest,
     }

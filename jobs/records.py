@@ -196,6 +196,34 @@ class ApplicationRecord(Record):
     updated: datetime
 
 
+class FindingRecord(Record):
+    """What is wrong with one object now."""
+
+    kind: DriftKind
+    fields: tuple[FieldRecord, ...] = ()
+
+
+class ResourceRecord(Record):
+    """One object of an application, as its cluster's holder sees it now."""
+
+    object: str
+    identity: str
+    is_desired: bool = Field(description="Whether Git has it; one that is not desired is held, or about to be deleted.")
+    is_deleting: bool = False
+    health: HealthStatus
+    reason: str = ""
+    drift: tuple[FindingRecord, ...] = Field(default=(), description="What is put back, or reported where the policy says so.")
+    foreign: tuple[FieldRecord, ...] = Field(
+        default=(), description="Fields that others added beside ours, and that are left there."
+    )
+
+
+class ResourceList(Record):
+    """The objects of an application, by name."""
+
+    items: tuple[ResourceRecord, ...]
+
+
 class VerdictState(enum.StrEnum):
     """What is said of a commit as a whole."""
 

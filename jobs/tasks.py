@@ -1,5 +1,6 @@
 """What any worker does: begin jobs, look at heads, find what was lost, close statuses. Each task may run twice or stop anywhere."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ from jobs.retry import retry_after
 from jobs.schedule import interval_number
 from jobs.statuses import Subject
 from jobs.store.jobs import JobFilter
+from jobs.store.parts import Part
 from reconciler.errors import Stalled, TrueupError
 from reconciler.model.declared import Name, Repository
 
@@ -25,34 +27,43 @@ log = structlog.get_logger()
 REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
 """Jobs that begin at a ref; the others begin at an application."""
 
+POLLS_AT_ONCE = 8
+"""Repositories that one worker looks at at once: one that does not answer holds no other up."""
+
 
 async def begin(arq_context: Mapping[str, Any], job_id: str) -> None:
     """Begin a job, or begin it again."""
     context: Context = arq_context["context"]
-    await guarded(context, job_id, _begin)
+    await guarded(context, Part(job_id), _begin)
 
 
-async def guarded(context: Context, job_id: str, work: Callable[[Context, JobRecord], Awaitable[None]]) -> None:
-    """Do a job's work as its owner; what goes wrong becomes its state, and its next try."""
-    if job_id in context.running:
+async def guarded(context: Context, part: Part, work: Callable[[Context, JobRecord], Awaitable[None]]) -> None:
+    """Do a part of a job as its owner; what goes wrong becomes the job's state, and its next try."""
+    if part in context.running:
         return
-    context.running.add(job_id)  # before it is ours: what is ours and not here is taken for lost
+    context.running.add(part)  # before it is ours: what is ours and not here is taken for lost
     try:
-        job = await context.jobs.load(job_id) if await context.jobs.claim(job_id, context.worker) else None
-        if job is None:
-            return
-        with structlog.contextvars.bound_contextvars(job=job_id, repository=job.repository):
-            try:
-                await work(context, job)
-            except TrueupError as error:
-                await give_up(context, job, error)
-            except RedisError:
-                raise  # Redis went away, and with it what could be said; the job is begun again when it is back
-            except Exception:
-                log.exception("job.crashed")
-                await context.jobs.transition(job_id, JobState.FAILED, "an error in Trueup itself; its log says more")
+        found = await context.jobs.load_brief([part.job]) if await context.parts.claim(part, context.worker) else []
+        for job in found:
+            with structlog.contextvars.bound_contextvars(job=job.id, repository=job.repository):
+                await _handled(context, job, work)
+            await context.parts.end(part, context.worker)
     finally:
-        context.running.discard(job_id)
+        context.running.discard(part)
+
+
+async def _handled(context: Context, job: JobRecord, work: Callable[[Context, JobRecord], Awaitable[None]]) -> None:
+    try:
+        await work(context, job)
+    except TrueupError as error:
+        await give_up(context, job, error)
+    except RedisError:
+        raise  # Redis went away, and with it what could be said; the job is begun again when it is back
+    except Exception:
+        log.exception("job.crashed")
+        message = "an error in Trueup itself; its log says more"
+        await context.jobs.transition(job.id, JobState.FAILED, message)
+        await context.tell_forge(job, context.repository_of(job), JobState.FAILED, message)
 
 
 async def give_up(context: Context, job: JobRecord, error: TrueupError) -> None:
@@ -67,7 +78,7 @@ async def give_up(context: Context, job: JobRecord, error: TrueupError) -> None:
         return
     log.warning("job.waits", error=message, retry_seconds=round(seconds, 1))
     await context.jobs.transition(job.id, JobState.WAITING, message)
-    await context.jobs.release(job.id, due_seconds=seconds)
+    await context.parts.release(job.id, due_seconds=seconds)
     await context.queue.enqueue(context.keys.queue, "begin", job.id, delay_seconds=seconds)
 
 
@@ -82,13 +93,13 @@ async def _begin(context: Context, job: JobRecord) -> None:
     applications = [context.declarations.applications[name] for name in names if name in context.declarations.applications]
     if not applications:
         raise Stalled(f"there is no application {', '.join(job.applications)}")
-    if job.kind is JobKind.MANUAL:
+    if job.kind in (JobKind.MANUAL, JobKind.DIFF):
         await _observe_heads(context, applications[0].sources[0].repository)
     await dispatch(context, job, applications)
 
 
 async def _observe_heads(context: Context, name: Name) -> None:
-    """A person asked for a sync: where the refs are now, not when they were last looked at."""
+    """A person asked: where the refs are now, not when they were last looked at."""
     repository = context.declarations.repositories[name]
     observation = await context.heads.begin_observation()
     heads = await context.mirrors.of(repository).heads()
@@ -115,11 +126,9 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
 
 async def _has_job(context: Context, commit: str) -> bool:
     """Whether a job about a commit is on its way already."""
-    for job_id in await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1):
-        job = await context.jobs.load(job_id.decode())
-        if job is not None and not job.state.is_final and job.state is not JobState.HELD:
-            return True
-    return False
+    ids = await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1)
+    jobs = await context.jobs.load_brief([job_id.decode() for job_id in ids])
+    return any(not job.state.is_final and job.state is not JobState.HELD for job in jobs)
 
 
 def followed_refs(context: Context, repository: Repository, heads: Mapping[str, str]) -> list[str]:
@@ -134,15 +143,20 @@ def followed_refs(context: Context, repository: Repository, heads: Mapping[str, 
 
 
 async def poll_due(context: Context) -> None:
-    """Look at the heads of every repository that is due; one worker does each."""
-    for repository in context.declarations.repositories.values():
+    """Look at the heads of every repository that is due, several at once; one worker does each."""
+    free = asyncio.Semaphore(POLLS_AT_ONCE)
+
+    async def look(repository: Repository) -> None:
         number = interval_number(str(repository.name), repository.poll_seconds, time.time())
         key = context.keys.tick(f"poll:{repository.name}:{number}")
-        if await context.redis.set(key, context.worker, nx=True, px=int(repository.poll_seconds * 1000)):
-            try:
-                await poll(context, repository)
-            except TrueupError as error:
-                log.warning("poll.failed", repository=str(repository.name), error=str(error))
+        async with free:
+            if await context.redis.set(key, context.worker, nx=True, px=int(repository.poll_seconds * 1000)):
+                try:
+                    await poll(context, repository)
+                except TrueupError as error:
+                    log.warning("poll.failed", repository=str(repository.name), error=str(error))
+
+    await asyncio.gather(*(look(repository) for repository in context.declarations.repositories.values()))
 
 
 async def recover(context: Context) -> None:
@@ -187,8 +201,18 @@ async def close_forgotten(context: Context) -> None:
 
 
 async def wake_lost(context: Context) -> None:
-    """Begin again what nobody is doing: jobs of dead workers, and jobs that are overdue."""
-    for job_id in await context.jobs.lost(context.worker, context.running):
-        if job_id not in context.running:
-            log.info("job.lost", job=job_id)
-            await context.queue.enqueue(context.keys.queue, "begin", job_id, is_repeated=True)
+    """Begin again what nobody is doing: parts of dead workers, and parts that are overdue."""
+    for part in await context.parts.lost(context.worker, context.running):
+        if part in context.running:
+            continue
+        log.info("job.lost", job=part.job, cluster=part.name)
+        if part.name in await _clusters(context):
+            await context.queue.enqueue(context.keys.cluster_queue(part.name), "sync", part.job, is_repeated=True)
+            continue
+        if part.name:  # the cluster is another one by now
+            await context.parts.release(part.job)
+        await context.queue.enqueue(context.keys.queue, "begin", part.job, is_repeated=True)
+
+
+async def _clusters(context: Context) -> frozenset[str]:
+    return frozenset(uid.decode() for uid in await context.redis.hvals(context.keys.clusters))

@@ -18,9 +18,9 @@ from jobs.connection import connect
 from jobs.context import Context
 from jobs.forges.github import GitHub
 from jobs.forges.gitlab import GitLab
-from jobs.holder import Holder
+from jobs.holder.clusters import Clusters
 from jobs.keys import Keys
-from jobs.lease import BEAT_SECONDS, Heartbeat, Lease, claim_state
+from jobs.lease import BEAT_SECONDS, Heartbeat, claim_state
 from jobs.probes import Check, probes
 from jobs.queue import Queue, Workload, every, work
 from jobs.settings import JobSettings
@@ -28,14 +28,14 @@ from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
+from jobs.store.parts import PartStore
 from jobs.tasks import begin, close_forgotten, poll_due, recover, wake_lost
 from reconciler.declarations.files import follow as follow_files
 from reconciler.declarations.secrets import FileSecrets
 from reconciler.errors import TrueupError
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.client import connect as connect_cluster
-from reconciler.kube.cluster import identity, open_cluster
-from reconciler.kube.config import IN_CLUSTER, Access
+from reconciler.kube.config import Access
 from reconciler.kube.secrets import ClusterSecrets
 from reconciler.model.declared import Forge, Instance, Secrets
 from reconciler.render.renderer import Renderer
@@ -45,12 +45,6 @@ log = structlog.get_logger()
 TICK_SECONDS = 5
 """How often the periodic job looks what is due: heads, statuses."""
 
-HOLD_SECONDS = 1.0
-"""How often a worker tries to get the lease of a cluster that it does not hold."""
-
-NOTHING_SECONDS = 5.0
-"""Pause when a cluster does not answer."""
-
 
 @dataclass(eq=False)
 class Worker:
@@ -59,7 +53,6 @@ class Worker:
     context: Context
     heartbeat: Heartbeat
     predecessor: str
-    holds: set[str]
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -76,7 +69,7 @@ class Worker:
             group.create_task(_forever("statuses", self._drain_statuses, 0.0))
             group.create_task(self._follow_declarations())
             group.create_task(work(context.url, load))
-            group.create_task(self._hold_clusters(group))
+            group.create_task(Clusters(context, self.predecessor).hold_forever())
             async with probes(context.settings.probe_listen, self.checks()):
                 await asyncio.Event().wait()
 
@@ -143,56 +136,6 @@ class Worker:
         await context.applications.publish_scopes(context.scopes())
         await context.applications.keep_only(str(name) for name in context.declarations.applications)
 
-    async def _hold_clusters(self, group: asyncio.TaskGroup) -> None:
-        """One task for each cluster that is declared."""
-        known: set[str] = set()
-        while True:
-            await self.context.declared.wait()
-            wanted = {a.destination.cluster for a in self.context.declarations.applications.values()} or {IN_CLUSTER}
-            for name in sorted(wanted - known):
-                known.add(name)
-                group.create_task(self._hold(name))
-            await asyncio.sleep(HOLD_SECONDS)
-
-    async def _hold(self, name: str) -> None:
-        """Try to hold one cluster, for ever."""
-        while True:
-            try:
-                await self._hold_once(name)
-            except TrueupError as error:
-                log.warning("cluster.unavailable", cluster=name, error=str(error))
-                await asyncio.sleep(NOTHING_SECONDS)
-            except (RedisError, OSError) as error:
-                log.warning("cluster.released", cluster=name, error=str(error))
-            except Exception:
-                log.exception("cluster.crashed", cluster=name)
-                await asyncio.sleep(NOTHING_SECONDS)
-            await asyncio.sleep(HOLD_SECONDS)
-
-    async def _hold_once(self, name: str) -> None:
-        context = self.context
-        access = Access.of(context.settings, name)
-        async with connect_cluster(access, context.instance, context.settings) as client:
-            uid = await identity(client)
-        await context.redis.hset(context.keys.clusters, name, uid)
-        lease = Lease(context.redis, context.keys.lease(uid), context.worker)
-        if not await lease.acquire(predecessor=self.predecessor):
-            return
-        async with lease.held(), open_cluster(access, context.instance, context.settings) as cluster:
-            self.holds.add(name)
-            holding = asyncio.create_task(Holder(context, name, cluster).run())
-            lost = asyncio.create_task(lease.lost.wait())
-            try:
-                await asyncio.wait({holding, lost}, return_when=asyncio.FIRST_COMPLETED)
-                if holding.done():
-                    await holding
-                log.warning("lease.lost", cluster=name)
-            finally:
-                self.holds.discard(name)
-                for task in (holding, lost):
-                    task.cancel()
-                await asyncio.gather(holding, lost, return_exceptions=True)
-
 
 async def tick(arq_context: Mapping[str, Any]) -> None:
     """The periodic job: whatever is due."""
@@ -222,7 +165,8 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             url=url,
             redis=redis,
             keys=keys,
-            jobs=JobStore(redis, keys, retention_seconds=settings.retention),
+            jobs=(jobs := JobStore(redis, keys, retention_seconds=settings.retention)),
+            parts=PartStore(redis, keys, jobs),
             applications=ApplicationStore(redis, keys),
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
@@ -234,7 +178,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         )
         await _until_done(lambda: heartbeat.bury(place.predecessor, keys))
         try:
-            yield Worker(context, heartbeat, place.predecessor, set())
+            yield Worker(context, heartbeat, place.predecessor)
         finally:
             await heartbeat.stop()
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from jobs.connection import Redis, connect
 from jobs.intake import Intake
 from jobs.keys import Keys
+from jobs.questions import Questions
 from jobs.store.applications import ApplicationStore
 from jobs.store.jobs import JobStore
 from receiver import probes, webhooks
@@ -59,6 +60,7 @@ def _front(settings: ReceiverSettings, redis: Redis) -> Front:
         jobs=jobs,
         applications=ApplicationStore(redis, keys),
         intake=Intake(redis, jobs, keys, durable_seconds=settings.durable_timeout),
+        questions=Questions(redis, keys),
         ring=KeyRing(settings.master_keys, chosen),
         tokens=Tokens(settings.api_tokens),
     )

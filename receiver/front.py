@@ -10,6 +10,7 @@ from aiohttp import web
 from jobs.connection import Redis
 from jobs.intake import Intake
 from jobs.keys import Keys
+from jobs.questions import Questions
 from jobs.records import ScopeRecord
 from jobs.store.applications import ApplicationStore
 from jobs.store.jobs import JobStore
@@ -31,6 +32,7 @@ class Front:
     jobs: JobStore
     applications: ApplicationStore
     intake: Intake
+    questions: Questions
     ring: KeyRing
     tokens: Tokens
     listeners: set["asyncio.Queue[Mapping[str, Any]]"] = field(default_factory=set)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from receiver import metrics
 from receiver.problems import Refused, answer
-from reconciler.errors import StoreUnavailable
+from reconciler.errors import Transient
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ async def _handled(request: web.Request, handler: Handler, request_id: str) -> w
         return await handler(request)
     except Refused as refused:
         return answer(refused, request_id)
-    except StoreUnavailable as error:
+    except Transient as error:
         return answer(Refused(503, "Service Unavailable", str(error), retry_after=5), request_id)
     except web.HTTPException as error:
         return answer(Refused(error.status, error.reason), request_id)

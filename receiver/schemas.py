@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.records import ApplicationRecord, JobRecord, JobState, Verdict
+from jobs.records import ApplicationRecord, DriftRecord, JobRecord, JobState, Verdict
 
 
 class Schema(BaseModel):
@@ -31,6 +31,12 @@ class ApplicationList(Schema):
 
     items: tuple[ApplicationRecord, ...]
     next: str | None = None
+
+
+class DriftList(Schema):
+    """Drift findings, newest first."""
+
+    items: tuple[DriftRecord, ...]
 
 
 class CommitAnswer(Schema):

@@ -1,6 +1,6 @@
 """The records of applications, and the table of scopes that receivers trust."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 from pydantic import TypeAdapter
@@ -34,10 +34,22 @@ class ApplicationStore:
         found = await self.redis.hget(self.keys.applications, name)
         return ApplicationRecord.model_validate_json(found) if found else None
 
+    async def get_many(self, names: Sequence[str]) -> Mapping[str, ApplicationRecord]:
+        """Some applications by name, in one step; those that nobody told of are left out."""
+        if not names:
+            return {}
+        found = await self.redis.hmget(self.keys.applications, list(names))
+        return {n: ApplicationRecord.model_validate_json(value) for n, value in zip(names, found, strict=True) if value}
+
     async def all(self) -> list[ApplicationRecord]:
         """All applications by name."""
         found = await self.redis.hgetall(self.keys.applications)
         return [ApplicationRecord.model_validate_json(found[name]) for name in sorted(found)]
+
+    async def cluster(self, name: str) -> str | None:
+        """The uid of the cluster that declarations call so; None while no worker has reached it."""
+        found = await self.redis.hget(self.keys.clusters, name)
+        return found.decode() if found else None
 
     async def keep_only(self, names: Iterable[str]) -> None:
         """Forget applications that are no longer declared."""

@@ -117,6 +117,11 @@ class HeadStore:
         """The applications whose inputs changed since they were last applied."""
         return frozenset(name.decode() for name in await self.redis.smembers(self.keys.dirty(repository, ref)))
 
+    async def soil(self, repository: str, ref: str, applications: Iterable[str]) -> None:
+        """Applications are to be applied again, whatever their inputs are."""
+        if names := tuple(applications):
+            await self.redis.sadd(self.keys.dirty(repository, ref), *names)
+
     async def clean(self, repository: str, ref: str, commit: str, applications: Iterable[str]) -> None:
         """Applications were applied at a commit; they stay dirty when another is checked by now."""
         if names := tuple(applications):

@@ -1,6 +1,6 @@
 """The records of jobs: one hash each, its fields written one by one, so that nobody overwrites what another wrote."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -15,6 +15,8 @@ from jobs.store import scripts
 
 PREDECLARED = frozenset({"state", "message", "updated", "finished", "commit", "repository", "ref", "superseded_by", "actor"})
 """Fields of the hash that stand over those of the record as it was created."""
+
+_BRIEF = tuple(name.encode() for name in sorted({"record", "attempts", "applications", *PREDECLARED}))
 
 PAGE = 100
 """Jobs of an index that are read at once."""
@@ -52,18 +54,15 @@ class JobStore:
         self._transition = redis.register_script(scripts.TRANSITION)
         self._write = redis.register_script(scripts.WRITE)
         self._applications = redis.register_script(scripts.APPLICATIONS)
-        self._claim = redis.register_script(scripts.CLAIM)
-        self._lost = redis.register_script(scripts.LOST)
-        self._disown = redis.register_script(scripts.DISOWN)
 
-    def arguments(self, record: JobRecord, *, delivery_key: str = "", wake: Wake | None) -> Arguments:
+    def arguments(self, record: JobRecord, *, delivery_key: str = "", wake: Wake | None, work: bytes = b"") -> Arguments:
         """The arguments of `scripts.CREATE` for one job, and before them their number."""
         indexes = [("repository", record.repository), ("commit", record.commit)]
         indexes += [("application", name) for name in record.applications]
         keys = [self.keys.jobs_of(index, value) for index, value in indexes if value]
         found = [
             delivery_key, record.id, record.model_dump_json(), int(record.created.timestamp() * 1000), str(record.state),
-            int(record.state.is_final), len(keys), *keys, *(wake.arguments() if wake else [""]),
+            int(record.state.is_final), work, len(keys), *keys, *(wake.arguments() if wake else [""]),
         ]  # fmt: skip
         return [len(found), *found]
 
@@ -74,14 +73,28 @@ class JobStore:
         found: Sequence[tuple[bytes, int]] = await self._create(keys=keys, args=args, client=client)
         return found
 
-    async def create(self, record: JobRecord, wake: Wake | None = None) -> None:
-        """Store a job and wake somebody for it, in one step."""
-        await self.create_many([self.arguments(record, wake=wake)])
+    async def create(self, record: JobRecord, wake: Wake | None = None, *, work: bytes = b"") -> None:
+        """Store a job and wake somebody for it, in one step; or say who does it already, see `parts.begun_by`."""
+        await self.create_many([self.arguments(record, wake=wake, work=work)])
 
     async def load(self, job_id: str) -> JobRecord | None:
         """One job; None when there is none, or no more."""
         found: Mapping[bytes, bytes] = await self.redis.hgetall(self.keys.job(job_id))
         return _assemble(found) if found else None
+
+    async def load_brief(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        """Jobs without their stages and syncs, which may be thousands; those that are gone are left out."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hmget(self.keys.job(job_id), _BRIEF)
+            rows = await pipe.execute()
+        found = ({n: v for n, v in zip(_BRIEF, row, strict=True) if v is not None} for row in rows)
+        return [job for fields in found if (job := _assemble(fields)) is not None]
+
+    async def active_of(self, repository: str) -> list[JobRecord]:
+        """The jobs of a repository that are not final, oldest first, in brief."""
+        found = await self.redis.zinter([self.keys.active, self.keys.jobs_of("repository", repository)], aggregate="MIN")
+        return await self.load_brief([job_id.decode() for job_id in found])
 
     async def transition(self, job_id: str, state: JobState, message: str, **more: str) -> bool:
         """Bring a job into a state; False when it is final already. More fields are written with it."""
@@ -99,7 +112,7 @@ class JobStore:
         """Note which applications a job touches, and list it among theirs."""
         names = tuple(applications)
         keys = [self.keys.job(job_id), self.keys.jobs, *(self.keys.jobs_of("application", name) for name in names)]
-        await self._applications(keys=keys, args=[job_id, orjson.dumps(names), self._now_ms(), self._retention])
+        await self._applications(keys=keys, args=[job_id, orjson.dumps(names), self.now_ms(), self._retention])
 
     async def add_stage(self, job_id: str, name: str, detail: str = "") -> None:
         """Note that a job has reached a stage; a stage that is reached again keeps its first time."""
@@ -112,34 +125,6 @@ class JobStore:
         mapping = {f"sync:{sync.application}": sync.model_dump_json() for sync in syncs}
         if mapping:
             await self._set(job_id, mapping, event=_event(job_id, "sync"))
-
-    async def claim(self, job_id: str, worker: str) -> bool:
-        """Begin a job as its owner; False when it is final, gone, or another living worker has it."""
-        return bool(await self._claim(keys=[self.keys.job(job_id)], args=[worker, self.keys.worker("")]))
-
-    async def release(self, job_id: str, *, due_seconds: float = 0.0) -> None:
-        """Give a job up, to be begun again when it is due; whoever notices that it is overdue wakes somebody."""
-        await self._set(job_id, {"owner": "", "due": self._now_ms() + int(due_seconds * 1000)})
-
-    async def lost(self, worker: str = "", running: Collection[str] = ()) -> list[str]:
-        """Active jobs that nobody does: their owner is dead, or they are overdue; each is told to one caller.
-
-        Args:
-            worker: who asks; of its own jobs, those that it does not run are lost too: their task died with a connection.
-            running: the jobs that it runs; looked into when the answer is there, so it may change meanwhile.
-        """
-        found: list[str] = []
-        start = 0
-        while True:
-            args = [self.keys.job(""), self.keys.worker(""), self._now_ms(), start, worker]
-            lost, mine, looked_at, left = await self._lost(keys=[self.keys.active], args=args)
-            found += [job_id.decode() for job_id in lost]
-            for job_id in [name for raw in mine if (name := raw.decode()) not in running]:
-                if await self._disown(keys=[self.keys.job(job_id)], args=[worker, self._now_ms()]):
-                    found.append(job_id)
-            start += looked_at - left
-            if looked_at < scripts.PAGE:
-                return found
 
     async def find(self, wanted: JobFilter, *, limit: int, before: str = "") -> tuple[list[JobRecord], str]:
         """Jobs, newest first, and where the next page begins; empty when there is none."""
@@ -177,7 +162,8 @@ class JobStore:
         parts = [part for pair in fields.items() for part in pair]
         await self._write(keys=[self.keys.job(job_id), self.keys.events], args=[event, command, *parts])
 
-    def _now_ms(self) -> int:
+    def now_ms(self) -> int:
+        """The time by this store's clock."""
         return int(self.now().timestamp() * 1000)
 
     async def _load_many(self, ids: list[str]) -> list[JobRecord | None]:

@@ -1,19 +1,13 @@
 """The steps that change a job, in Lua: each is atomic, and none overwrites what another wrote. Only `store.jobs` and `intake` run them.
 
-A job is a hash. Whoever begins it becomes its `owner`; a job without one is `due` at a time in ms, or at once when it was never begun.
+A job is a hash; who does what of it is in its field `work`, see `store.parts`.
 """
 
 from jobs.keys import DELIVERY_SECONDS, INDEX_LENGTH
 from jobs.queue import WAKE_SCRIPT
 from jobs.records import FINAL_STATES
 
-GRACE_MS = 2000
-"""How long a job that is due may lie before it is called lost: its wake-up is on its way."""
-
-PAGE = 500
-"""Active jobs that one step looks at: a millisecond of Redis' time."""
-
-_IS_OPEN = f"""
+IS_OPEN = f"""
 local function is_open(job)
   local state = redis.call('HGET', job, 'state')
   if not state then return false end
@@ -44,7 +38,7 @@ CREATE = (
     + _INDEX
     + """
 local function create(a, i, retention)
-  local delivery, id, record, score, state, is_final, n = a[i], a[i+1], a[i+2], a[i+3], a[i+4], a[i+5], tonumber(a[i+6])
+  local delivery, id, record, score, state, is_final, work, n = a[i], a[i+1], a[i+2], a[i+3], a[i+4], a[i+5], a[i+6], tonumber(a[i+7])
   local job = KEYS[1] .. id
   if delivery ~= '' then
     local known = redis.call('GET', delivery)
@@ -52,10 +46,11 @@ local function create(a, i, retention)
     redis.call('SET', delivery, id, 'EX', DELIVERY_SECONDS)
   end
   redis.call('HSET', job, 'record', record, 'state', state)
+  if work ~= '' then redis.call('HSET', job, 'work', work) end
   index(KEYS[2], score, id, 0)
-  for k = 1, n do index(a[i+6+k], score, id, retention) end
+  for k = 1, n do index(a[i+7+k], score, id, retention) end
   if is_final == '1' then redis.call('EXPIRE', job, retention) else redis.call('ZADD', KEYS[3], score, id) end
-  if a[i+7+n] ~= '' then wake(a, i + 7 + n) end
+  if a[i+8+n] ~= '' then wake(a, i + 8 + n) end
   redis.call('PUBLISH', KEYS[4], '{"type":"job","id":"' .. id .. '","state":"' .. state .. '","detail":""}')
   return {id, 1}
 end
@@ -72,13 +67,13 @@ return answers
 all, the active ones, the channel. ARGV: the retention, then every job after the number of its arguments."""
 
 TRANSITION = (
-    _IS_OPEN
+    IS_OPEN
     + """
 if not is_open(KEYS[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'state', ARGV[1], 'message', ARGV[2], 'updated', ARGV[3], unpack(ARGV, 7))
 if ARGV[4] ~= '0' then
   redis.call('HSET', KEYS[1], 'finished', ARGV[3])
-  redis.call('HDEL', KEYS[1], 'owner', 'due')
+  redis.call('HDEL', KEYS[1], 'work')
   redis.call('ZREM', KEYS[2], ARGV[5])
   redis.call('EXPIRE', KEYS[1], ARGV[4])
 end
@@ -107,45 +102,3 @@ settle()
 return 1
 """
 )
-
-CLAIM = (
-    _IS_OPEN
-    + """
-if not is_open(KEYS[1]) then return 0 end
-local owner = redis.call('HGET', KEYS[1], 'owner')
-if owner and owner ~= '' and owner ~= ARGV[1] and redis.call('EXISTS', ARGV[2] .. owner) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1])
-redis.call('HDEL', KEYS[1], 'due')
-redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-return 1
-"""
-)
-
-LOST = f"""
-local entries, lost, mine, left = redis.call('ZRANGE', KEYS[1], ARGV[4], ARGV[4] + {PAGE - 1}, 'WITHSCORES'), {{}}, {{}}, 0
-for i = 1, #entries, 2 do
-  local id, job = entries[i], ARGV[1] .. entries[i]
-  local state, owner, due = unpack(redis.call('HMGET', job, 'state', 'owner', 'due'))
-  if not state then
-    redis.call('ZREM', KEYS[1], id)
-    left = left + 1
-  elseif state ~= 'held' then
-    if not owner or owner == '' then
-      if tonumber(due or entries[i + 1]) + {GRACE_MS} < tonumber(ARGV[3]) then table.insert(lost, id) end
-    elseif owner == ARGV[5] then
-      table.insert(mine, id)
-    elseif redis.call('EXISTS', ARGV[2] .. owner) == 0 then
-      table.insert(lost, id)
-    end
-  end
-end
-for _, id in ipairs(lost) do redis.call('HSET', ARGV[1] .. id, 'owner', '', 'due', ARGV[3]) end
-return {{lost, mine, #entries / 2, left}}
-"""
-"""One page of active jobs: those that nobody does, the asker's own, how many were looked at, and how many of them left the set."""
-
-DISOWN = """
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'owner', '', 'due', ARGV[2])
-return 1
-"""

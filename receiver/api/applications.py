@@ -6,14 +6,20 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from jobs.intake import Arrival, new_job_id, received
-from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ResourceList
+from jobs.store.jobs import JobFilter
 from receiver.api.answers import json
+from receiver.api.jobs import listed
 from receiver.auth import Person, Role
 from receiver.front import FRONT, Front
 from receiver.problems import Refused, not_found
-from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest
+from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, DriftList
+from reconciler.errors import Stalled
 
 BODY_BYTES = 64 * 1024
+
+ASK_SECONDS = 5.0
+"""How long a cluster's holder may take to answer; it reads its memory only."""
 
 
 async def find(request: web.Request) -> web.Response:
@@ -53,6 +59,43 @@ async def approve(request: web.Request) -> web.Response:
     if wanted.digest not in ("", application.held_digest):
         raise Refused(409, "Conflict", "the set of held deletions has changed; look at it again: trueup app get")
     return await _start(front, application, person, JobKind.APPROVAL, approves=application.held_digest)
+
+
+async def diff(request: web.Request) -> web.Response:
+    """Find out what a sync to the newest commit would change, by the cluster's own dry run; changes nothing."""
+    front = request.app[FRONT]
+    person = front.tokens.require(request, Role.VIEWER)
+    return await _start(front, await _application(front, request), person, JobKind.DIFF)
+
+
+async def resources(request: web.Request) -> web.Response:
+    """The objects of an application as they are now: health, drift, and what others added beside ours."""
+    front = request.app[FRONT]
+    front.tokens.require(request, Role.VIEWER)
+    application = await _application(front, request)
+    cluster = await front.applications.cluster(application.cluster)
+    if cluster is None:
+        raise Refused(503, "Service Unavailable", f"no worker has reached the cluster {application.cluster} yet", retry_after=5)
+    try:
+        answer = await front.questions.ask(cluster, {"resources": application.name}, timeout_seconds=ASK_SECONDS)
+    except Stalled as error:
+        raise Refused(409, "Conflict", str(error)) from error
+    return json(ResourceList.model_validate(answer))
+
+
+async def history(request: web.Request) -> web.Response:
+    """The jobs that touched an application, newest first."""
+    front = request.app[FRONT]
+    front.tokens.require(request, Role.VIEWER)
+    application = await _application(front, request)
+    return await listed(front, request, JobFilter(application=application.name))
+
+
+async def drift(request: web.Request) -> web.Response:
+    """The latest drift findings of an application, newest first."""
+    front = request.app[FRONT]
+    front.tokens.require(request, Role.VIEWER)
+    return json(DriftList(items=(await _application(front, request)).drift))
 
 
 async def _application(front: Front, request: web.Request) -> ApplicationRecord:

@@ -7,7 +7,7 @@ from jobs.records import JobState
 from jobs.store.jobs import JobFilter
 from receiver.api.answers import json, number
 from receiver.auth import Role
-from receiver.front import FRONT
+from receiver.front import FRONT, Front
 from receiver.problems import Refused, not_found
 from receiver.schemas import JobList
 
@@ -38,9 +38,14 @@ async def find(request: web.Request) -> web.Response:
     for name in ("repository", "application"):
         if wanted[name] and "/" not in wanted[name]:
             wanted[name] = f"trueup/{wanted[name]}"
+    return await listed(front, request, JobFilter(**wanted))
+
+
+async def listed(front: Front, request: web.Request, wanted: JobFilter) -> web.Response:
+    """The page of jobs that a request asks for with `limit` and `next`."""
     before = request.query.get("next", "")
     if before and not before.isdigit():
         raise Refused(400, "Bad Request", "next must be what the page before said")
     limit = number(request.query.get("limit", ""), default=50, most=500)
-    items, following = await front.jobs.find(JobFilter(**wanted), limit=limit, before=before)
+    items, following = await front.jobs.find(wanted, limit=limit, before=before)
     return json(JobList(items=tuple(items), next=following or None))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from aiohttp import web
 from pydantic import BaseModel
 
-from jobs.records import ApplicationRecord, JobRecord
+from jobs.records import ApplicationRecord, JobRecord, ResourceList
 from receiver.api import applications, commits, events, jobs
-from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, CommitAnswer, JobList
+from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, CommitAnswer, DriftList, JobList
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,6 +40,10 @@ ROUTES = (
     Route("GET", "/api/v1/commits/{sha}", commits.get, CommitAnswer, "viewer", ("repository", "wait")),
     Route("GET", "/api/v1/applications", applications.find, ApplicationList, "viewer"),
     Route("GET", _APPLICATION, applications.get, ApplicationRecord, "viewer"),
+    Route("GET", f"{_APPLICATION}/resources", applications.resources, ResourceList, "viewer"),
+    Route("GET", f"{_APPLICATION}/drift", applications.drift, DriftList, "viewer"),
+    Route("GET", f"{_APPLICATION}/history", applications.history, JobList, "viewer", ("limit", "next")),
+    Route("POST", f"{_APPLICATION}/diff", applications.diff, AcceptedAnswer, "viewer", status=202),
     Route("POST", f"{_APPLICATION}/sync", applications.sync, AcceptedAnswer, "deployer", status=202),
     Route("POST", f"{_APPLICATION}/approve", applications.approve, AcceptedAnswer, "approver", body=ApproveRequest, status=202),
     Route("GET", "/api/v1/events", events.stream, None, "viewer"),

@@ -7,7 +7,9 @@ those who wait. Our own write is known from its answer, so that the watch event 
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import orjson
@@ -15,7 +17,7 @@ import orjson
 from reconciler.errors import ApplyRefused, Transient
 from reconciler.health.rules import assess, has_health
 from reconciler.kube.client import Client, WatchEvent
-from reconciler.model.declared import Instance
+from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, Kind, LiveMetadata, ManagerEntry, ObjectKey
 from reconciler.model.outcome import Drift, Health, Owned
 from reconciler.plan.claim import ClaimState, claim
@@ -30,6 +32,9 @@ RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 Listener = Callable[[ObjectKey, LiveMetadata | None], None]
 """Told of an object whose managedFields or content mark changed, and with None of one that is gone."""
+
+HealthListener = Callable[[ObjectKey], None]
+"""Told of an object whose health changed."""
 
 
 @dataclass(slots=True)
@@ -51,12 +56,14 @@ class OwnedIndex:
         self._instance = instance
         self._entries: dict[ObjectKey, _Entry] = {}
         self._owned: dict[ObjectKey, Owned] = {}
+        self._by_application: dict[Name, dict[ObjectKey, Owned]] = {}
+        self._namespaces: Counter[str] = Counter()
         self._synced: dict[tuple[str, str], asyncio.Event] = {}
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._listeners: list[Listener] = []
-        self.changed: set[asyncio.Event] = set()
-        """Set whenever the health of anything changes; for those who wait."""
+        self._health_listeners: list[HealthListener] = []
+        self._waiting: dict[ObjectKey, set[asyncio.Event]] = {}
         self.strays: set[ObjectKey] = set()
         """Objects that carry our label and are not Owned."""
 
@@ -64,6 +71,14 @@ class OwnedIndex:
     def owned(self) -> Mapping[ObjectKey, Owned]:
         """Everything owned, with the drift that is known."""
         return self._owned
+
+    def owned_by(self, application: Name) -> Mapping[ObjectKey, Owned]:
+        """What one application owns."""
+        return self._by_application.get(application, {})
+
+    def is_in(self, namespace: str) -> bool:
+        """Whether anything owned is in a namespace, which is there then."""
+        return self._namespaces[namespace] > 0
 
     @property
     def is_synced(self) -> bool:
@@ -88,6 +103,24 @@ class OwnedIndex:
     def listen(self, listener: Listener) -> None:
         """Have a function called for every change that may be drift; it must not block and must not raise."""
         self._listeners.append(listener)
+
+    def listen_health(self, listener: HealthListener) -> None:
+        """Have a function called for every object whose health changed, or that came or went; it must not block or raise."""
+        self._health_listeners.append(listener)
+
+    @contextmanager
+    def noticed(self, keys: Iterable[ObjectKey]) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the health of one of these objects changes."""
+        wanted, changed = tuple(keys), asyncio.Event()
+        for key in wanted:
+            self._waiting.setdefault(key, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            for key in wanted:
+                self._waiting[key].discard(changed)
+                if not self._waiting[key]:
+                    del self._waiting[key]
 
     async def follow(self, kinds: Iterable[Kind]) -> None:
         """Watch these kinds too; returns when all that is owned of them is known."""
@@ -120,13 +153,13 @@ class OwnedIndex:
     def doomed(self, key: ObjectKey) -> None:
         """We have deleted it ourselves: its end is no news."""
         if (entry := self._entries.get(key)) is not None:
-            entry.owned = self._owned[key] = replace(entry.owned, deleting=True)
+            self._hold(entry, replace(entry.owned, deleting=True))
 
     def mark(self, key: ObjectKey, drift: tuple[Drift, ...]) -> None:
         """Note what left the desired state; an apply forgets it."""
         entry = self._entries.get(key)
         if entry is not None and entry.owned.drift != drift:
-            entry.owned = self._owned[key] = replace(entry.owned, drift=drift)
+            self._hold(entry, replace(entry.owned, drift=drift))
 
     async def sweep(self) -> int:
         """List the metadata of every followed kind, and take in what the watches missed; how many objects were looked at."""
@@ -232,19 +265,34 @@ class OwnedIndex:
             prune=live.annotations.get(PRUNE, ""),
             drift=known.owned.drift if known and is_same and not is_ours else (),
         )
-        managers = known.managers if known and is_same else _pack(live)
-        self._entries[live.key] = _Entry(owned, kind, mark, managers, live.generation, health)
-        self._owned[live.key] = owned
+        if known is not None and known.owned.application != owned.application:
+            self._release(known.owned)
+        entry = self._entries[live.key] = _Entry(owned, kind, mark, _pack(live), live.generation, health)
+        self._hold(entry, owned)
         if known is None or known.health != health:
-            self._wake()
+            self._wake(live.key)
         if not is_ours and not is_same:
             self._tell(live.key, live)
 
     def _remove(self, key: ObjectKey) -> None:
-        if self._entries.pop(key, None) is not None:
-            del self._owned[key]
-            self._wake()
+        if (entry := self._entries.pop(key, None)) is not None:
+            self._release(entry.owned)
+            self._wake(key)
             self._tell(key, None)
+
+    def _hold(self, entry: _Entry, owned: Owned) -> None:
+        if owned.key not in self._owned:
+            self._namespaces[owned.key.namespace] += 1
+        entry.owned = self._owned[owned.key] = owned
+        self._by_application.setdefault(owned.application, {})[owned.key] = owned
+
+    def _release(self, owned: Owned) -> None:
+        del self._owned[owned.key]
+        self._namespaces[owned.key.namespace] -= 1
+        theirs = self._by_application[owned.application]
+        del theirs[owned.key]
+        if not theirs:
+            del self._by_application[owned.application]
 
     def _remove_missing(self, kind: Kind, seen: set[ObjectKey], *, before: int) -> None:
         """Forget what a list did not show, unless it is newer than the list."""
@@ -257,9 +305,11 @@ class OwnedIndex:
         for listener in self._listeners:
             listener(key, live)
 
-    def _wake(self) -> None:
-        for event in self.changed:
+    def _wake(self, key: ObjectKey) -> None:
+        for event in self._waiting.get(key, ()):
             event.set()
+        for listener in self._health_listeners:
+            listener(key)
 
 
 def _number(resource_version: str) -> int:

@@ -31,6 +31,7 @@ class Records:
         self._client = client
         self._instance = instance
         self._kinds: frozenset[tuple[str, str]] = frozenset()
+        self._intents: dict[Name, Intent] | None = None
 
     async def kinds(self) -> frozenset[tuple[str, str]]:
         """Group and kind of everything that was ever applied."""
@@ -50,13 +51,27 @@ class Records:
                 self._kinds = found
 
     async def intents(self) -> Mapping[Name, Intent]:
-        """Every application's intent, by one list."""
+        """Every application's intent: by one list the first time, and as written since."""
+        if self._intents is None:
+            await self.reload_intents()
+        return dict(self._intents or {})
+
+    async def reload_intents(self) -> None:
+        """Take in what somebody wrote by hand."""
         query = {"labelSelector": f"{LABEL}={self._instance.id}"}
         documents = await self._client.list_in(CONFIG_MAP, NAMESPACE, query)
-        return {Name.parse(d["data"]["application"]): _intent(d["data"].get("intent", "{}")) for d in documents if d.get("data")}
+        found = (d["data"] for d in documents if d.get("data"))
+        self._intents = {Name.parse(data["application"]): _intent(data.get("intent", "{}")) for data in found}
 
     async def put_intent(self, application: Name, intent: Intent) -> None:
-        """Record an intent; an empty one is removed."""
+        """Record an intent; an empty one is removed, and costs nothing where there is none."""
+        if (await self.intents()).get(application, Intent()) == intent:
+            return
+        await self._put_intent(application, intent)
+        if self._intents is not None:
+            self._intents[application] = intent
+
+    async def _put_intent(self, application: Name, intent: Intent) -> None:
         name = f"trueup-intent-{self._instance.id}-{application.namespace}.{application.name}"
         for _ in range(TRIES):
             document = await self._client.get(CONFIG_MAP, NAMESPACE, name)

@@ -28,9 +28,7 @@ async def wait_healthy(
     deadline, degraded_since = loop.time() + timeout_seconds, None
     wanted = tuple(keys)
     told: dict[ObjectKey, Health] = {}
-    changed = asyncio.Event()
-    index.changed.add(changed)
-    try:
+    with index.noticed(wanted) as changed:
         while True:
             changed.clear()
             found = {key: index.health(key) or Health(HealthStatus.PROGRESSING, "not seen yet") for key in wanted}
@@ -44,8 +42,6 @@ async def wait_healthy(
             if all(health.status in GOOD for health in found.values()) or preempted.is_set() or loop.time() >= end:
                 return found
             await _first(changed, preempted, end - loop.time())
-    finally:
-        index.changed.discard(changed)
 
 
 async def _first(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:

@@ -47,6 +47,8 @@ class PruneRequest:
     renders_nothing: bool
     owned: Mapping[ObjectKey, Owned]
     """Everything this instance owns in the cluster."""
+    mine: Mapping[ObjectKey, Owned]
+    """What of it the application owns."""
     is_desired: Callable[[ObjectKey], bool]
     """Whether any application desires an object."""
     kinds: Kinds
@@ -100,11 +102,7 @@ def vanished(owned: Mapping[ObjectKey, Owned], live: frozenset[Name]) -> Mapping
 
 def _candidates(request: PruneRequest) -> dict[ObjectKey, Owned]:
     """What the application owns and nobody desires, under this or another group's name."""
-    found = {
-        key: owned
-        for key, owned in request.owned.items()
-        if owned.application == request.application and not owned.deleting and not request.is_desired(key)
-    }
+    found = {key: owned for key, owned in request.mine.items() if not owned.deleting and not request.is_desired(key)}
     if not found:
         return found
     desired = {owned.uid for key, owned in request.owned.items() if key not in found and request.is_desired(key)}
@@ -125,7 +123,7 @@ def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator
     keys = tuple(deletion_order(doomed))
     if not keys:
         return
-    has = sum(1 for owned in request.owned.values() if owned.application == request.application)
+    has = len(request.mine)
     if request.renders_nothing:
         yield Hold("empty-render", f"{request.application} renders to nothing, and has {has} objects", keys)
     if len(keys) > MOST and len(keys) * 2 > has:

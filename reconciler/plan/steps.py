@@ -23,6 +23,8 @@ class PlanRequest:
     manifests: tuple[Manifest, ...]
     owned: Mapping[ObjectKey, Owned]
     """Everything this instance owns in the cluster, with the drift that is known."""
+    mine: Mapping[ObjectKey, Owned]
+    """What of it the application owns."""
     is_desired: Callable[[ObjectKey], bool]
     """Whether any application desires an object."""
     kinds: Kinds
@@ -48,6 +50,7 @@ def doomed_by(request: PlanRequest) -> Deletions:
             application=request.application.name,
             renders_nothing=not request.manifests,
             owned=request.owned,
+            mine=request.mine,
             is_desired=request.is_desired,
             kinds=request.kinds,
             deletions_in_job=request.deletions_in_job,

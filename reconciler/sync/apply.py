@@ -48,8 +48,8 @@ async def _ensure_namespaces(plan: Plan, application: Application, environment: 
     if not application.destination.create_namespace:
         return
     wanted = {step.key.namespace for step in plan.steps if step.action is Action.CREATE and step.key.namespace}
-    known = {key.namespace for key in environment.cluster.index.owned}
-    for namespace in sorted(wanted - known - environment.namespaces):
+    index = environment.cluster.index
+    for namespace in sorted(name for name in wanted - environment.namespaces if not index.is_in(name)):
         await environment.cluster.writer.ensure_namespace(namespace)
         environment.namespaces.add(namespace)
 

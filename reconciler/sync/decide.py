@@ -15,12 +15,18 @@ from reconciler.sync.source import Source, Target, vanished
 
 
 async def accept(
-    sources: Mapping[Name, Source | TrueupError], targets: Sequence[Target], environment: Environment
+    sources: Mapping[Name, Source | TrueupError], targets: Sequence[Target], environment: Environment, *, is_kept: bool = True
 ) -> Mapping[Name, TrueupError]:
     """Make what was rendered the desired state, and follow every kind in it; returns what could not be accepted, and why.
 
     An application that cannot be rendered keeps what it desired before. One whose path has vanished desires nothing, and its
     objects are held; one whose path never was is refused.
+
+    Args:
+        sources: what the targets render to, or why they do not.
+        targets: the applications and their commits.
+        environment: where it is desired.
+        is_kept: off for a look only: no kind is followed, and no drift is noted.
     """
     refused: dict[Name, TrueupError] = {}
     if any(_is_unknown(raw, environment) for s in sources.values() if isinstance(s, Source) for raw in s.documents):
@@ -35,9 +41,10 @@ async def accept(
             environment.desired.put(render(target, source.documents, environment))
         except TrueupError as error:
             refused[target.name] = error
-    await environment.cluster.follow(kinds_of(targets, environment))
-    for target in targets:
-        measure(target.name, environment)
+    if is_kept:
+        await environment.cluster.follow(kinds_of(targets, environment))
+        for target in targets:
+            measure(target.name, environment)
     return refused
 
 
@@ -80,6 +87,7 @@ def plan_request(target: Target, environment: Environment, *, deletions_in_job: 
         revision=target.revision,
         manifests=tuple(rendering.manifests.values()) if rendering else (),
         owned=environment.cluster.index.owned,
+        mine=environment.cluster.index.owned_by(target.name),
         is_desired=lambda key: bool(desired.declared_by(key)),
         kinds=environment.cluster.kinds,
         deletions_in_job=deletions_in_job,
@@ -105,4 +113,4 @@ def _is_unknown(raw: RawDocument, environment: Environment) -> bool:
 
 
 def _owns_something(application: Name, environment: Environment) -> bool:
-    return any(owned.application == application for owned in environment.cluster.index.owned.values())
+    return bool(environment.cluster.index.owned_by(application))

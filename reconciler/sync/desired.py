@@ -38,6 +38,12 @@ class Desired:
         """The applications that were rendered."""
         return iter(self._renderings)
 
+    def copy(self) -> "Desired":
+        """The same renderings; what is put into the one is not in the other."""
+        other = Desired()
+        other._renderings, other._declared = dict(self._renderings), dict(self._declared)
+        return other
+
     def put(self, rendering: Rendering) -> None:
         """Replace what an application desires."""
         name = rendering.application.name

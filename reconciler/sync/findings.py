@@ -56,13 +56,14 @@ async def with_values(drift: tuple[Drift, ...], manifest: Manifest, environment:
 
 def _told(drift: Drift, desired: Document, live: Document) -> Drift:
     fields = tuple(
-        dataclasses.replace(field, desired=_text(value_at(desired, field.path)), found=_text(value_at(live, field.path)))
+        dataclasses.replace(field, desired=text_of(value_at(desired, field.path)), found=text_of(value_at(live, field.path)))
         for field in drift.fields
     )
     return dataclasses.replace(drift, fields=fields)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as it is shown and stored: JSON, cut where it is long; empty where there is none."""
     return "" if value is None else orjson.dumps(value).decode()[:VALUE_LENGTH]
 
 

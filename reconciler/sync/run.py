@@ -63,6 +63,11 @@ class _Run:
     reasons: Mapping[ObjectKey, str] = field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
 
+    @property
+    def deletions(self) -> int:
+        """How many deletions are planned, held ones too."""
+        return sum(1 for s in self.plan.deletions if s.action in (Action.DELETE, Action.HOLD)) if self.plan else 0
+
 
 async def sync(order: Order, environment: Environment, observer: Observer) -> Outcome:
     """Make the cluster match the given commits, as one unit."""
@@ -131,7 +136,7 @@ async def _apply(run: _Run, began: float) -> None:
     target = run.target
     await run.unit.dependencies(target.application)
     run.plan = decide(target, run.environment, approved=run.approved)
-    run.unit.deletions[target.name] = sum(1 for s in run.plan.deletions if s.action in (Action.DELETE, Action.HOLD))
+    run.unit.plans_deletions(run.deletions)
     counts = Counter(str(step.action) for step in run.plan.steps)
     run.observer(Planned(target.name, target.revision, dict(counts)))
     run.results = await apply(run.plan, target.application, run.environment, run.observer)
@@ -158,7 +163,7 @@ async def _wait(run: _Run) -> None:
 
 async def _prune(run: _Run) -> None:
     """Delete what is no longer declared, or hold it."""
-    others = sum(count for name, count in run.unit.deletions.items() if name != run.target.name)
+    others = run.unit.deletions_beside(run.deletions)
     results, run.holds = await prune(run.target, run.environment, run.observer, deletions_in_job=others, approved=run.approved)
     run.results = (*run.results, *results)
 

@@ -15,19 +15,28 @@ class Unit:
 
     def __init__(self, applications: Iterable[Application]) -> None:
         self._members = {application.name for application in applications}
-        self._applied = {name: asyncio.Event() for name in self._members}
+        self._applying = set(self._members)
+        self._all_applied = asyncio.Event()
         self._settled: dict[Name, asyncio.Future[bool]] = {}
-        self.deletions: dict[Name, int] = {}
-        """How many deletions each application plans; the blast radius is that of the whole job."""
+        self._deletions = 0
 
     def applied(self, name: Name) -> None:
         """The application has applied all it will apply, or has failed to."""
-        self._applied[name].set()
+        self._applying.discard(name)
+        if not self._applying:
+            self._all_applied.set()
 
     async def all_applied(self) -> None:
         """Wait for every application's applies: nothing is deleted before."""
-        for event in self._applied.values():
-            await event.wait()
+        await self._all_applied.wait()
+
+    def plans_deletions(self, count: int) -> None:
+        """An application plans so many deletions; the blast radius is that of the whole job."""
+        self._deletions += count
+
+    def deletions_beside(self, own: int) -> int:
+        """How many deletions the other applications plan, given how many one's own are."""
+        return self._deletions - own
 
     def settle(self, name: Name, *, healthy: bool) -> None:
         """The application is healthy, or will not be in this sync."""

@@ -27,7 +27,7 @@ async def watched(own_valkey, keys, monkeypatch):
     redis = connect(own_valkey.url)
     declared = asyncio.Event()
     workers = [
-        Worker(SimpleNamespace(redis=redis, keys=keys, worker=name, declared=declared), Heartbeat(redis, keys, name), "", set())
+        Worker(SimpleNamespace(redis=redis, keys=keys, worker=name, declared=declared), Heartbeat(redis, keys, name), "")
         for name in ("w1", "w2")
     ]
     yield redis, workers, declared, recovered

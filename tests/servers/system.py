@@ -177,9 +177,11 @@ class System:
         found: Mapping[str, Any] = await self.until(look, f"job {job_id} ends")
         return found
 
-    async def kube(self, method: str, path: str, body: object = None, content: str = "application/json") -> tuple[int, Any]:
-        """A request to the sandbox as `kubectl-edit` would send it."""
-        url = f"{self.cluster.url}{path}{'&' if '?' in path else '?'}fieldManager=kubectl-edit"
+    async def kube(
+        self, method: str, path: str, body: object = None, content: str = "application/json", *, manager: str = "kubectl-edit"
+    ) -> tuple[int, Any]:
+        """A request to the sandbox as a person's tool would send it."""
+        url = f"{self.cluster.url}{path}{'&' if '?' in path else '?'}fieldManager={manager}"
         headers = {"Authorization": f"Bearer {self.cluster.token}", "Content-Type": content, "User-Agent": "person"}
         async with self.session.request(
             method, url, data=json.dumps(body) if body is not None else None, headers=headers

@@ -47,6 +47,43 @@ def get(*, where: Server, application: str, as_json: bool) -> None:
     _print_trouble(answer)
 
 
+@app.command(epilog="Example: trueup app resources my-web-app")
+@click.argument("application")
+@with_server
+@json_option
+def resources(*, where: Server, application: str, as_json: bool) -> None:
+    """List an application's objects as they are now: health, drift, and fields that others added."""
+    answer = run(where.request("GET", f"/api/v1/applications/{Name.parse(application)}/resources"))
+    if as_json:
+        print_json(answer)
+        return
+    print_table(
+        ("OBJECT", "HEALTH", "DRIFT", "BESIDE OURS", "REASON"),
+        [(r["object"], r["health"], _drift_of(r), _fields(r["foreign"]), r["reason"]) for r in answer["items"]],
+    )
+
+
+@app.command(epilog="Example: trueup app history my-web-app --limit 5")
+@click.argument("application")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many at most.")
+@with_server
+@json_option
+def history(*, where: Server, application: str, limit: int, as_json: bool) -> None:
+    """List what happened to an application, newest first."""
+    path = f"/api/v1/applications/{Name.parse(application)}/history"
+    answer = run(where.request("GET", path, query={"limit": str(limit)}))
+    if as_json:
+        print_json(answer)
+        return
+    print_table(
+        ("WHEN", "KIND", "STATE", "COMMIT", "BY", "JOB", "MESSAGE"),
+        [
+            (j["created"][:19], j["kind"], j["state"], j["commit"][:12], j["actor"] or "-", j["id"], j["message"])
+            for j in answer["items"]
+        ],
+    )
+
+
 @app.command(epilog="Example: trueup app approve my-web-app")
 @click.argument("application")
 @click.option("--digest", default="", help="Approve this set only; left out: the set shown last. `app get` shows it.")
@@ -74,8 +111,17 @@ def _print_trouble(application: Json) -> None:
     if application["held_digest"]:
         click.echo(f"  set {application['held_digest']}; approve it with: trueup app approve {application['name']}")
     for drift in application["drift"]:
-        fields = ", ".join(f"{f['path']} by {f['manager'] or 'nobody'}" for f in drift["fields"])
-        click.echo(f"  drift {drift['at'][:19]}  {drift['object']}  {drift['kind']}  {fields}")
+        click.echo(f"  drift {drift['at'][:19]}  {drift['object']}  {drift['kind']}  {_fields(drift['fields'])}")
+
+
+def _drift_of(resource: Json) -> str:
+    if not resource["is_desired"]:
+        return "not in Git"
+    return "; ".join(f"{d['kind']} {_fields(d['fields'])}".strip() for d in resource["drift"]) or "-"
+
+
+def _fields(fields: list[Json]) -> str:
+    return ", ".join(f"{f['path']} by {f['manager'] or 'nobody'}" for f in fields) or "-"
 
 
 def _short(revision: str) -> str:

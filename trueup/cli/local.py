@@ -5,28 +5,26 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
-import orjson
 import yaml
 
+from jobs.observe import hold_records, step_record
 from jobs.worker import seal_key
 from receiver.settings import ReceiverSettings
 from reconciler.declarations.files import load as load_declarations
 from reconciler.declarations.secrets import FileSecrets
 from reconciler.errors import SourceRefused, TrueupError
 from reconciler.git.mirror import Mirrors
-from reconciler.kube.cluster import Cluster, open_cluster
+from reconciler.kube.cluster import open_cluster
 from reconciler.kube.config import Access
 from reconciler.model.declared import Application, Declarations, Instance, Name
 from reconciler.model.objects import Kind, Kinds, Manifest
-from reconciler.model.outcome import Action, Plan, Revision
-from reconciler.plan.diff import FieldChange
-from reconciler.plan.diff import diff as differences
+from reconciler.model.outcome import Action, Revision
 from reconciler.plan.manifest import Stamp, prepare
 from reconciler.plan.redact import mask
 from reconciler.render.renderer import Renderer
 from reconciler.settings import ReconcilerSettings
-from reconciler.sync.decide import accept, decide
 from reconciler.sync.environment import Environment
+from reconciler.sync.preview import Preview, preview
 from reconciler.sync.source import Source, Target, Workshop, load
 from trueup.cli.output import ExitCode, Failure, json_option, print_json
 from trueup.cli.serve import load_settings
@@ -81,47 +79,36 @@ def render(application: str, revision: str, as_json: bool) -> None:
 @json_option
 def diff(application: str, revision: str, as_json: bool) -> None:
     """Show what a sync would change, by the server's own dry run; changes nothing."""
-    plan, changes = run(_diff(application, revision))
-    steps = [step for step in plan.steps if step.action is not Action.KEEP]
+    found = run(_diff(application, revision))
     if as_json:
         print_json(
             {
-                "application": str(plan.application),
-                "revision": str(plan.revision),
-                "steps": [
-                    {
-                        "action": str(step.action),
-                        "object": str(step.key),
-                        "reason": step.reason,
-                        "fields": [{"path": c.path, "old": c.old, "new": c.new} for c in changes.get(str(step.key), ())],
-                    }
-                    for step in steps
-                ],
-                "holds": [{"guard": hold.guard, "reason": hold.reason} for hold in plan.holds],
+                "application": str(found.plan.application),
+                "revision": str(found.plan.revision),
+                "steps": [step_record(result).model_dump(mode="json") for result in found.results],
+                "kept": found.kept,
+                "holds": [hold.model_dump(mode="json") for hold in hold_records(found.plan.holds)],
             }
         )
     else:
-        _print_plan(plan, changes)
-    if steps:
+        _print_preview(found)
+    if any(result.error for result in found.results):
+        raise SystemExit(ExitCode.FAILED)
+    if found.results:
         raise SystemExit(ExitCode.DIFFERS)
 
 
-def _print_plan(plan: Plan, changes: dict[str, Sequence[FieldChange]]) -> None:
-    click.echo(f"{plan.application} at {plan.revision}")
-    for step in plan.steps:
-        if step.action is Action.KEEP:
-            continue
-        click.echo(f"{SYMBOLS[step.action]} {step.action} {step.key}  ({step.reason})")
-        for change in changes.get(str(step.key), ()):
-            click.echo(f"    {change.path}: {_shown(change.old)} → {_shown(change.new)}")
-    for hold in plan.holds:
+def _print_preview(found: Preview) -> None:
+    click.echo(f"{found.plan.application} at {found.plan.revision}")
+    for result in found.results:
+        click.echo(f"{SYMBOLS[result.action]} {result.action} {result.key}  ({result.reason})")
+        for field in result.fields:
+            click.echo(f"    {field.path}: {field.found or '(not set)'} → {field.desired or '(not set)'}")
+        if result.error:
+            click.echo(f"    refused: {result.error}")
+    for hold in found.plan.holds:
         click.echo(f"! held ({hold.guard}): {hold.reason}")
-    kept = sum(1 for step in plan.steps if step.action is Action.KEEP)
-    click.echo(f"{len(plan.steps) - kept} differ, {kept} as desired")
-
-
-def _shown(value: object) -> str:
-    return "(not set)" if value is None else orjson.dumps(value).decode()
+    click.echo(f"{len(found.results)} differ, {found.kept} as desired")
 
 
 def declarations(settings: ReconcilerSettings) -> Declarations:
@@ -211,7 +198,7 @@ _CLUSTER_SCOPED = [
 """`render` asks no cluster; these are known to have no namespace."""
 
 
-async def _diff(name: str, revision: str) -> tuple[Plan, dict[str, Sequence[FieldChange]]]:
+async def _diff(name: str, revision: str) -> Preview:
     settings = load_settings(ReceiverSettings)
     declared = declarations(settings)
     application = _application(declared, name)
@@ -222,20 +209,6 @@ async def _diff(name: str, revision: str) -> tuple[Plan, dict[str, Sequence[Fiel
             await cluster.resume()
             environment = Environment(instance, cluster, workshop, seal_key(settings), applications=declared.applications)
             target = await _target(application, revision, workshop)
-            refused = await accept(await load([target], workshop), [target], environment)
-            if application.name in refused:
-                raise refused[application.name]
-            plan = decide(target, environment)
-            return plan, {
-                str(s.key): await _fields(s.manifest, cluster) for s in plan.steps if s.manifest and s.action is Action.UPDATE
-            }
+            return await preview(target, environment)
     except TrueupError as error:
         raise Failure.of(error) from error
-
-
-async def _fields(manifest: Manifest, cluster: Cluster) -> Sequence[FieldChange]:
-    """How the object would differ, as the server's dry run says."""
-    kind = cluster.kinds.find(manifest.key.group, manifest.key.kind, manifest.version)
-    assert kind is not None
-    live = await cluster.client.get(kind, manifest.key.namespace, manifest.key.name)
-    return differences(live or {}, await cluster.writer.dry_run(manifest))

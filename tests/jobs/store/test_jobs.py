@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.intake import new_job_id
-from jobs.keys import WORKER_SECONDS
-from jobs.lease import Heartbeat
 from jobs.queue import Wake
 from jobs.records import JobKind, JobRecord, JobState, SyncRecord
 from jobs.store import scripts
@@ -44,10 +42,6 @@ def store(redis, keys, clock):
     return JobStore(redis, keys, retention_seconds=60, now=clock)
 
 
-async def beat(store, worker):
-    await Heartbeat(store.redis, store.keys, worker).beat()
-
-
 async def test_a_job_reads_back_as_it_was_created(store):
     record = job(ref="refs/heads/main", actor="ada", applications=("trueup/web",))
     await store.create(record)
@@ -79,7 +73,6 @@ async def test_a_final_state_is_never_left_and_its_record_expires(store, final):
     await store.create(record)
     assert await store.transition(record.id, final, "so it is")
     assert not await store.transition(record.id, JobState.RUNNING, "again")
-    assert not await store.claim(record.id, "w1")
     found = await store.load(record.id)
     assert (found.state, found.message, found.finished) == (final, "so it is", NOW)
     assert 0 < await store.redis.ttl(store.keys.job(record.id)) <= 60
@@ -121,101 +114,31 @@ async def test_writing_to_a_job_whose_record_is_gone_leaves_nothing_behind(store
     await store.add_stage("gone", "applied")
     await store.put_syncs("gone", [sync])
     await store.update("gone", commit=COMMIT)
-    await store.release("gone", due_seconds=1)
     await store.set_applications("gone", ["trueup/web"])
     assert not await store.transition("gone", JobState.FAILED, "")
-    assert not await store.claim("gone", "w1")
     assert [key async for key in store.redis.scan_iter(f"{store.keys.job('')}*")] == []
 
 
-async def test_one_worker_has_a_job_until_it_dies_or_gives_it_up(store):
-    record = job()
-    await store.create(record)
-    await beat(store, "w1")
-    assert await store.claim(record.id, "w1")
-    assert not await store.claim(record.id, "w2")
-    await store.redis.delete(store.keys.worker("w1"))
-    assert await store.claim(record.id, "w2")
-    await beat(store, "w2")
-    await store.release(record.id)
-    assert await store.claim(record.id, "w3")
-    assert (await store.load(record.id)).attempts == 3
-
-
-async def test_of_fifty_who_claim_a_job_at_once_one_has_it(store):
-    record = job()
-    await store.create(record)
-    for number in range(50):
-        await beat(store, f"w{number}")
-    won = await asyncio.gather(*(store.claim(record.id, f"w{number}") for number in range(50)))
-    assert sum(won) == 1
-
-
-async def test_a_job_that_just_came_is_not_lost_but_one_that_nobody_begins_is(store, clock):
-    record = job()
-    await store.create(record)
-    assert await store.lost() == []
-    clock.forward(scripts.GRACE_MS / 1000 + 0.1)
-    assert await store.lost() == [record.id]
-    assert await store.lost() == [], "it is told to one caller"
-    clock.forward(scripts.GRACE_MS / 1000 + 0.1)
-    assert await store.lost() == [record.id], "who was told may have died"
-
-
-async def test_a_job_of_a_dead_worker_is_lost_at_once(store):
-    record = job()
-    await store.create(record)
-    await beat(store, "w1")
-    await store.claim(record.id, "w1")
-    assert await store.lost() == []
-    assert await store.redis.pttl(store.keys.worker("w1")) <= WORKER_SECONDS * 1000
-    await store.redis.delete(store.keys.worker("w1"))
-    assert await store.lost() == [record.id]
-    assert await store.claim(record.id, "w2")
-
-
-async def test_a_released_job_is_lost_only_when_it_is_overdue(store, clock):
-    record = job()
-    await store.create(record)
-    await store.claim(record.id, "w1")
-    await store.release(record.id, due_seconds=30)
-    clock.forward(31)
-    assert await store.lost() == []
-    clock.forward(2)
-    assert await store.lost() == [record.id]
-
-
-async def test_what_a_worker_owns_and_does_not_run_is_lost(store):
-    ran, orphan = job(), job()
-    for record in (ran, orphan):
+async def test_many_jobs_are_read_without_their_syncs_in_the_order_that_was_asked(store):
+    records = [job(at=NOW + timedelta(seconds=number)) for number in range(3)]
+    for record in records:
         await store.create(record)
-        await store.claim(record.id, "w1")
-    await beat(store, "w1")
-    await beat(store, "w2")
-    assert await store.lost("w2", set()) == []
-    assert await store.lost("w1", {ran.id}) == [orphan.id]
-    assert await store.claim(orphan.id, "w2")
+    sync = SyncRecord(application="trueup/web", cluster="c", revision="r", state=SyncState.RUNNING)
+    await store.put_syncs(records[0].id, [sync])
+    await store.transition(records[2].id, JobState.RUNNING, "")
+    found = await store.load_brief([records[2].id, new_job_id(), records[0].id])
+    assert [(one.id, one.state, one.syncs) for one in found] == [
+        (records[2].id, JobState.RUNNING, ()),
+        (records[0].id, JobState.QUEUED, ()),
+    ]
 
 
-async def test_held_jobs_are_not_lost_and_do_not_hide_others(store):
-    for number in range(scripts.PAGE + 20):
-        record = job(at=NOW - timedelta(hours=1, seconds=number))
+async def test_the_active_jobs_of_a_repository_are_its_own_and_not_over(store):
+    mine, over, other = job(), job(), job(repository="trueup/other")
+    for record in (mine, over, other):
         await store.create(record)
-        await store.transition(record.id, JobState.HELD, "")
-    lost = job()
-    await store.create(lost)
-    await store.claim(lost.id, "dead")
-    assert await store.lost() == [lost.id]
-
-
-async def test_records_that_expired_leave_the_active_ones(store):
-    gone = [job() for _ in range(3)]
-    kept = job()
-    for record in (*gone, kept):
-        await store.create(record)
-    await store.redis.delete(*(store.keys.job(record.id) for record in gone))
-    await store.lost()
-    assert await store.redis.zrange(store.keys.active, 0, -1) == [kept.id.encode()]
+    await store.transition(over.id, JobState.SUCCEEDED, "")
+    assert [one.id for one in await store.active_of("trueup/shop")] == [mine.id]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def request(doomed, *, keep=20, others=0, **facts):
         "application": SHOP,
         "renders_nothing": False,
         "owned": {one.key: one for one in entries},
+        "mine": {one.key: one for one in entries if one.application == SHOP},
         "is_desired": lambda of: of.name.startswith("kept"),
         "kinds": KINDS,
     }

@@ -22,6 +22,7 @@ def request(*entries, manifests=(WEB,), kinds=KINDS, desired=(), **sync):
         revision=REVISION,
         manifests=tuple(manifests),
         owned={one.key: one for one in entries},
+        mine={one.key: one for one in entries if one.application == SHOP},
         is_desired=everything.__contains__,
         kinds=kinds,
     )

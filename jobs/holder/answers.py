@@ -1,0 +1,64 @@
+"""What only the holder of a cluster knows, for those who ask: the objects of an application, how they are, and what others did to them.
+
+Nothing is asked of the cluster: it is what the index has seen. Values of fields are left out, so that no secret leaves.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.holder.held import Held
+from jobs.observe import field_records
+from jobs.records import FindingRecord, ResourceList, ResourceRecord
+from reconciler.errors import Stalled
+from reconciler.model.declared import Name
+from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import Health, HealthStatus
+from reconciler.plan.drift import tolerated
+from reconciler.sync.desired import Rendering
+from reconciler.sync.findings import find
+
+
+class Answers:
+    """Answers questions about one held cluster."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+
+    async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer one question: `{"resources": "<application>"}`.
+
+        Raises:
+            Stalled: when there is no answer, with the reason.
+        """
+        match question:
+            case {"resources": str(application)}:
+                return self._resources(Name.parse(application)).model_dump(mode="json")
+            case _:
+                raise Stalled(f"this worker does not know the question {', '.join(question)}; is it older than its asker?")
+
+    def _resources(self, application: Name) -> ResourceList:
+        rendering = self._held.environment.desired.of(application)
+        if rendering is None:
+            raise Stalled(f"{application} was not rendered yet in this cluster; its latest job says why")
+        mine = self._held.cluster.index.owned_by(application)
+        keys = sorted({*rendering.manifests, *mine}, key=str)
+        return ResourceList(items=tuple(self._resource(key, rendering) for key in keys))
+
+    def _resource(self, key: ObjectKey, rendering: Rendering) -> ResourceRecord:
+        environment, index = self._held.environment, self._held.cluster.index
+        live, owned = index.live(key), index.owned.get(key)
+        health = index.health(key) if live else Health(HealthStatus.MISSING, "not there")
+        manifest = rendering.manifests.get(key)
+        foreign = (
+            tolerated(manifest, live, environment.instance, rendering.application.sync.foreign) if manifest and live else None
+        )
+        return ResourceRecord(
+            object=str(key),
+            identity=key.identity,
+            is_desired=manifest is not None,
+            is_deleting=bool(owned and owned.deleting),
+            health=health.status if health else HealthStatus.PROGRESSING,
+            reason=health.reason if health else "its status is not seen yet",
+            drift=tuple(FindingRecord(kind=f.kind, fields=field_records(f.fields)) for f in find(key, live, environment)),
+            foreign=field_records(foreign.fields) if foreign else (),
+        )

@@ -1,0 +1,86 @@
+"""How applications are between their syncs: told when it changes, at most once a second."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs.holder.held import Held
+from jobs.observe import unhealthy_records
+from jobs.records import ApplicationRecord
+from reconciler.model.declared import Name
+from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import GOOD, Health, HealthStatus
+
+log = structlog.get_logger()
+
+PAUSE_SECONDS = 1.0
+"""A rollout says much in little time; people need the newest of it."""
+
+BATCH = 200
+"""Applications whose records are written in one step."""
+
+
+class Healths:
+    """Follows the health of one cluster's applications."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._changed: set[Name] = set()
+        self._seen = asyncio.Event()
+
+    def on_health(self, key: ObjectKey) -> None:
+        """Told by the index that an object's health is another one, or that it came or went; must be quick."""
+        for name in self._held.environment.desired.declared_by(key):
+            self._changed.add(name)
+            self._seen.set()
+
+    async def tell_forever(self) -> None:
+        """Write what has changed."""
+        while True:
+            await self._seen.wait()
+            await asyncio.sleep(PAUSE_SECONDS)
+            self._seen.clear()
+            changed, self._changed = sorted(self._changed), set()
+            for start in range(0, len(changed), BATCH):
+                try:
+                    await self._tell(changed[start : start + BATCH])
+                except (RedisError, OSError) as error:
+                    log.warning("health.not_told", error=str(error))
+                    self._changed.update(changed[start:])
+                    self._seen.set()
+                    break
+
+    async def _tell(self, names: list[Name]) -> None:
+        store = self._held.context.applications
+        async with self._held.noting:
+            known = await store.get_many([str(name) for name in names])
+            news = [
+                record.model_copy(update={**update, "updated": datetime.now(UTC)})
+                for name in names
+                if (record := known.get(str(name))) is not None and (update := self._update(name, record))
+            ]
+            await store.put(news)
+
+    def _update(self, name: Name, record: ApplicationRecord) -> Mapping[str, Any]:
+        """What is to be written; nothing while the record says so already."""
+        objects = dict(self._objects(name))
+        worst = Health.worst(objects.values()).status
+        unhealthy = unhealthy_records([(key, health) for key, health in objects.items() if health.status not in GOOD])
+        if (record.health, record.unhealthy) == (worst, unhealthy):
+            return {}
+        if record.health is not worst:
+            log.info("application.health", application=record.name, health=str(worst), before=str(record.health))
+        return {"health": worst, "unhealthy": unhealthy}
+
+    def _objects(self, name: Name) -> Iterator[tuple[ObjectKey, Health]]:
+        rendering = self._held.environment.desired.of(name)
+        index = self._held.cluster.index
+        for key in rendering.manifests if rendering else ():
+            if key in index.owned:
+                yield key, index.health(key) or Health(HealthStatus.PROGRESSING, "not seen yet")
+            else:
+                yield key, Health(HealthStatus.MISSING, "not there")

@@ -1,0 +1,98 @@
+"""A held cluster, and what the tasks of its holder share."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from jobs.context import Context
+from jobs.holder.turns import Turns
+from reconciler.errors import Waiting
+from reconciler.kube.cluster import Cluster
+from reconciler.model.declared import Application, Declarations, GitSource, Name
+from reconciler.model.outcome import Revision
+from reconciler.sync.environment import Environment
+from reconciler.sync.source import Target, Workshop
+
+UNKNOWN_SECONDS = 5.0
+"""When it is looked again for a branch that nobody has seen yet, and for whatever nobody gave a time for."""
+
+
+class Background:
+    """Tasks that end with their holder."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Do something beside what is done now."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Cancel what is left."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@dataclass(eq=False, slots=True)
+class Held:
+    """One cluster, and the applications that are declared for it."""
+
+    context: Context
+    names: set[str]
+    """What declarations call this cluster; more than one name may mean it."""
+    cluster: Cluster
+    environment: Environment
+    turns: Turns = field(default_factory=Turns)
+    background: Background = field(default_factory=Background)
+    noting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from reading applications' records until they are written."""
+    _declared: Declarations | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: one of its names."""
+        return min(self.names)
+
+    @classmethod
+    def of(cls, context: Context, names: set[str], cluster: Cluster) -> "Held":
+        """A cluster whose lease is ours."""
+        workshop = Workshop(context.mirrors, context.renderer, context.declarations.repositories)
+        return cls(context, names, cluster, Environment(context.instance, cluster, workshop, context.seal_key))
+
+    def refresh(self) -> Mapping[Name, Application]:
+        """Take the newest declarations into force; the applications of this cluster."""
+        newest, environment = self.context.declarations, self.environment
+        if newest is not self._declared:
+            self._declared = newest
+            environment.workshop = Workshop(self.context.mirrors, self.context.renderer, newest.repositories)
+        environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
+        return environment.applications
+
+    async def targets(self, applications: Iterable[Application]) -> tuple[list[Target], list[Waiting]]:
+        """Applications at the commits that their refs are at, as last observed; and why some have none."""
+        wanted = tuple(applications)
+        repositories = sorted({source.repository for application in wanted for source in application.sources})
+        heads = {name: await self.context.heads.heads(str(name)) for name in repositories}
+        found: list[Target] = []
+        waiting: list[Waiting] = []
+        for application in wanted:
+            try:
+                revisions = tuple(_revision(source, heads[source.repository]) for source in application.sources)
+                found.append(Target(application, revisions))
+            except Waiting as error:
+                waiting.append(error)
+        return found, waiting
+
+
+def _revision(source: GitSource, heads: Mapping[str, str]) -> Revision:
+    if len(source.revision) in (40, 64) and all(c in "0123456789abcdef" for c in source.revision):
+        return Revision("", source.revision)
+    for ref in (source.revision, f"refs/heads/{source.revision}", f"refs/tags/{source.revision}"):
+        if ref in heads:
+            return Revision(ref, heads[ref])
+    raise Waiting(
+        f"{source.repository} has no branch or tag {source.revision!r}, as far as is known", retry_seconds=UNKNOWN_SECONDS
+    )

@@ -1,0 +1,70 @@
+"""The holder of one cluster: the one place from which it is read and written, as long as the lease is ours."""
+
+import asyncio
+
+import structlog
+
+from jobs import metrics
+from jobs.context import Context
+from jobs.holder.answers import Answers
+from jobs.holder.declared import Declared
+from jobs.holder.drift import Repairs
+from jobs.holder.healths import Healths
+from jobs.holder.held import Held
+from jobs.holder.syncs import Syncs
+from jobs.questions import Questions
+from jobs.queue import Workload, work
+from reconciler.errors import TrueupError
+from reconciler.kube.cluster import Cluster
+
+log = structlog.get_logger()
+
+
+class Holder:
+    """One cluster, held."""
+
+    def __init__(self, context: Context, names: set[str], cluster: Cluster) -> None:
+        """Names: what declarations call the cluster; more may be added while it is held."""
+        self._held = Held.of(context, names, cluster)
+
+    async def run(self) -> None:
+        """Hold the cluster until cancelled."""
+        held = self._held
+        context, cluster = held.context, held.cluster
+        repairs, healths, declared = Repairs(held), Healths(held), Declared(held)
+        await cluster.resume()
+        cluster.index.listen(repairs.on_change)
+        cluster.index.listen_health(healths.on_health)
+        load = Workload(
+            queue=context.keys.cluster_queue(cluster.uid),
+            tasks={"sync": Syncs(held).take},
+            context=context,
+            concurrency=context.settings.concurrency,
+        )
+        metrics.HELD.inc()
+        metrics.OWNED.labels(held.name).set_function(lambda: len(cluster.index.owned))
+        try:
+            await declared.resume()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work(context.url, load))
+                group.create_task(declared.follow_forever())
+                group.create_task(repairs.put_back_forever())
+                group.create_task(healths.tell_forever())
+                group.create_task(Questions(context.redis, context.keys).answer_forever(cluster.uid, Answers(held).answer))
+                group.create_task(self._sweep_forever())
+        finally:
+            metrics.HELD.dec()
+            metrics.OWNED.remove(held.name)
+            await held.background.close()
+
+    async def _sweep_forever(self) -> None:
+        """The periodic look at everything owned, which finds what a lost watch lost."""
+        cluster = self._held.cluster
+        while True:
+            await asyncio.sleep(self._held.context.settings.sweep)
+            try:
+                seen = await cluster.index.sweep()
+                await cluster.records.reload_intents()
+                log.info("sweep.finished", cluster=self._held.name, objects=seen, strays=len(cluster.index.strays))
+            except TrueupError as error:
+                log.warning("sweep.failed", cluster=self._held.name, error=str(error))

@@ -1,0 +1,142 @@
+"""The syncs of one cluster: a part of a job is taken up in a task of its own, so that waiting for health takes no place in the queue."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs import metrics
+from jobs.context import Context
+from jobs.follow import supersede
+from jobs.holder.held import UNKNOWN_SECONDS, Held
+from jobs.holder.looks import previewed
+from jobs.holder.notes import applications_of, note
+from jobs.observe import Progress
+from jobs.records import JobKind, JobRecord, JobState
+from jobs.store.parts import Part
+from jobs.tasks import give_up, guarded
+from jobs.verdicts import conclude
+from reconciler.errors import Stalled, Waiting
+from reconciler.model.declared import Name
+from reconciler.model.intent import Approval, Intent
+from reconciler.model.outcome import SyncReport, SyncState
+from reconciler.sync.run import Order, sync
+from reconciler.sync.source import Target
+
+log = structlog.get_logger()
+
+REDIS_SECONDS = 0.5
+"""Pause before what Redis was in the way of is tried again."""
+
+
+class Syncs:
+    """Does the parts of jobs that concern one cluster."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._context = held.context
+
+    async def take(self, _: Mapping[str, Any], job_id: str) -> None:
+        """Take a job's part up."""
+        self._held.background.start(self._persist(Part(job_id, self._held.cluster.uid)))
+
+    async def _persist(self, part: Part) -> None:
+        """Do a part; when Redis goes away meanwhile, do it again when it is back."""
+        while True:
+            try:
+                return await guarded(self._context, part, self._work)
+            except (RedisError, OSError) as error:
+                log.warning("job.interrupted", job=part.job, error=str(error))
+                await asyncio.sleep(REDIS_SECONDS)
+
+    async def _work(self, context: Context, job: JobRecord) -> None:
+        """Sync a job's applications in this cluster as one unit, and conclude the job."""
+        held = self._held
+        held.refresh()
+        names = applications_of(job, held)
+        if not names:
+            raise Stalled(f"none of {', '.join(job.applications) or 'its applications'} is declared for this cluster any more")
+        if job.state is not JobState.RUNNING:
+            await context.jobs.transition(job.id, JobState.RUNNING, "")
+        if job.kind is JobKind.DIFF:
+            await self._look(job, names)
+            await self._conclude(job, ())
+            return
+        wanted = {target.name: target.revision.commit for target in await self._targets(names)}
+        async with held.turns.taken(wanted) as preempted:
+            targets = await self._targets(names)
+            if await self._is_overtaken(job, targets):
+                return
+            progress = Progress(context.jobs, job.id, held.name)
+            async with progress.written():
+                order = Order(targets, preempted, await self._approvals(job, targets))
+                outcome = await sync(order, held.environment, progress)
+            await note(held, job, targets, outcome)
+        await self._conclude(job, outcome.reports)
+
+    async def _look(self, job: JobRecord, names: Sequence[Name]) -> None:
+        """Say what a sync would do, and do nothing."""
+        targets = await self._targets(names)
+        first = targets[0].revision
+        await self._context.jobs.update(job.id, commit=first.commit, ref=first.ref)
+        found = await asyncio.gather(*(previewed(target, self._held) for target in targets))
+        await self._context.jobs.put_syncs(job.id, found)
+
+    async def _targets(self, names: Sequence[Name]) -> list[Target]:
+        """Read at the last moment: what is declared, and where its refs are.
+
+        Raises:
+            Waiting: when a ref was never seen.
+        """
+        applications = self._held.refresh()
+        targets, waiting = await self._held.targets(a for name in names if (a := applications.get(name)))
+        if waiting:
+            raise waiting[0]
+        return targets
+
+    async def _is_overtaken(self, job: JobRecord, targets: Sequence[Target]) -> bool:
+        """Whether the ref is elsewhere by now; an older commit is never applied after a newer one."""
+        if not targets:
+            raise Stalled("its applications are not declared any more")
+        if not job.ref or not job.commit:
+            await self._context.jobs.update(job.id, commit=targets[0].revision.commit, ref=targets[0].revision.ref)
+            return False
+        head = await self._context.heads.head(job.repository, job.ref)
+        if head in ("", job.commit):
+            return False
+        await supersede(self._context, job, self._context.repository_of(job), head)
+        return True
+
+    async def _approvals(self, job: JobRecord, targets: Sequence[Target]) -> Mapping[Name, str]:
+        """What people approved: kept in the cluster, from the job on until it is used."""
+        records = self._held.cluster.records
+        if job.kind is JobKind.APPROVAL and job.approves:
+            approval = Approval(job.approves, job.actor, datetime.now(UTC).isoformat())
+            await records.put_intent(targets[0].name, Intent(approval))
+        intents = await records.intents()
+        return {name: intent.approval.digest for name, intent in intents.items() if intent.approval is not None}
+
+    async def _conclude(self, job: JobRecord, reports: Iterable[SyncReport]) -> None:
+        """End the job when all its syncs have ended, in every cluster; or have it tried again."""
+        context = self._context
+        fresh = await context.jobs.load(job.id)
+        if fresh is None or len(fresh.syncs) < len(fresh.applications) or _is_going_on(fresh):
+            return
+        state, message = conclude(fresh.syncs)
+        waits = [report.retry_seconds for report in reports if report.retry_seconds is not None]
+        if state is JobState.WAITING:  # here, or in a cluster that came to its end before this one
+            await give_up(context, fresh, Waiting(message, retry_seconds=min(waits, default=UNKNOWN_SECONDS)))
+            return
+        await context.jobs.add_stage(job.id, "finished")
+        if await context.jobs.transition(job.id, state, message):
+            metrics.JOBS.labels(job.kind, state).inc()
+            log.info("job.finished", job=job.id, state=str(state), message=message)
+            await context.tell_forge(fresh, context.repository_of(fresh), state, message)
+
+
+def _is_going_on(job: JobRecord) -> bool:
+    """Whether another cluster is at work yet, whatever this one came to."""
+    return any(sync.state is SyncState.RUNNING for sync in job.syncs)
