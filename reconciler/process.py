@@ -92,21 +92,33 @@ async def started(
     pass_fds: Sequence[int] = (),
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A running program with its three streams; killed with its whole group, and waited for, when the block is left."""
-    process = await asyncio.create_subprocess_exec(
+    starting = asyncio.create_task(asyncio.create_subprocess_exec(
         *argv, env=dict(env), cwd=cwd, start_new_session=True, pass_fds=pass_fds,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    ))  # fmt: skip
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # asyncio itself, cancelled before the pipes stand, waits for the end of the program for ever
+        await asyncio.wait({starting})
+        if not starting.exception():
+            await _end(starting.result())
+        raise
     try:
         with contextlib.suppress(ProcessLookupError):
             _limit(process.pid, limits)
         yield process
     finally:
-        _kill_group(process.pid)
-        try:
-            async with asyncio.timeout(REAP_SECONDS):
-                await asyncio.shield(process.wait())
-        except TimeoutError:  # a descendant that left the group keeps the streams open
-            process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way to let go of them
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it with its whole group, and wait for it."""
+    _kill_group(process.pid)
+    try:
+        async with asyncio.timeout(REAP_SECONDS):
+            await asyncio.shield(process.wait())
+    except TimeoutError:  # a descendant that left the group keeps the streams open
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way to let go of them
 
 
 def _limit(pid: int, limits: Limits) -> None:

@@ -78,6 +78,18 @@ async def test_cancelling_kills_it(tmp_path):
     assert await eventually_gone(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_cancelling_while_it_starts_neither_hangs_nor_leaves_it_running(tmp_path, turns):
+    task = asyncio.create_task(sh(f"echo $$ > {tmp_path}/pid; sleep 60"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=10)
+    assert done, "it hangs"
+    if (tmp_path / "pid").exists() and (pid := (tmp_path / "pid").read_text()):
+        assert await eventually_gone(int(pid))
+
+
 async def test_a_descendant_that_left_the_group_does_not_hold_us_up():
     started = time.monotonic()
     with pytest.raises(Deadline):
