@@ -92,23 +92,38 @@ async def started(
     pass_fds: Sequence[int] = (),
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A running program with its three streams; killed with its whole group, and waited for, when the block is left."""
-    starting = asyncio.create_task(asyncio.create_subprocess_exec(
-        *argv, env=dict(env), cwd=cwd, start_new_session=True, pass_fds=pass_fds,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    ))  # fmt: skip
-    try:
-        process = await asyncio.shield(starting)
-    except asyncio.CancelledError:  # asyncio itself, cancelled before the pipes stand, waits for the end of the program for ever
-        await asyncio.wait({starting})
-        if not starting.exception():
-            await _end(starting.result())
-        raise
+    process = await spawn(argv, env=env, cwd=cwd, pass_fds=pass_fds, stderr=asyncio.subprocess.PIPE)
     try:
         with contextlib.suppress(ProcessLookupError):
             _limit(process.pid, limits)
         yield process
     finally:
         await _end(process)
+
+
+async def spawn(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+    stderr: int | None = None,
+) -> asyncio.subprocess.Process:
+    """Start a program in a group of its own, its input and output piped; ended when we are cancelled meanwhile.
+
+    asyncio itself, cancelled before the pipes stand, waits for ever for the program's end.
+    """
+    starting = asyncio.create_task(asyncio.create_subprocess_exec(
+        *argv, env=dict(env), cwd=cwd, start_new_session=True, pass_fds=pass_fds,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
+    ))  # fmt: skip
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if not starting.exception():
+            await _end(starting.result())
+        raise
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from reconciler.errors import RenderFailed
+from reconciler.process import spawn
 from reconciler.render.choose import is_kustomization
 from reconciler.render.kustomize import binary
 from reconciler.render.result import RenderRequest
@@ -153,11 +154,8 @@ class Renderer:
 
 async def _start(path: str) -> asyncio.subprocess.Process:
     kubectl = binary()
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "reconciler.render.child", path, *([kubectl] if kubectl else []),
-        env={"PYTHONPATH": os.pathsep.join(sys.path)}, start_new_session=True,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    argv = [sys.executable, "-P", "-m", "reconciler.render.child", path, *([kubectl] if kubectl else [])]
+    server = await spawn(argv, env={"PYTHONPATH": os.pathsep.join(sys.path)})
     assert server.stdout is not None
     try:
         async with asyncio.timeout(START_SECONDS):
