@@ -164,7 +164,7 @@ async def dispatch(context: Context, job: JobRecord, applications: Sequence[Appl
     names = sorted({application.destination.cluster for application in applications})
     uids = await context.redis.hmget(context.keys.clusters, names)
     if None in uids:
-        raise Waiting(f"no worker has reached the cluster {names[uids.index(None)]} yet", retry_seconds=2.0)
+        raise Waiting(f"no worker has reached the cluster {names[uids.index(None)]} yet", retry_seconds=0.5)
     clusters = sorted({uid.decode() for uid in uids})
     await context.parts.hand_over(job.id, clusters, due_seconds=DISPATCHED_SECONDS)
     for uid in clusters:

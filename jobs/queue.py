@@ -7,6 +7,7 @@ code. Beside arq's poll a worker blocks on a list of tokens, so that a job start
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.cron import CronJob, cron
 from arq.jobs import serialize_job
+from arq.typing import WorkerCoroutine
 from arq.worker import Function, Worker, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
@@ -111,6 +113,11 @@ class QueueWorker(Worker):
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError  # the Redis client took the cancellation for a time-out of its own
 
+    async def finish_job(self, *args: Any) -> None:
+        """Put a wake-up away; where Redis is gone it comes again, and finds its job done."""
+        with contextlib.suppress(RedisError, OSError):  # nobody awaits this when the worker is closed
+            await super().finish_job(*args)
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -145,13 +152,30 @@ async def work(url: str, load: Workload) -> None:
         await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
 
 
+def _forgiving(task: Task) -> WorkerCoroutine:
+    """The loss of Redis is no crash: what a task leaves behind then is found when Redis is back. All else is a bug, and told."""
+
+    @functools.wraps(task)
+    async def forgiving(ctx: dict[Any, Any], *args: Any) -> None:
+        try:
+            await task(ctx, *args)
+        except (RedisError, OSError) as error:
+            log.warning("task.interrupted", task=task.__name__, error=str(error) or type(error).__name__)
+        except Exception:
+            log.exception("task.crashed", task=task.__name__)
+
+    return forgiving
+
+
 def every(seconds: int, task: Task, name: str) -> CronJob:
     """A periodic task; arq runs it on one worker at a time."""
-    return cron(task, name=name, second=set(range(0, 60, seconds)), unique=True, keep_result=0, timeout=TIMEOUT_SECONDS)  # type: ignore[arg-type]  # arq's protocol wants names of its own
+    return cron(
+        _forgiving(task), name=name, second=set(range(0, 60, seconds)), unique=True, keep_result=0, timeout=TIMEOUT_SECONDS
+    )
 
 
 def _make(url: str, load: Workload) -> QueueWorker:
-    functions: list[Function] = [func(task, name=name, keep_result=0) for name, task in load.tasks.items()]  # type: ignore[arg-type]  # the same
+    functions: list[Function] = [func(_forgiving(task), name=name, keep_result=0) for name, task in load.tasks.items()]
     return QueueWorker(
         functions=functions,
         cron_jobs=[replace(periodic, name=f"{load.queue}:{periodic.name}") for periodic in load.periodic] or None,

@@ -32,7 +32,7 @@ REFUSED_TRIES = 288
 """A forge that refuses is asked again this rarely, since a person must mend the token, and no longer than a day."""
 
 POSTING_SECONDS = int(ANSWER_SECONDS) + 2
-"""How long a status is left to the worker that posts it, should that worker die."""
+"""How long a status is left to the worker that posts it, should that worker hang."""
 
 _WANT = """
 local latest = redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('GET', KEYS[3])
@@ -53,6 +53,16 @@ if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
 end
 """
 """KEYS open, due, posted, attempts; ARGV subject, status, whether it is final, lifetime. Something newer may be wanted by now."""
+
+_TAKE = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] and redis.call('EXISTS', ARGV[2] .. owner) == 1 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+return 1
+"""
+"""KEYS lock; ARGV worker, where workers say that they live, lifetime. What a dead worker was posting is taken over at once."""
+
+_GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 _LATER = """
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('ZADD', KEYS[2], 'XX', ARGV[3], ARGV[1]) end
@@ -81,13 +91,16 @@ class Subject:
 class Statuses:
     """Wanted and posted statuses."""
 
-    def __init__(self, redis: Redis, keys: Keys, forges: Mapping[ForgeKind, Forge], secrets: Secrets) -> None:
+    def __init__(self, redis: Redis, keys: Keys, worker: str, forges: Mapping[ForgeKind, Forge], secrets: Secrets) -> None:
         self._redis = redis
         self._keys = keys
+        self._worker = worker
         self._forges = forges
         self._secrets = secrets
         self._want = redis.register_script(_WANT)
         self._posted = redis.register_script(_POSTED)
+        self._take = redis.register_script(_TAKE)
+        self._give_back = redis.register_script(_GIVE_BACK)
         self._later = redis.register_script(_LATER)
 
     async def want(self, repository: Repository, commit: str, status: Status, *, may_reopen: bool = False) -> None:
@@ -131,7 +144,7 @@ class Statuses:
     async def _post(self, subject: Subject, declarations: Declarations) -> None:
         """Post one status, unless another worker is about it."""
         lock = self._keys.posting(subject.repository, subject.commit, subject.context)
-        if not await self._redis.set(lock, 1, nx=True, ex=POSTING_SECONDS):
+        if not await self._take(keys=[lock], args=[self._worker, self._keys.worker(""), POSTING_SECONDS]):
             return
         try:
             wanted = await self._redis.hget(self._keys.open_statuses, str(subject))
@@ -141,7 +154,7 @@ class Statuses:
             else:
                 await self._post_to(repository, subject, wanted)
         finally:
-            await self._redis.delete(lock)
+            await self._give_back(keys=[lock], args=[self._worker])
 
     async def _post_to(self, repository: Repository, subject: Subject, wanted: bytes) -> None:
         value = orjson.loads(wanted)

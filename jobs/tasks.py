@@ -115,8 +115,11 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
     count = 0
     for ref in followed_refs(context, repository, heads):
         commit = heads[ref]
-        is_known = known.get(ref) == commit and await context.heads.checked(name, ref)
-        if is_known or await _has_job(context, commit):
+        is_moved = known.get(ref) != commit
+        if not is_moved and not await _is_undone(context, name, ref, commit):
+            continue
+        about = await _jobs_about(context, name, commit)
+        if any(_is_going_on(job) for job in about) or (about and not is_moved):
             continue
         await context.enqueue(context.record(kind, name, ref=ref, commit=commit))
         log.info("head.moved", repository=name, ref=ref, commit=commit, kind=str(kind))
@@ -124,11 +127,20 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
     return count
 
 
-async def _has_job(context: Context, commit: str) -> bool:
-    """Whether a job about a commit is on its way already."""
+async def _is_undone(context: Context, repository: str, ref: str, commit: str) -> bool:
+    """Whether something is left to do for a head that was seen before: it is so when its job vanished with all of Redis."""
+    return await context.heads.checked(repository, ref) != commit or bool(await context.heads.dirty(repository, ref))
+
+
+async def _jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:
+    """What is known to be done about a commit, or to have been."""
     ids = await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1)
     jobs = await context.jobs.load_brief([job_id.decode() for job_id in ids])
-    return any(not job.state.is_final and job.state is not JobState.HELD for job in jobs)
+    return [job for job in jobs if job.repository in ("", repository) and job.kind not in UNTOLD]
+
+
+def _is_going_on(job: JobRecord) -> bool:
+    return not job.state.is_final and job.state is not JobState.HELD
 
 
 def followed_refs(context: Context, repository: Repository, heads: Mapping[str, str]) -> list[str]:

@@ -126,6 +126,7 @@ class Worker:
             )
             await _until_done(self._publish)
             context.declared.set()
+            context.statuses_due.set()  # those that another worker has left
             for changed in context.changes:
                 changed.set()
             with contextlib.suppress(TrueupError, RedisError, OSError):
@@ -170,7 +171,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             applications=ApplicationStore(redis, keys),
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
-            statuses=Statuses(redis, keys, {Forge.GITHUB: GitHub(session), Forge.GITLAB: GitLab(session)}, secrets),
+            statuses=Statuses(redis, keys, place.worker, {Forge.GITHUB: GitHub(session), Forge.GITLAB: GitLab(session)}, secrets),
             mirrors=Mirrors(settings, secrets),
             renderer=renderer,
             secrets=secrets,

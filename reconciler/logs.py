@@ -58,7 +58,9 @@ def configure(*, level: str = "info", style: Format = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("arq").setLevel(logging.WARNING)  # its lines repeat ours, with arguments
+    logging.getLogger("arq").setLevel(
+        logging.CRITICAL
+    )  # `jobs.queue` tells what goes wrong; its lines repeat that, with arguments
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the middleware writes one line a request
 
 

@@ -1,6 +1,7 @@
 """The clusters of one worker: it tries to get the lease of each that is declared, and holds those that it got."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 import structlog
@@ -8,7 +9,7 @@ from redis.exceptions import RedisError
 
 from jobs.context import Context
 from jobs.holder.holder import Holder
-from jobs.lease import Lease
+from jobs.lease import BEAT_SECONDS, Lease
 from reconciler.errors import TrueupError
 from reconciler.kube.client import connect
 from reconciler.kube.cluster import identity, open_cluster
@@ -83,11 +84,22 @@ class Clusters:
             if not await lease.acquire(predecessor=self._predecessor):
                 return
             async with lease.held(), open_cluster(access, context.instance, context.settings) as cluster:
-                await _until_lost(lease, Holder(context, held.names, cluster))
+                announcing = asyncio.create_task(self._announce_forever(uid, held))
+                try:
+                    await _until_lost(lease, Holder(context, held.names, cluster))
+                finally:
+                    announcing.cancel()
                 log.warning("lease.lost", cluster=name)
         finally:
             del self._held[uid]
             held.ended.set()
+
+    async def _announce_forever(self, uid: str, held: _Names) -> None:
+        """Say which cluster is meant by its names, again and again: Redis may forget."""
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                await self._context.redis.hset(self._context.keys.clusters, mapping=dict.fromkeys(held.names, uid))
+            await asyncio.sleep(BEAT_SECONDS)
 
     async def _join(self, held: _Names, name: str) -> None:
         """Another name for a cluster that we hold already."""

@@ -35,7 +35,7 @@ PENDING = Status(StatusState.PENDING, "trueup", "syncing")
 )
 async def test_a_status_whose_job_ended_untold_is_closed_by_the_tick(redis, keys, session, forge_server, ended, posted):  # noqa: PLR0917
     shop = on_forge(forge_server.url)
-    statuses = Statuses(redis, keys, {Forge.GITHUB: GitHub(session)}, GivenSecrets(forge={"token": TOKEN.encode()}))
+    statuses = Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, GivenSecrets(forge={"token": TOKEN.encode()}))
     await statuses.want(shop, SHA, PENDING)
     await statuses.drain(declared(shop))
     store = JobStore(redis, keys, retention_seconds=60)

@@ -125,8 +125,7 @@ class System:
                 raise AssertionError(f"Trueup does not stop: {stacks}")
 
     async def _is_ready(self) -> bool:
-        assert self._task is not None
-        if self._task.done():
+        if self._task is not None and self._task.done():
             self._task.result()
         with contextlib.suppress(aiohttp.ClientError):
             async with self.session.get(f"{self.url}/readyz") as response:
