@@ -1,6 +1,7 @@
 """What is written down when a sync has ended: what its renders depended on, and how its applications are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from jobs.follow import input_record
@@ -9,7 +10,6 @@ from jobs.observe import hold_records, unhealthy_records
 from jobs.records import ApplicationRecord, JobRecord
 from jobs.store.heads import InputRecord
 from reconciler.model.declared import Name
-from reconciler.model.intent import Intent
 from reconciler.model.outcome import Action, HealthStatus, SyncReport, SyncState
 from reconciler.sync.run import Outcome
 from reconciler.sync.source import Target
@@ -24,7 +24,7 @@ async def note(held: Held, job: JobRecord, targets: Sequence[Target], outcome: O
         await context.heads.clean(repository, ref, commit, names)
     for report in outcome.reports:
         if report.state is SyncState.SUCCEEDED and any(step.action is Action.DELETE for step in report.steps):
-            await held.cluster.records.put_intent(report.application, Intent())
+            await held.cluster.records.change_intent(report.application, lambda intent: replace(intent, approval=None))
     async with held.noting:
         known = await context.applications.get_many([str(target.name) for target in targets])
         pairs = zip(targets, outcome.reports, strict=True)

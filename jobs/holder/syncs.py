@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from jobs.tasks import give_up, guarded
 from jobs.verdicts import conclude
 from reconciler.errors import Stalled, Waiting
 from reconciler.model.declared import Name
-from reconciler.model.intent import Approval, Intent
+from reconciler.model.intent import Approval
 from reconciler.model.outcome import SyncReport, SyncState
 from reconciler.sync.run import Order, sync
 from reconciler.sync.source import Target
@@ -115,7 +116,7 @@ class Syncs:
         records = self._held.cluster.records
         if job.kind is JobKind.APPROVAL and job.approves:
             approval = Approval(job.approves, job.actor, datetime.now(UTC).isoformat())
-            await records.put_intent(targets[0].name, Intent(approval))
+            await records.change_intent(targets[0].name, lambda intent: replace(intent, approval=approval))
         intents = await records.intents()
         return {name: intent.approval.digest for name, intent in intents.items() if intent.approval is not None}
 

@@ -233,7 +233,6 @@ class ApplicationDocument(_Part):
     def value(self) -> Application:
         """The value that travels."""
         spec, namespace = self.spec, self.metadata.namespace
-        sync = spec.sync
         return Application(
             name=Name(namespace, self.metadata.name),
             sources=tuple(
@@ -241,7 +240,7 @@ class ApplicationDocument(_Part):
             ),
             destination=Destination(spec.destination.cluster, spec.destination.namespace, spec.destination.create_namespace),
             render=RenderOptions(spec.render.plain.include, spec.render.plain.exclude),
-            sync=SyncPolicy(sync.mode, sync.drift, sync.prune, sync.timeout, sync.adopt, sync.foreign, sync.deletion_policy),
+            sync=_sync_policy(spec.sync),
             depends_on=tuple(Name(namespace, dependency.name) for dependency in spec.depends_on),
             digest=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=12).hexdigest(),
         )
@@ -251,6 +250,18 @@ DOCUMENTS: dict[str, type[RepositoryDocument] | type[ApplicationDocument]] = {
     "Repository": RepositoryDocument,
     "Application": ApplicationDocument,
 }
+
+
+def _sync_policy(spec: SyncSpec) -> SyncPolicy:
+    return SyncPolicy(
+        mode=spec.mode,
+        drift=spec.drift,
+        prune=spec.prune,
+        timeout_seconds=spec.timeout,
+        adopt=spec.adopt,
+        foreign=spec.foreign,
+        deletion=spec.deletion_policy,
+    )
 
 
 def _ref(namespace: str, ref: SecretRefSpec | None) -> SecretRef | None:

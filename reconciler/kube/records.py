@@ -4,15 +4,16 @@ One ConfigMap of kinds an instance, written before the first object of a new kin
 an intent. They live in the namespace `trueup`, which is made when it is missing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
 import orjson
+from pydantic import TypeAdapter
 
-from reconciler.errors import ApplyRefused
+from reconciler.errors import ApplyRefused, ClusterUnavailable
 from reconciler.kube.client import Client
 from reconciler.model.declared import Instance, Name
-from reconciler.model.intent import Approval, Intent
+from reconciler.model.intent import Intent
 from reconciler.model.objects import Document, Kind, ObjectKey
 
 NAMESPACE = "trueup"
@@ -63,25 +64,29 @@ class Records:
         found = (d["data"] for d in documents if d.get("data"))
         self._intents = {Name.parse(data["application"]): _intent(data.get("intent", "{}")) for data in found}
 
-    async def put_intent(self, application: Name, intent: Intent) -> None:
-        """Record an intent; an empty one is removed, and costs nothing where there is none."""
-        if (await self.intents()).get(application, Intent()) == intent:
-            return
-        await self._put_intent(application, intent)
+    async def change_intent(self, application: Name, change: Callable[[Intent], Intent]) -> Intent:
+        """Change what is recorded, and leave what others decided meanwhile; costs nothing where nothing changes."""
+        known = (await self.intents()).get(application, Intent())
+        if change(known) == known:
+            return known
+        found = await self._change_intent(application, change)
         if self._intents is not None:
-            self._intents[application] = intent
+            self._intents[application] = found
+        return found
 
-    async def _put_intent(self, application: Name, intent: Intent) -> None:
+    async def _change_intent(self, application: Name, change: Callable[[Intent], Intent]) -> Intent:
         name = f"trueup-intent-{self._instance.id}-{application.namespace}.{application.name}"
         for _ in range(TRIES):
             document = await self._client.get(CONFIG_MAP, NAMESPACE, name)
-            if intent == Intent():
+            wanted = change(_intent(((document or {}).get("data") or {}).get("intent", "{}")))
+            if wanted == Intent():
                 if document is None or await self._drop(document):
-                    return
+                    return wanted
                 continue
-            data = {"application": str(application), "intent": orjson.dumps(asdict(intent)).decode()}
+            data = {"application": str(application), "intent": orjson.dumps(asdict(wanted)).decode()}
             if await self._put(document, name, data, {LABEL: self._instance.id}):
-                return
+                return wanted
+        raise ClusterUnavailable(f"ConfigMap {NAMESPACE}/{name} changes faster than it can be written")
 
     @property
     def _kinds_name(self) -> str:
@@ -125,5 +130,7 @@ def _kinds_of(document: Document | None) -> frozenset[tuple[str, str]]:
 
 
 def _intent(text: str) -> Intent:
-    data = orjson.loads(text)
-    return Intent(Approval(**data["approval"]) if data.get("approval") else None)
+    return _INTENT.validate_json(text)
+
+
+_INTENT = TypeAdapter(Intent)

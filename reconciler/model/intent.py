@@ -1,4 +1,7 @@
-"""What people decided and Git does not say."""
+"""What people decided and Git does not say; kept in the cluster, so that a lost Redis forgets none of it.
+
+Times are RFC 3339. Every decision says whose it is and why: a pause that nobody owns is never ended.
+"""
 
 from dataclasses import dataclass
 
@@ -11,7 +14,52 @@ class Approval:
     """Names the set: `outcome.digest_of` its objects."""
     actor: str
     at: str
-    """RFC 3339."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing is synced and nothing is repaired until it ends."""
+
+    actor: str
+    reason: str
+    at: str
+    until: str = ""
+    """Empty: until somebody resumes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The application is held at an older revision until a newer commit comes, or somebody resumes."""
+
+    commits: tuple[str, ...]
+    """One for each source, in their order."""
+    instead_of: str
+    """The commit that was the head when it was decided; another head ends the hold."""
+    actor: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """A commit that failed, and is not applied again by itself."""
+
+    commit: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookRun:
+    """A hook, or a Job that is gone when it is done, has run to its end: it is not run again for the same content."""
+
+    identity: str
+    """Of its object: `group/kind:namespace/name`."""
+    digest: str
+    """Of the manifest that ran."""
+    commit: str
+    at: str
+    has_succeeded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +67,7 @@ class Intent:
     """Everything that was decided about one application."""
 
     approval: Approval | None = None
+    pause: Pause | None = None
+    rollback: Rollback | None = None
+    quarantine: tuple[Quarantine, ...] = ()
+    ran: tuple[HookRun, ...] = ()
