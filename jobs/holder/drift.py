@@ -14,10 +14,11 @@ from jobs.holder.held import Held
 from jobs.observe import Progress, field_records
 from jobs.records import DriftRecord, JobKind, JobRecord, JobState
 from jobs.store.parts import Part, begun_by
+from reconciler.errors import TrueupError
 from reconciler.model.declared import Application, DriftPolicy, Name
 from reconciler.model.objects import LiveMetadata, ObjectKey
 from reconciler.model.outcome import Drift, DriftKind, SyncReport, SyncState
-from reconciler.sync.findings import find
+from reconciler.sync.findings import find, look_closer
 from reconciler.sync.run import repair
 from reconciler.sync.source import Target
 
@@ -49,6 +50,21 @@ class Repairs:
         if found:
             self._drifted.setdefault(rendering.application.name, {})[key] = found
             self._seen.set()
+
+    def on_suspicion(self, key: ObjectKey) -> None:
+        """Told by the index of an object that changed though nobody says so; must be quick."""
+        environment = self._held.environment
+        found = find(key, environment.cluster.index.live(key), environment)
+        if all(drift.kind is DriftKind.FOREIGN for drift in found):  # else an apply is on its way, and puts all of it back
+            self._held.background.start(self._look_closer(key))
+
+    async def _look_closer(self, key: ObjectKey) -> None:
+        environment = self._held.environment
+        try:
+            if await look_closer(key, environment):
+                self.on_change(key, environment.cluster.index.live(key))
+        except TrueupError as error:
+            log.warning("drift.not_looked_at", object=str(key), error=str(error))
 
     async def put_back_forever(self) -> None:
         """Application by application, at once."""

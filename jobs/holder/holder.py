@@ -34,6 +34,7 @@ class Holder:
         repairs, healths, declared = Repairs(held), Healths(held), Declared(held)
         await cluster.resume()
         cluster.index.listen(repairs.on_change)
+        cluster.index.listen_suspicion(repairs.on_suspicion)
         cluster.index.listen_health(healths.on_health)
         load = Workload(
             queue=context.keys.cluster_queue(cluster.uid),

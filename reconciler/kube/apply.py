@@ -67,27 +67,27 @@ class Writer:
         """
         allowance.check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
-        known = self._index.live(manifest.key)
-        sent = without(manifest, left_to_others(known, self._manager) if known else ())
+        sent = self._sent(manifest)
 
         async def send() -> Document:
             return await self._client.apply(kind, sent, manager=self._manager, force=force)
 
-        try:
-            answer = await _retried(send)
-        except ClusterUnavailable as error:
-            if UNCONVERTIBLE not in str(error):
-                raise
-            await self._mend_versions(kind, manifest.key)
-            answer = await _retried(send)
-        live = LiveMetadata.of(answer, kind)
-        self._index.saw(live, kind)
+        with self._index.applying(manifest.key):
+            try:
+                answer = await _retried(send)
+            except ClusterUnavailable as error:
+                if UNCONVERTIBLE not in str(error):
+                    raise
+                await self._mend_versions(kind, manifest.key)
+                answer = await _retried(send)
+            live = LiveMetadata.of(answer, kind)
+            self._index.saw(live, kind)
         return live
 
     async def dry_run(self, manifest: Manifest) -> Document:
         """What the object would be after an apply; changes nothing."""
         kind = self._kind(manifest.key, manifest.version)
-        return await self._client.apply(kind, manifest, manager=self._manager, force=True, dry_run=True)
+        return await self._client.apply(kind, self._sent(manifest), manager=self._manager, force=True, dry_run=True)
 
     async def delete(self, key: ObjectKey, *, uid: str, resource_version: str, allowance: Allowance = EVERYTHING) -> bool:
         """Delete exactly the object that was seen; False when it was gone already.
@@ -121,7 +121,8 @@ class Writer:
             {"op": "test", "path": "/metadata/resourceVersion", "value": fresh.resource_version},
             {"op": "replace", "path": "/metadata/managedFields", "value": kept},
         ]
-        await _retried(lambda: self._client.patch(kind, live.key, operations, manager=self._manager))
+        with self._index.applying(live.key):
+            await _retried(lambda: self._client.patch(kind, live.key, operations, manager=self._manager))
 
     async def ensure_namespace(self, name: str) -> None:
         """Create a namespace that is missing. It is nobody's: it is never pruned."""
@@ -132,6 +133,11 @@ class Writer:
         except ApplyRefused as error:
             if error.reason != "AlreadyExists":
                 raise
+
+    def _sent(self, manifest: Manifest) -> Manifest:
+        """The manifest without the fields that others own by right."""
+        known = self._index.live(manifest.key)
+        return without(manifest, left_to_others(known, self._manager)) if known else manifest
 
     async def _mend_versions(self, kind: Kind, key: ObjectKey) -> None:
         """Point managedFields entries at a version that is served."""

@@ -11,7 +11,7 @@ from reconciler.kube.discovery import discover
 from reconciler.kube.owned import OwnedIndex
 from reconciler.kube.records import NAMESPACE_KIND, Records
 from reconciler.model.declared import Instance
-from reconciler.model.objects import Kind, Kinds
+from reconciler.model.objects import Document, Kind, Kinds, Manifest
 from reconciler.settings import ReconcilerSettings
 
 
@@ -38,6 +38,12 @@ class Cluster:
         wanted = tuple(kinds)
         await self.records.add_kinds((kind.group, kind.kind) for kind in wanted)
         await self.index.follow(wanted)
+
+    async def read(self, manifest: Manifest) -> Document | None:
+        """The whole live object that a manifest is about; None when it is not there, or its kind is not served."""
+        key = manifest.key
+        kind = self.kinds.find(key.group, key.kind, manifest.version)
+        return await self.client.get(kind, key.namespace, key.name) if kind else None
 
     async def rediscover(self) -> None:
         """Ask again what is served."""

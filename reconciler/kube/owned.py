@@ -23,6 +23,7 @@ from reconciler.model.outcome import Drift, Health, Owned
 from reconciler.plan.claim import ClaimState, claim
 from reconciler.plan.drift import fingerprint
 from reconciler.plan.marks import APPLIED, INSTANCE, OWNER, PRUNE, selector
+from reconciler.plan.unexplained import is_unexplained
 
 WATCH_SECONDS = 290
 """How long one watch lasts; the server ends it, so that a dead connection is noticed."""
@@ -35,6 +36,9 @@ Listener = Callable[[ObjectKey, LiveMetadata | None], None]
 
 HealthListener = Callable[[ObjectKey], None]
 """Told of an object whose health changed."""
+
+SuspicionListener = Callable[[ObjectKey], None]
+"""Told of an object whose content changed though nobody's entry says who did it."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,8 @@ class OwnedIndex:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._listeners: list[Listener] = []
         self._health_listeners: list[HealthListener] = []
+        self._suspicion_listeners: list[SuspicionListener] = []
+        self._applying: Counter[ObjectKey] = Counter()
         self._waiting: dict[ObjectKey, set[asyncio.Event]] = {}
         self.strays: set[ObjectKey] = set()
         """Objects that carry our label and are not Owned."""
@@ -107,6 +113,21 @@ class OwnedIndex:
     def listen_health(self, listener: HealthListener) -> None:
         """Have a function called for every object whose health changed, or that came or went; it must not block or raise."""
         self._health_listeners.append(listener)
+
+    def listen_suspicion(self, listener: SuspicionListener) -> None:
+        """Have a function called for every object that one dry run should look at; it must not block or raise."""
+        self._suspicion_listeners.append(listener)
+
+    @contextmanager
+    def applying(self, key: ObjectKey) -> Iterator[None]:
+        """We are writing an object ourselves: its watch event may come before the answer, and is no surprise."""
+        self._applying[key] += 1
+        try:
+            yield
+        finally:
+            self._applying[key] -= 1
+            if not self._applying[key]:
+                del self._applying[key]
 
     @contextmanager
     def noticed(self, keys: Iterable[ObjectKey]) -> Iterator[asyncio.Event]:
@@ -267,12 +288,21 @@ class OwnedIndex:
         )
         if known is not None and known.owned.application != owned.application:
             self._release(known.owned)
+        is_suspect = not is_ours and known is not None and self._is_suspect(known, live)
         entry = self._entries[live.key] = _Entry(owned, kind, mark, _pack(live), live.generation, health)
         self._hold(entry, owned)
         if known is None or known.health != health:
             self._wake(live.key)
         if not is_ours and not is_same:
             self._tell(live.key, live)
+        for listener in self._suspicion_listeners if is_suspect else ():
+            listener(live.key)
+
+    def _is_suspect(self, known: _Entry, live: LiveMetadata) -> bool:
+        """Whether the content changed and nobody says who did it, while we were not at it."""
+        if live.generation <= known.generation or live.key in self._applying:
+            return False
+        return is_unexplained(_unpack(known, self._instance), live, self._instance.manager)
 
     def _remove(self, key: ObjectKey) -> None:
         if (entry := self._entries.pop(key, None)) is not None:

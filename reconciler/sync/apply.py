@@ -79,6 +79,7 @@ async def _send(step: Step, manifest: Manifest, application: Application, enviro
         await _take_over(live, application, environment)
         live = await _apply(step, manifest, application, environment)
     note_unverifiable(manifest, live, environment)
+    environment.proofs.pop(step.key, None)
 
 
 async def _take_over(live: LiveMetadata | None, application: Application, environment: Environment) -> None:

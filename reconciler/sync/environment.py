@@ -6,8 +6,18 @@ from dataclasses import dataclass, field
 from reconciler.kube.cluster import Cluster
 from reconciler.model.declared import Application, Instance, Name
 from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import Drift
 from reconciler.sync.desired import Desired
 from reconciler.sync.source import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Drift that no metadata shows, and that a dry run found; it holds as long as the object is the one that was looked at."""
+
+    uid: str
+    generation: int
+    drift: Drift
 
 
 @dataclass(slots=True)
@@ -22,6 +32,7 @@ class Environment:
     desired: Desired = field(default_factory=Desired)
     unverifiable: dict[ObjectKey, frozenset[str]] = field(default_factory=dict)
     """Desired fields that the server did not keep in the answer to our own apply; no drift, ever."""
+    proofs: dict[ObjectKey, Proof] = field(default_factory=dict)
     namespaces: set[str] = field(default_factory=set)
     """Namespaces that were made sure of."""
     applications: Mapping[Name, Application] = field(default_factory=dict)

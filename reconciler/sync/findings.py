@@ -9,9 +9,9 @@ from reconciler.errors import TrueupError
 from reconciler.model.declared import DriftPolicy
 from reconciler.model.objects import Document, LiveMetadata, Manifest, ObjectKey, format_path
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
-from reconciler.plan.diff import value_at
+from reconciler.plan.diff import diff, value_at
 from reconciler.plan.drift import assess, lost_fields
-from reconciler.sync.environment import Environment
+from reconciler.sync.environment import Environment, Proof
 
 VALUE_LENGTH = 200
 """Longer values are cut in records."""
@@ -26,7 +26,36 @@ def find(key: ObjectKey, live: LiveMetadata | None, environment: Environment) ->
     policy, kinds = rendering.application.sync.foreign, environment.cluster.kinds
     found = assess(manifest, live, environment.instance, policy, kinds=kinds)
     known = environment.unverifiable.get(key, frozenset())
-    return tuple(drift for drift in (_without(finding, known) for finding in found) if drift is not None)
+    told = tuple(drift for drift in (_without(finding, known) for finding in found) if drift is not None)
+    return told or _proven(key, live, environment)
+
+
+async def look_closer(key: ObjectKey, environment: Environment) -> bool:
+    """Ask the server by one dry run whether an object is as desired, where its metadata cannot tell; whether it is not.
+
+    What is found is known to `find` until the object changes again.
+
+    Raises:
+        TrueupError: when the server does not answer, or would refuse the object.
+    """
+    rendering, live = environment.desired.declares(key), environment.cluster.index.live(key)
+    if rendering is None or live is None or rendering.application.sync.drift is DriftPolicy.IGNORE:
+        return False
+    manifest = rendering.manifests[key]
+    answer = await environment.cluster.writer.dry_run(manifest)
+    if answer["metadata"].get("generation", 0) <= live.generation:
+        environment.proofs.pop(key, None)
+        return False
+    found = await environment.cluster.read(manifest)
+    fields = tuple(FieldDrift(c.path, desired=text_of(c.new), found=text_of(c.old)) for c in diff(found or {}, answer))
+    environment.proofs[key] = Proof(live.uid, live.generation, Drift(key, DriftKind.CHANGED, fields))
+    return True
+
+
+def _proven(key: ObjectKey, live: LiveMetadata | None, environment: Environment) -> tuple[Drift, ...]:
+    proof = environment.proofs.get(key)
+    is_it = proof is not None and live is not None and (live.uid, live.generation) == (proof.uid, proof.generation)
+    return (proof.drift,) if proof is not None and is_it else ()
 
 
 def note_unverifiable(manifest: Manifest, live: LiveMetadata, environment: Environment) -> tuple[str, ...]:
@@ -42,13 +71,12 @@ def note_unverifiable(manifest: Manifest, live: LiveMetadata, environment: Envir
 
 async def with_values(drift: tuple[Drift, ...], manifest: Manifest, environment: Environment) -> tuple[Drift, ...]:
     """The findings with desired and found values, at the cost of one GET; never for Secrets."""
-    key = manifest.key
-    kind = environment.cluster.kinds.find(key.group, key.kind, manifest.version)
-    is_secret = (key.group, key.kind) == ("", "Secret")
-    if kind is None or is_secret or not any(finding.fields for finding in drift):
+    is_secret = (manifest.key.group, manifest.key.kind) == ("", "Secret")
+    is_told = all(field.desired or field.found for finding in drift for field in finding.fields)
+    if is_secret or is_told:
         return drift
     try:
-        live = await environment.cluster.client.get(kind, key.namespace, key.name)
+        live = await environment.cluster.read(manifest)
     except TrueupError:
         return drift  # a repair without its story is better than none
     return tuple(_told(finding, manifest.document, live or {}) for finding in drift)

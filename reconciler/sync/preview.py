@@ -69,8 +69,6 @@ async def _result(step: Step, application: Application, environment: Environment
 async def _changes(step: Step, environment: Environment) -> Sequence[FieldChange]:
     """Every field that would differ; none for what would be created, whose manifest says it all."""
     assert step.manifest is not None
-    cluster, key = environment.cluster, step.key
-    answer = await cluster.writer.dry_run(step.manifest)
-    kind = cluster.kinds.find(key.group, key.kind, step.manifest.version)
-    live = await cluster.client.get(kind, key.namespace, key.name) if kind else None
+    answer = await environment.cluster.writer.dry_run(step.manifest)
+    live = await environment.cluster.read(step.manifest)
     return diff(live, answer) if live else ()
