@@ -33,6 +33,9 @@ class JobSettings(ReconcilerSettings):
     sweep: Seconds = Field(
         default=600.0, description="How often everything owned is listed, metadata only, to find what a lost watch lost."
     )
+    cluster_events: bool = Field(
+        default=True, description="Tell drift as Events of the cluster too; they need the right to create events."
+    )
     retention: Seconds = Field(default=7 * 86400.0, description="How long the record of a finished job is kept.")
     concurrency: int = Field(
         default=20, ge=1, le=200, description="Jobs of one worker at a time; they mostly wait for Git and for the cluster."

@@ -15,9 +15,10 @@ from jobs.observe import Progress, field_records
 from jobs.records import DriftRecord, JobKind, JobRecord, JobState
 from jobs.store.parts import Part, begun_by
 from reconciler.errors import TrueupError
+from reconciler.kube.announce import Announcement, announce
 from reconciler.model.declared import Application, DriftPolicy, Name
 from reconciler.model.objects import LiveMetadata, ObjectKey
-from reconciler.model.outcome import Drift, DriftKind, SyncReport, SyncState
+from reconciler.model.outcome import Action, Drift, DriftKind, StepResult, SyncReport, SyncState
 from reconciler.sync.findings import find, look_closer
 from reconciler.sync.run import repair
 from reconciler.sync.source import Target
@@ -26,6 +27,11 @@ log = structlog.get_logger()
 
 FINDINGS = 20
 """Findings that are kept of an application."""
+
+ANNOUNCED = 20
+"""Objects of one job that get an Event of the cluster; who does more at once finds the rest in the job."""
+
+DONE = frozenset({Action.CREATE, Action.UPDATE})
 
 Findings = Mapping[ObjectKey, tuple[Drift, ...]]
 
@@ -141,16 +147,41 @@ class Repairs:
             log.warning("drift.fought", object=str(fight.key), by=fight.opponents, repairs=fight.repairs, note=str(fight))
         return found
 
+    async def _announce(self, report: SyncReport, fights: list[Fight]) -> None:
+        """Tell it in the cluster, where operators look first; a server that does not take it changes nothing."""
+        cluster, instance = self._held.cluster, self._held.context.instance
+        fought = {fight.key: fight for fight in fights}
+        try:
+            for step in report.steps[:ANNOUNCED]:
+                if (live := cluster.index.live(step.key)) is not None:
+                    await announce(cluster.client, live, instance, _told(step, fought))
+        except TrueupError as error:
+            log.warning("drift.not_announced", application=str(report.application), error=str(error))
+
     async def _tell(self, record: JobRecord, report: SyncReport, objects: Findings, fights: list[Fight]) -> None:
         context = self._held.context
         state = JobState.SUCCEEDED if report.state is SyncState.SUCCEEDED else JobState.FAILED
         await context.jobs.transition(record.id, state, _message(report, objects, fights))
         metrics.JOBS.labels(record.kind, state).inc()
+        if context.settings.cluster_events:
+            self._held.background.start(self._announce(report, fights))
         async with self._held.noting:
             known = await context.applications.get(record.applications[0])
             if known is not None:
                 drift = (*_records(record, report, objects), *known.drift)[:FINDINGS]
                 await context.applications.put([known.model_copy(update={"drift": drift, "updated": datetime.now(UTC)})])
+
+
+def _told(step: StepResult, fought: Mapping[ObjectKey, Fight]) -> Announcement:
+    """What the Event about one object says."""
+    if step.error:
+        return Announcement("DriftNotRepaired", step.error, is_warning=True)
+    if (fight := fought.get(step.key)) is not None:
+        return Announcement("DriftFought", str(fight), is_warning=True)
+    what = "; ".join(str(field) for field in step.fields) or step.reason
+    if step.action in DONE:
+        return Announcement("DriftRepaired", f"put back: {what}", is_warning=False)
+    return Announcement("DriftFound", f"left as it is: {what}", is_warning=True)
 
 
 def _message(report: SyncReport, objects: Findings, fights: list[Fight]) -> str:
@@ -160,7 +191,8 @@ def _message(report: SyncReport, objects: Findings, fights: list[Fight]) -> str:
         return str(fights[0])
     findings = [str(finding) for found in objects.values() for finding in found]
     more = f" and {len(findings) - 3} more" if len(findings) > 3 else ""
-    return f"put back: {'; '.join(findings[:3])}{more}"
+    what = "put back" if any(step.action in DONE for step in report.steps) else "left as it is"
+    return f"{what}: {'; '.join(findings[:3])}{more}"
 
 
 def _records(record: JobRecord, report: SyncReport, objects: Findings) -> list[DriftRecord]:

@@ -88,6 +88,11 @@ class FieldDrift:
     found: str = ""
     """The value that was found, as JSON; empty for Secrets and when not asked for."""
 
+    def __str__(self) -> str:
+        """`spec.replicas from 3 to 5 by kubectl`; without the values where they are not known."""
+        values = f" from {self.desired or 'nothing'} to {self.found or 'nothing'}" if self.desired or self.found else ""
+        return f"{self.path}{values}{f' by {self.manager}' if self.manager else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
