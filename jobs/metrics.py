@@ -21,6 +21,9 @@ FIGHTS = Counter(
     "trueup_fights_total", "Repairs that were put off because something changes the object again and again.", registry=REGISTRY
 )
 OWNED = Gauge("trueup_owned_objects", "Objects owned in a cluster that this worker holds.", ("cluster",), registry=REGISTRY)
+STRAYS = Gauge(
+    "trueup_stray_objects", "Objects that carry our label in a held cluster and are not owned.", ("cluster",), registry=REGISTRY
+)
 HELD = Gauge("trueup_held_clusters", "Clusters that this worker holds.", registry=REGISTRY)
 STATUSES = Counter(
     "trueup_commit_statuses_total", "Commit statuses, by outcome of the forge's call.", ("outcome",), registry=REGISTRY

@@ -224,6 +224,20 @@ class ResourceList(Record):
     items: tuple[ResourceRecord, ...]
 
 
+class StrayRecord(Record):
+    """An object that carries our label and is not ours."""
+
+    object: str
+    identity: str
+
+
+class StrayList(Record):
+    """The strays of a cluster, by name; never deleted."""
+
+    items: tuple[StrayRecord, ...]
+    failed: tuple[str, ...] = Field(default=(), description="Kinds that could not be looked at; only of a search.")
+
+
 class VerdictState(enum.StrEnum):
     """What is said of a commit as a whole."""
 

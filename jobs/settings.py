@@ -33,6 +33,9 @@ class JobSettings(ReconcilerSettings):
     sweep: Seconds = Field(
         default=600.0, description="How often everything owned is listed, metadata only, to find what a lost watch lost."
     )
+    search: Seconds = Field(
+        default=86400.0, description="How often every kind of a cluster is listed by label, to find strays; one request a kind."
+    )
     cluster_events: bool = Field(
         default=True, description="Tell drift as Events of the cluster too; they need the right to create events."
     )

@@ -1,6 +1,7 @@
-"""What only the holder of a cluster knows, for those who ask: the objects of an application, how they are, and what others did to them.
+"""What only the holder of a cluster knows, for those who ask: an application's objects, how they are, what others did; strays.
 
-Nothing is asked of the cluster: it is what the index has seen. Values of fields are left out, so that no secret leaves.
+Nothing is asked of the cluster, unless the asker says so: it is what the index has seen. Values of fields are left out, so that
+no secret leaves.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import Any
 
 from jobs.holder.held import Held
 from jobs.observe import field_records
-from jobs.records import FindingRecord, ResourceList, ResourceRecord
+from jobs.records import FindingRecord, ResourceList, ResourceRecord, StrayList, StrayRecord
 from reconciler.errors import Stalled
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
@@ -25,7 +26,7 @@ class Answers:
         self._held = held
 
     async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer one question: `{"resources": "<application>"}`.
+        """Answer one question: `{"resources": "<application>"}`, or `{"strays": <whether to look at every kind first>}`.
 
         Raises:
             Stalled: when there is no answer, with the reason.
@@ -33,6 +34,8 @@ class Answers:
         match question:
             case {"resources": str(application)}:
                 return self._resources(Name.parse(application)).model_dump(mode="json")
+            case {"strays": bool(is_searched)}:
+                return (await self._strays(is_searched=is_searched)).model_dump(mode="json")
             case _:
                 raise Stalled(f"this worker does not know the question {', '.join(question)}; is it older than its asker?")
 
@@ -43,6 +46,12 @@ class Answers:
         mine = self._held.cluster.index.owned_by(application)
         keys = sorted({*rendering.manifests, *mine}, key=str)
         return ResourceList(items=tuple(self._resource(key, rendering) for key in keys))
+
+    async def _strays(self, *, is_searched: bool) -> StrayList:
+        cluster = self._held.cluster
+        failed = (await cluster.search()).failed if is_searched else ()
+        items = (StrayRecord(object=str(key), identity=key.identity) for key in sorted(cluster.strays, key=str))
+        return StrayList(items=tuple(items), failed=failed)
 
     def _resource(self, key: ObjectKey, rendering: Rendering) -> ResourceRecord:
         environment, index = self._held.environment, self._held.cluster.index

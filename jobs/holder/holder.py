@@ -44,6 +44,7 @@ class Holder:
         )
         metrics.HELD.inc()
         metrics.OWNED.labels(held.name).set_function(lambda: len(cluster.index.owned))
+        metrics.STRAYS.labels(held.name).set_function(lambda: len(cluster.strays))
         try:
             await declared.resume()
             async with asyncio.TaskGroup() as group:
@@ -53,9 +54,11 @@ class Holder:
                 group.create_task(healths.tell_forever())
                 group.create_task(Questions(context.redis, context.keys).answer_forever(cluster.uid, Answers(held).answer))
                 group.create_task(self._sweep_forever())
+                group.create_task(self._search_forever())
         finally:
             metrics.HELD.dec()
             metrics.OWNED.remove(held.name)
+            metrics.STRAYS.remove(held.name)
             await held.background.close()
 
     async def _sweep_forever(self) -> None:
@@ -66,6 +69,17 @@ class Holder:
             try:
                 seen = await cluster.index.sweep()
                 await cluster.records.reload_intents()
-                log.info("sweep.finished", cluster=self._held.name, objects=seen, strays=len(cluster.index.strays))
+                log.info("sweep.finished", cluster=self._held.name, objects=seen, strays=len(cluster.strays))
             except TrueupError as error:
                 log.warning("sweep.failed", cluster=self._held.name, error=str(error))
+
+    async def _search_forever(self) -> None:
+        """The rare look at every kind, which finds strays, and what a lost record of kinds lost."""
+        cluster = self._held.cluster
+        while True:
+            await asyncio.sleep(self._held.context.settings.search)
+            try:
+                found = await cluster.search()
+                log.info("search.finished", cluster=self._held.name, strays=len(cluster.strays), failed=found.failed[:5])
+            except TrueupError as error:
+                log.warning("search.failed", cluster=self._held.name, error=str(error))

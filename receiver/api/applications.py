@@ -9,17 +9,14 @@ from jobs.intake import Arrival, new_job_id, received
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ResourceList
 from jobs.store.jobs import JobFilter
 from receiver.api.answers import json
+from receiver.api.clusters import ask
 from receiver.api.jobs import listed
 from receiver.auth import Person, Role
 from receiver.front import FRONT, Front
 from receiver.problems import Refused, not_found
 from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, DriftList
-from reconciler.errors import Stalled
 
 BODY_BYTES = 64 * 1024
-
-ASK_SECONDS = 5.0
-"""How long a cluster's holder may take to answer; it reads its memory only."""
 
 
 async def find(request: web.Request) -> web.Response:
@@ -73,13 +70,7 @@ async def resources(request: web.Request) -> web.Response:
     front = request.app[FRONT]
     front.tokens.require(request, Role.VIEWER)
     application = await _application(front, request)
-    cluster = await front.applications.cluster(application.cluster)
-    if cluster is None:
-        raise Refused(503, "Service Unavailable", f"no worker has reached the cluster {application.cluster} yet", retry_after=5)
-    try:
-        answer = await front.questions.ask(cluster, {"resources": application.name}, timeout_seconds=ASK_SECONDS)
-    except Stalled as error:
-        raise Refused(409, "Conflict", str(error)) from error
+    answer = await ask(front, application.cluster, {"resources": application.name})
     return json(ResourceList.model_validate(answer))
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from aiohttp import web
 from pydantic import BaseModel
 
-from jobs.records import ApplicationRecord, JobRecord, ResourceList
-from receiver.api import applications, commits, events, jobs
+from jobs.records import ApplicationRecord, JobRecord, ResourceList, StrayList
+from receiver.api import applications, clusters, commits, events, jobs
 from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, CommitAnswer, DriftList, JobList
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,5 +46,6 @@ ROUTES = (
     Route("POST", f"{_APPLICATION}/diff", applications.diff, AcceptedAnswer, "viewer", status=202),
     Route("POST", f"{_APPLICATION}/sync", applications.sync, AcceptedAnswer, "deployer", status=202),
     Route("POST", f"{_APPLICATION}/approve", applications.approve, AcceptedAnswer, "approver", body=ApproveRequest, status=202),
+    Route("GET", "/api/v1/clusters/{cluster}/strays", clusters.strays, StrayList, "viewer", ("search",)),
     Route("GET", "/api/v1/events", events.stream, None, "viewer"),
 )

@@ -10,8 +10,9 @@ from reconciler.kube.config import Access
 from reconciler.kube.discovery import discover
 from reconciler.kube.owned import OwnedIndex
 from reconciler.kube.records import NAMESPACE_KIND, Records
+from reconciler.kube.strays import Found, search
 from reconciler.model.declared import Instance
-from reconciler.model.objects import Document, Kind, Kinds, Manifest
+from reconciler.model.objects import Document, Kind, Kinds, Manifest, ObjectKey
 from reconciler.settings import ReconcilerSettings
 
 
@@ -26,6 +27,8 @@ class Cluster:
         self.index = OwnedIndex(client, instance)
         self.writer = Writer(client, self.index, lambda: self.kinds, instance)
         self.records = Records(client, instance)
+        self._instance = instance
+        self._strays_elsewhere: frozenset[ObjectKey] = frozenset()
 
     async def resume(self) -> None:
         """Follow every kind that was ever applied; returns when everything owned is known: one list a kind."""
@@ -38,6 +41,18 @@ class Cluster:
         wanted = tuple(kinds)
         await self.records.add_kinds((kind.group, kind.kind) for kind in wanted)
         await self.index.follow(wanted)
+
+    @property
+    def strays(self) -> frozenset[ObjectKey]:
+        """Objects that carry our label and are not Owned; of kinds that nobody follows as the last search found them."""
+        return frozenset(self.index.strays) | self._strays_elsewhere
+
+    async def search(self) -> Found:
+        """Look at every kind, and follow those that hold something of ours again; one request a kind."""
+        found = await search(self.client, tuple(self.kinds), self.index.kinds, self._instance)
+        self._strays_elsewhere = found.strays
+        await self.follow(found.unrecorded)
+        return found
 
     async def read(self, manifest: Manifest) -> Document | None:
         """The whole live object that a manifest is about; None when it is not there, or its kind is not served."""

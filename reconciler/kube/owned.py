@@ -71,7 +71,7 @@ class OwnedIndex:
         self._applying: Counter[ObjectKey] = Counter()
         self._waiting: dict[ObjectKey, set[asyncio.Event]] = {}
         self.strays: set[ObjectKey] = set()
-        """Objects that carry our label and are not Owned."""
+        """Objects of the followed kinds that carry our label and are not Owned."""
 
     @property
     def owned(self) -> Mapping[ObjectKey, Owned]:
@@ -265,9 +265,9 @@ class OwnedIndex:
     def _put(self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False) -> None:
         found = claim(live, self._instance)
         if found.state is not ClaimState.OWNED or found.application is None:
+            self._remove(live.key)
             if found.state is ClaimState.STRAY:
                 self.strays.add(live.key)
-            self._remove(live.key)
             return
         self.strays.discard(live.key)
         known = self._entries.get(live.key)
@@ -305,6 +305,7 @@ class OwnedIndex:
         return is_unexplained(_unpack(known, self._instance), live, self._instance.manager)
 
     def _remove(self, key: ObjectKey) -> None:
+        self.strays.discard(key)
         if (entry := self._entries.pop(key, None)) is not None:
             self._release(entry.owned)
             self._wake(key)

@@ -18,6 +18,8 @@ class ClaimState(enum.Enum):
     OWNED = "owned"
     STRAY = "stray"
     """Carries our label without being Owned: reported, never deleted."""
+    COPY = "copy"
+    """Made by a controller from an object of ours, labels and all: nobody's business."""
     UNRELATED = "unrelated"
 
 
@@ -43,5 +45,10 @@ def claim(live: LiveMetadata, instance: Instance) -> Claim:
     owner = parse_owner(live.annotations.get(OWNER, ""))
     holds_label = entry is not None and f"f:{INSTANCE}" in entry.fields.get("f:metadata", {}).get("f:labels", {})
     if not holds_label or owner is None or owner[1] != live.key:
-        return Claim(ClaimState.STRAY)
+        return Claim(ClaimState.COPY if _is_copy(live) else ClaimState.STRAY)
     return Claim(ClaimState.OWNED, owner[0])
+
+
+def _is_copy(live: LiveMetadata) -> bool:
+    """ReplicaSets, EndpointSlices and their like name their owner; Endpoints do not, and have their Service's labels."""
+    return bool(live.owners) or (live.key.group, live.key.kind) == ("", "Endpoints")
