@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from redis.asyncio import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio import Redis as Client
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as Disconnected
@@ -25,15 +27,51 @@ ANSWER_SECONDS = 5.0
 """Until a command is given up; a blocking one says how long it blocks."""
 
 
+class _Cancellable(AbstractConnection):
+    """A connection that lets a cancellation through.
+
+    redis-py sends under `asyncio.wait_for`, which before Python 3.12 returns the result, and forgets the cancellation, when both
+    come at once (https://github.com/python/cpython/issues/86296): one in five of our cancellations was lost.
+    """
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - as inherited
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # its answer would be taken for the next command's
+            raise asyncio.CancelledError
+
+
+class _Tcp(_Cancellable, Connection):
+    pass
+
+
+class _Tls(_Cancellable, SSLConnection):
+    pass
+
+
+class _Unix(_Cancellable, UnixDomainSocketConnection):
+    pass
+
+
+def pool(url: str, **options: Any) -> ConnectionPool:
+    """Connections to a server, with deadlines, and cancelled when they are told to be."""
+    found = ConnectionPool.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, **options)
+    kinds = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
+    found.connection_class = kinds[found.connection_class]
+    return found
+
+
 def connect(url: str) -> Redis:
     """A client that tries again when the server restarts; commands here may run twice."""
-    return Client.from_url(
-        url,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 4),
-        retry_on_error=[Disconnected, TimedOut],
+    return Client.from_pool(
+        pool(
+            url,
+            health_check_interval=15,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 4),
+            retry_on_error=[Disconnected, TimedOut],
+        )
     )
 
 

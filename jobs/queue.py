@@ -22,10 +22,9 @@ from arq.cron import CronJob, cron
 from arq.jobs import serialize_job
 from arq.typing import WorkerCoroutine
 from arq.worker import Function, Worker, func
-from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
-from jobs.connection import Redis
+from jobs.connection import Redis, pool
 from jobs.keys import Keys
 
 log = structlog.get_logger()
@@ -38,9 +37,6 @@ TIMEOUT_SECONDS = 3600
 
 IDLE_SECONDS = 1.0
 """How long a worker sleeps without a token; delayed jobs and lost tokens are found then."""
-
-ANSWER_SECONDS = 5.0
-"""Until a command is given up; longer than a worker sleeps."""
 
 TOKENS = 1000
 """Tokens that are kept; more jobs than this are found by one look at the queue."""
@@ -110,8 +106,6 @@ class QueueWorker(Worker):
                 await asyncio.wait(self.tasks.values(), timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             else:
                 await cast("Redis", self.pool).blpop([Keys.wake(self.queue_name)], timeout=IDLE_SECONDS)
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError  # the Redis client took the cancellation for a time-out of its own
 
     async def finish_job(self, *args: Any) -> None:
         """Put a wake-up away; where Redis is gone it comes again, and finds its job done."""
@@ -180,7 +174,7 @@ def _make(url: str, load: Workload) -> QueueWorker:
         functions=functions,
         cron_jobs=[replace(periodic, name=f"{load.queue}:{periodic.name}") for periodic in load.periodic] or None,
         queue_name=load.queue,
-        redis_pool=ArqRedis(_pool(url), job_serializer=orjson.dumps, job_deserializer=orjson.loads),
+        redis_pool=ArqRedis(pool(url), job_serializer=orjson.dumps, job_deserializer=orjson.loads),
         ctx={"context": load.context},
         max_jobs=load.concurrency,
         queue_read_limit=max(1000, 5 * load.concurrency),
@@ -194,10 +188,6 @@ def _make(url: str, load: Workload) -> QueueWorker:
         job_serializer=orjson.dumps,
         job_deserializer=orjson.loads,
     )
-
-
-def _pool(url: str) -> ConnectionPool:
-    return ConnectionPool.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
 
 
 async def _close(worker: QueueWorker) -> None:

@@ -207,8 +207,6 @@ async def _forever(name: str, once: Callable[[], Awaitable[None]], pause_seconds
         except Exception:
             log.exception("loop.crashed", loop=name)
             await asyncio.sleep(BEAT_SECONDS)
-        if (task := asyncio.current_task()) and task.cancelling():
-            raise asyncio.CancelledError  # a library took the cancellation for a time-out of its own
         await asyncio.sleep(pause_seconds)
 
 

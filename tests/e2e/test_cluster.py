@@ -45,7 +45,7 @@ def kubectl(control_plane, system, *arguments, check=True):
 def writes(control_plane, system):
     """Writes of managed objects; namespaces and records are counted apart."""
     agent = f"trueup/0.1 ({system.instance})"
-    others = ("namespaces",)
+    others = ("namespaces", "events")
     return [
         request
         for request in control_plane.requests(agent)
