@@ -19,11 +19,11 @@ run: .venv/ready ## Trueup with the settings of the environment, everything in o
 
 test: .venv/ready ## all tests that need no real control plane
 	@$(BIN)/python -m tests.missing
-	@$(BIN)/pytest -n $(WORKERS) -m "not cluster and not chaos" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) -m "not cluster and not long and not chaos" $(ARGS)
 
-test-cluster: .venv/ready ## the tests that need a real control plane; builds it the first time (Go, ten minutes)
+test-cluster: .venv/ready ## the tests that need a real control plane, and long ones; builds it the first time (Go, ten minutes)
 	@$(BIN)/python tests/envtest/build.py
-	@$(BIN)/pytest -n $(WORKERS) -m "cluster" --timeout 180 $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) -m "cluster or long" --timeout 180 $(ARGS)
 
 chaos: .venv/ready ## kill -9 of the worker, the receiver and Valkey, and FLUSHALL, 20 times each; ROUNDS=n
 	@$(BIN)/pytest -m chaos --timeout 1800 $(ARGS)

@@ -10,7 +10,7 @@ OPTIONAL = {
 
 def main() -> None:
     """Print one line for each tool that is missing."""
-    sys.stdout.write("Not run here: tests marked `cluster` (make test-cluster) and `chaos` (make chaos).\n")
+    sys.stdout.write("Not run here: tests marked `cluster` or `long` (make test-cluster) and `chaos` (make chaos).\n")
     for tool, why in OPTIONAL.items():
         if shutil.which(tool) is None:
             sys.stdout.write(f"{tool} is missing: {why}.\n")
