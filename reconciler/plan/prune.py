@@ -14,7 +14,10 @@ from reconciler.plan.marks import PRUNE, PRUNE_ALLOW, PRUNE_NEVER
 from reconciler.plan.order import deletion_order
 
 MOST = 3
-"""More than half *and* more than this many of an application's objects are "most of it": a rename of two out of three is not."""
+"""Half or more *and* more than this many of an application's objects are "most of it": a rename of two out of three is not.
+
+Half, since after everything got another name the old objects and the new ones are equally many.
+"""
 
 JOB_LIMIT = 20
 """More deletions in one job are more than anybody looks through in a pull request."""
@@ -126,7 +129,7 @@ def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator
     has = len(request.mine)
     if request.renders_nothing:
         yield Hold("empty-render", f"{request.application} renders to nothing, and has {has} objects", keys)
-    if len(keys) > MOST and len(keys) * 2 > has:
+    if len(keys) > MOST and len(keys) * 2 >= has:
         yield Hold("most-of-application", f"{len(keys)} of the {has} objects of {request.application} would be deleted", keys)
     in_job = len(keys) + request.deletions_in_job
     if reason := _too_many(in_job, len(request.owned)):

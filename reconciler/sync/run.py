@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.errors import TrueupError
+from reconciler.errors import TrueupError, Waiting
 from reconciler.events import Applied, DriftFound, HealthChanged, Observer, Planned, Rendered, SyncFinished, SyncStarted
 from reconciler.kube.wait import explain, wait_healthy
 from reconciler.model.declared import Name
@@ -76,7 +76,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
         observer(SyncStarted(target.name, target.revision))
     sources = await load(order.targets, environment.workshop)
     refused = await accept(sources, order.targets, environment)
-    unit = Unit(target.application for target in order.targets)
+    unit = Unit((target.application for target in order.targets), refused)
     async with asyncio.TaskGroup() as group:
         tasks = []
         for target in order.targets:
@@ -162,7 +162,14 @@ async def _wait(run: _Run) -> None:
 
 
 async def _prune(run: _Run) -> None:
-    """Delete what is no longer declared, or hold it."""
+    """Delete what is no longer declared, or hold it; not while an application of the unit may want it, and cannot say so.
+
+    Raises:
+        Waiting: when such an application is in the way.
+    """
+    if run.unit.unreadable and run.deletions:
+        names = ", ".join(str(name) for name in run.unit.unreadable)
+        raise Waiting(f"deletes nothing while {names} cannot be rendered, which may want it now")
     others = run.unit.deletions_beside(run.deletions)
     results, run.holds = await prune(run.target, run.environment, run.observer, deletions_in_job=others, approved=run.approved)
     run.results = (*run.results, *results)

@@ -11,9 +11,14 @@ class Unit:
     """The milestones of one commit's applications, and how many deletions they want together.
 
     Every application passes `applied` exactly once, and `ready` or `failed` at most once, whatever happens to it.
+
+    Args:
+        applications: the members.
+        unreadable: those of them that could not be rendered: nobody knows what they want.
     """
 
-    def __init__(self, applications: Iterable[Application]) -> None:
+    def __init__(self, applications: Iterable[Application], unreadable: Iterable[Name] = ()) -> None:
+        self.unreadable = tuple(sorted(unreadable))
         self._members = {application.name for application in applications}
         self._applying = set(self._members)
         self._all_applied = asyncio.Event()
