@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from reconciler.health.conditions import condition, degraded, find, healthy, part, progressing, reason_of
+from reconciler.health.conditions import UNOBSERVED, condition, degraded, find, healthy, part, progressing, reason_of
 from reconciler.model.objects import Document
 from reconciler.model.outcome import Health
 
@@ -14,7 +14,7 @@ CONDITIONS_OF_V1 = "autoscaling.alpha.kubernetes.io/conditions"
 
 
 def definition(document: Document) -> Health:
-    """Served: its names were accepted, and it is established."""
+    """Its names were accepted, and it is established; Degraded when they are taken."""
     if refused := condition(document, "NamesAccepted", "False"):
         return degraded(reason_of(refused))
     if terminating := condition(document, "Terminating", "True"):
@@ -28,7 +28,7 @@ def definition(document: Document) -> Health:
 
 
 def api_service(document: Document) -> Health:
-    """Available; one that answers for no Service is the API server itself."""
+    """Available, or served by the API server itself."""
     if condition(document, "Available", "True") or not part(document, "spec").get("service"):
         return healthy()
     found = condition(document, "Available")
@@ -42,18 +42,21 @@ def namespace(document: Document) -> Health:
 
 
 def autoscaler(document: Document) -> Health:
-    """Able to scale. Metrics come a minute after the pods do: to be without them is to wait, not to have failed."""
+    """Able to scale; Degraded when it cannot find or read its target.
+
+    Metrics come a minute after the pods do: to be without them is to wait, not to have failed.
+    """
     holder = _conditions(document)
     if (unable := find(holder, "AbleToScale", "False")) and unable.get("reason") != "BackoffBoth":
         return degraded(reason_of(unable))
     if (idle := find(holder, "ScalingActive", "False")) and idle.get("reason") != "ScalingDisabled":
         is_waiting = str(idle.get("reason")).startswith(("FailedGet", "FailedCompute"))
         return progressing(reason_of(idle)) if is_waiting else degraded(reason_of(idle))
-    return healthy() if find(holder, "AbleToScale") else progressing("not observed yet")
+    return healthy() if find(holder, "AbleToScale") else progressing(UNOBSERVED)
 
 
 def disruption_budget(document: Document) -> Health:
-    """Observed by its controller; how many disruptions it allows is no matter of health."""
+    """Observed by its controller, however many disruptions it allows; Degraded when it cannot be computed."""
     failed = condition(document, "DisruptionAllowed", "False")
     return degraded(reason_of(failed)) if failed and failed.get("reason") == "SyncFailed" else healthy()
 

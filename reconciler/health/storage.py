@@ -9,7 +9,7 @@ from reconciler.model.outcome import Health
 
 
 def claim(document: Document) -> Health:
-    """Bound, at the size that was asked for; a claim that waits for its first consumer is on its way."""
+    """Bound, at the size that was asked for; Degraded when its volume is lost. One that waits for its first consumer is on its way."""
     status = part(document, "status")
     match status.get("phase", "Pending"):
         case "Bound":
@@ -21,7 +21,7 @@ def claim(document: Document) -> Health:
 
 
 def volume(document: Document) -> Health:
-    """Usable, or failed."""
+    """Available, bound or released; Degraded when it has failed."""
     status = part(document, "status")
     match status.get("phase", "Pending"):
         case "Available" | "Bound" | "Released" as phase:
@@ -33,8 +33,13 @@ def volume(document: Document) -> Health:
 
 
 def _size(status: Mapping[str, Any]) -> Health:
-    """https://kubernetes.io/docs/concepts/storage/persistent-volumes/#recovering-from-failure-when-expanding-volumes."""
-    resizes = part(status, "allocatedResourceStatuses")
-    if failed := sorted(str(resize) for resize in resizes.values() if str(resize).endswith("Infeasible")):
+    """What only a pod that mounts the volume can finish is not waited for: there need not be one.
+
+    https://kubernetes.io/docs/concepts/storage/persistent-volumes/#recovering-from-failure-when-expanding-volumes
+    """
+    resizes = sorted(str(resize) for resize in part(status, "allocatedResourceStatuses").values())
+    if failed := [resize for resize in resizes if resize.endswith("Infeasible")]:
         return degraded(f"cannot be resized: {failed[0]}")
-    return progressing(f"is being resized: {next(iter(resizes.values()))}") if resizes else healthy()
+    if going := [resize for resize in resizes if resize != "NodeResizePending"]:
+        return progressing(f"is being resized: {going[0]}")
+    return healthy("grows when a pod mounts it") if resizes else healthy()

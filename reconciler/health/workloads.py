@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.health.conditions import (
+    UNOBSERVED,
     condition,
     counted,
     degraded,
     healthy,
-    items,
+    number,
+    of,
     part,
     progressing,
     reason_of,
@@ -17,19 +19,9 @@ from reconciler.health.conditions import (
 from reconciler.model.objects import Document
 from reconciler.model.outcome import Health
 
-HOPELESS = frozenset(
-    {
-        "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "CrashLoopBackOff",
-        "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ImageInspectError",
-    }
-)  # fmt: skip
-"""Why a container waits that will rarely start without a person."""
-
-UNOBSERVED = "not observed yet"
-
 
 def deployment(document: Document) -> Health:
-    """Rolled out: the new replicas are there and available, and the old ones are gone.
+    """The new replicas are there and available, and the old ones are gone; Degraded past its progress deadline.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
     """
@@ -43,103 +35,74 @@ def deployment(document: Document) -> Health:
         return suspended("the rollout is paused")
     if "observedGeneration" not in status:
         return progressing(UNOBSERVED)
-    wanted = spec.get("replicas", 1)
-    updated, total, available = (status.get(name, 0) for name in ("updatedReplicas", "replicas", "availableReplicas"))
+    wanted = number(spec, "replicas", 1)
+    updated, total, available = (number(status, name) for name in ("updatedReplicas", "replicas", "availableReplicas"))
     if updated < wanted:
-        return progressing(f"{updated} of {counted(wanted, 'replica')} updated")
+        return progressing(f"{of(updated, wanted, 'replica')} updated")
     if total > updated:
         return progressing(f"{counted(total - updated, 'old replica')} still there")
-    if available < wanted:
-        return progressing(f"{available} of {counted(wanted, 'replica')} available")
-    return healthy()
+    return healthy() if available >= wanted else progressing(f"{of(available, wanted, 'replica')} available")
 
 
 def stateful_set(document: Document) -> Health:
-    """All replicas available, and of the new revision as far as the update strategy asks for it."""
+    """All replicas are available, and of the new revision as far as the update strategy asks for it."""
     spec, status = part(document, "spec"), part(document, "status")
     if "observedGeneration" not in status:
         return progressing(UNOBSERVED)
-    wanted = spec.get("replicas", 1)
-    ready, total = status.get("readyReplicas", 0), status.get("replicas", 0)
+    wanted = number(spec, "replicas", 1)
+    ready, total = number(status, "readyReplicas"), number(status, "replicas")
     if ready < wanted:
-        return progressing(f"{ready} of {counted(wanted, 'replica')} ready")
+        return progressing(f"{of(ready, wanted, 'replica')} ready")
     if total > wanted:
         return progressing(f"{counted(total - wanted, 'replica')} too many")
-    due, updated = _due(spec, wanted), status.get("updatedReplicas", 0)
+    due, updated = _due(spec, wanted), number(status, "updatedReplicas")
     if updated < due:
-        return progressing(f"{updated} of {counted(due, 'replica')} updated")
-    available = status.get("availableReplicas", ready)
-    if available < wanted:
-        return progressing(f"{available} of {counted(wanted, 'replica')} available")
-    return healthy()
+        return progressing(f"{of(updated, due, 'replica')} updated")
+    available = number(status, "availableReplicas", ready)
+    return healthy() if available >= wanted else progressing(f"{of(available, wanted, 'replica')} available")
 
 
 def daemon_set(document: Document) -> Health:
-    """A ready pod on every node that should have one, of the new revision unless pods are updated on deletion."""
+    """A pod is available on every node that should have one, of the new revision unless pods are updated on deletion."""
     spec, status = part(document, "spec"), part(document, "status")
     if "observedGeneration" not in status:
         return progressing(UNOBSERVED)
-    wanted = status.get("desiredNumberScheduled", 0)
-    updated, available = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
+    wanted = number(status, "desiredNumberScheduled")
+    updated, available = number(status, "updatedNumberScheduled"), number(status, "numberAvailable")
     if part(spec, "updateStrategy").get("type") != "OnDelete" and updated < wanted:
-        return progressing(f"{updated} of {counted(wanted, 'node')} updated")
-    if available < wanted:
-        return progressing(f"{available} of {counted(wanted, 'node')} available")
-    return healthy()
+        return progressing(f"{of(updated, wanted, 'node')} updated")
+    return healthy() if available >= wanted else progressing(f"{of(available, wanted, 'node')} available")
 
 
 def replica_set(document: Document) -> Health:
-    """All replicas available, and no more than these."""
+    """All replicas are available, and no more than these; Degraded when pods cannot be created."""
     spec, status = part(document, "spec"), part(document, "status")
     if failure := condition(document, "ReplicaFailure", "True"):
         return degraded(reason_of(failure))
     if "observedGeneration" not in status:
         return progressing(UNOBSERVED)
-    wanted, total, available = spec.get("replicas", 1), status.get("replicas", 0), status.get("availableReplicas", 0)
+    wanted, total, available = number(spec, "replicas", 1), number(status, "replicas"), number(status, "availableReplicas")
     if available < wanted:
-        return progressing(f"{available} of {counted(wanted, 'replica')} available")
+        return progressing(f"{of(available, wanted, 'replica')} available")
     return healthy() if total <= wanted else progressing(f"{counted(total - wanted, 'replica')} too many")
 
 
-def pod(document: Document) -> Health:
-    """Running and ready, or done; containers that cannot start say why.
-
-    A pod that is not started again is there to end: it is on its way until it has.
-    """
-    status = part(document, "status")
-    phase = status.get("phase", "Pending")
-    if phase == "Succeeded":
-        return healthy("completed")
-    if phase == "Failed":
-        return degraded(str(status.get("message") or status.get("reason") or "failed"))
-    if hopeless := _hopeless(status):
-        return degraded(hopeless)
-    if unschedulable := condition(document, "PodScheduled", "False"):
-        return progressing(reason_of(unschedulable))
-    if phase == "Running" and part(document, "spec").get("restartPolicy", "Always") != "Always":
-        return progressing("runs to its end")
-    if phase == "Running" and condition(document, "Ready", "True"):
-        return healthy()
-    not_ready = condition(document, "Ready", "False")
-    return progressing(reason_of(not_ready) if not_ready else f"phase {phase}")
-
-
 def job(document: Document) -> Health:
-    """Complete, failed, or running."""
+    """Completed; Degraded when it has failed, Suspended when it is."""
     spec, status = part(document, "spec"), part(document, "status")
-    if failed := condition(document, "Failed", "True"):
+    if failed := condition(document, "Failed", "True") or condition(document, "FailureTarget", "True"):
         return degraded(reason_of(failed))
     if condition(document, "Complete", "True"):
         return healthy("completed")
     if spec.get("suspend"):
         return suspended("the job is suspended")
-    done = f"{status.get('succeeded', 0)} of {counted(spec.get('completions', 1), 'completion')}"
-    tries = status.get("failed", 0)
+    wanted = number(spec, "completions", number(spec, "parallelism", 1))
+    done, tries = of(number(status, "succeeded"), wanted, "completion"), number(status, "failed")
     return progressing(f"{done}, {counted(tries, 'pod')} failed" if tries else done)
 
 
 def cron_job(document: Document) -> Health:
-    """Scheduled, or suspended; what its jobs come to is theirs to say."""
+    """It is there; what its jobs come to is theirs to say. Suspended when its schedule is."""
     return suspended("the schedule is suspended") if part(document, "spec").get("suspend") else healthy()
 
 
@@ -151,14 +114,4 @@ def _due(spec: Mapping[str, Any], wanted: int) -> int:
     strategy = part(spec, "updateStrategy")
     if strategy.get("type") == "OnDelete":
         return 0
-    return wanted - int(part(strategy, "rollingUpdate").get("partition") or 0)
-
-
-def _hopeless(status: Mapping[str, Any]) -> str:
-    """The first container that will not start by itself, and why; empty when there is none."""
-    for name in ("initContainerStatuses", "containerStatuses"):
-        for container in items(status, name):
-            waiting = part(part(container, "state"), "waiting")
-            if waiting.get("reason") in HOPELESS:
-                return f"container {container.get('name')}: {reason_of(waiting)}"
-    return ""
+    return wanted - number(part(strategy, "rollingUpdate"), "partition")

@@ -42,6 +42,19 @@ class HealthStatus(enum.StrEnum):
     """Failed, or will not get there by itself."""
 
 
+HEALTH = "trueup.dev/health"
+"""Annotation of people: what of an object's health counts, where that is not up to its kind; a `HealthMark`."""
+
+
+class HealthMark(enum.StrEnum):
+    """The words that the annotation may have."""
+
+    IGNORE = "ignore"
+    """It is not waited for, and counts as Healthy."""
+    ADDRESS = "wait-for-address"
+    """An Ingress is on its way until it has an address."""
+
+
 GOOD = frozenset({HealthStatus.HEALTHY, HealthStatus.SUSPENDED})
 """What a sync waits for."""
 

@@ -14,6 +14,7 @@ import orjson
 
 from reconciler.errors import InvalidManifest
 from reconciler.model.objects import Document, ObjectKey, RawDocument, format_path
+from reconciler.model.outcome import HEALTH, HealthMark
 from reconciler.plan.marks import PRUNE, PRUNE_WORDS, WAVE
 
 SERVER_SET = frozenset(
@@ -138,6 +139,9 @@ def _check_words(annotations: Mapping[str, str], what: str) -> None:
     prune = annotations.get(PRUNE)
     if prune is not None and prune not in PRUNE_WORDS:
         raise InvalidManifest(f"{what}: annotation {PRUNE} is {prune!r}; write {', '.join(sorted(PRUNE_WORDS))}")
+    health = annotations.get(HEALTH)
+    if health is not None and health not in tuple(HealthMark):
+        raise InvalidManifest(f"{what}: annotation {HEALTH} is {health!r}; write {', '.join(sorted(HealthMark))}")
     if not re.fullmatch(r"-?\d{1,9}", wave := annotations.get(WAVE, "0"), re.ASCII):
         raise InvalidManifest(f"{what}: annotation {WAVE} is {wave!r} and must be a whole number; write e.g. '1'")
 

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.errors import InvalidManifest
 from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import HealthMark
 from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
 from tests.reconciler.plan.made import document, raw
 
@@ -126,6 +127,8 @@ def test_the_document_itself_is_not_changed():
                      "encode it, or write it as it is under stringData", id="Secret data beyond ASCII"),
         pytest.param(document(metadata={"annotations": {"trueup.dev/prune": "nevr"}}), "web.yaml, line 1: ConfigMap/web: "
                      "annotation trueup.dev/prune is 'nevr'; write allow, disabled, never", id="prune"),
+        pytest.param(document(metadata={"annotations": {"trueup.dev/health": "ingore"}}), "web.yaml, line 1: ConfigMap/web: "
+                     "annotation trueup.dev/health is 'ingore'; write ignore, wait-for-address", id="health"),
         pytest.param(document(metadata={"annotations": {"trueup.dev/wave": "1.5"}}), "web.yaml, line 1: ConfigMap/web: "
                      "annotation trueup.dev/wave is '1.5' and must be a whole number; write e.g. '1'", id="wave"),
         pytest.param(document(spec=1 << 70), "web.yaml, line 1: cannot be written as JSON: Integer exceeds 64-bit range; "
@@ -154,6 +157,11 @@ def test_base64_is_read_as_the_server_reads_it(value):
 @pytest.mark.parametrize("word", ["allow", "never", "disabled"])
 def test_every_word_for_pruning_is_understood(word):
     values_checked(document(metadata={"annotations": {"trueup.dev/prune": word}}))
+
+
+@pytest.mark.parametrize("word", list(HealthMark))
+def test_every_word_for_health_is_understood(word):
+    values_checked(document(metadata={"annotations": {"trueup.dev/health": str(word)}}))
 
 
 def test_a_list_is_taken_apart_however_deep():
