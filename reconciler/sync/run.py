@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from reconciler.errors import TrueupError, Waiting
 from reconciler.events import Applied, DriftFound, HealthChanged, Observer, Planned, Rendered, SyncFinished, SyncStarted
-from reconciler.kube.wait import explain, wait_healthy
+from reconciler.kube.explain import explain
+from reconciler.kube.wait import wait_healthy
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import GOOD, Action, Drift, Health, Hold, Plan, StepResult, SyncReport, changed
