@@ -1,12 +1,18 @@
-"""Writes the generated pages: docs/configuration.md and docs/cli.md. Run by `make docs`; a test says when they are stale."""
+"""Writes what is generated: configuration.md, cli.md, the tables of health.md. Run by `make docs`; a test says when they are stale."""
 
+import inspect
 import os
 from pathlib import Path
+from types import ModuleType
 
 import click
 from pydantic.fields import FieldInfo
 
 from receiver.settings import ReceiverSettings
+from reconciler.health import kubernetes
+from reconciler.health.clauses import ConditionRule
+from reconciler.health.rules import FIELDS, RULES, Rule
+from reconciler.health.static import exists
 from trueup.cli.main import COMMANDS, cli
 
 HERE = Path(__file__).parent
@@ -59,10 +65,56 @@ def _command(name: str, command: click.Command | None, parent: click.Context) ->
     return text
 
 
+HEALTH_MARK = "<!-- From here on this page is made by `make docs`. -->\n"
+
+HEALTH_TABLES = """
+In these tables the first verdict that has a reason holds; when none has, the object is Progressing.
+"""
+
+
+def health() -> str:
+    """The page about health: its own words, and a table for each field of kinds."""
+    words = (HERE / "health.md").read_text().partition(HEALTH_MARK)[0]
+    return words + HEALTH_MARK + HEALTH_TABLES + "".join(_kinds_of(module) for module in (kubernetes, *FIELDS)) + _static()
+
+
+def _static() -> str:
+    """A table of the kinds that are healthy when they exist."""
+    groups: dict[str, list[str]] = {}
+    for group, kind in sorted(row for row, rule in RULES.items() if rule is exists):
+        groups.setdefault(group, []).append("all others" if kind == "*" else f"`{kind}`")
+    lines = (f"| {f'`{group}`' if group else 'core'} | {', '.join(sorted(kinds))} |\n" for group, kinds in groups.items())
+    return f"\n## Healthy when they exist\n\nOnly their metadata is watched.\n\n| group | kinds |\n|---|---|\n{''.join(lines)}"
+
+
+def _kinds_of(module: ModuleType) -> str:
+    """A table of the kinds of one field; kinds that are judged alike share a row."""
+    rows: dict[int, tuple[Rule, list[tuple[str, str]]]] = {}
+    for row, rule in module.RULES.items():
+        rows.setdefault(id(rule), (rule, []))[1].append(row)
+    title = (inspect.getdoc(module) or "").partition(".\n")[0].partition(", by group and kind")[0].rstrip(".")
+    lines = (f"| {', '.join(_kind(row) for row in alike)} | {_told(rule)} |\n" for rule, alike in rows.values())
+    return f"\n## {title}\n\n| kind | verdict |\n|---|---|\n{''.join(lines)}"
+
+
+def _kind(row: tuple[str, str]) -> str:
+    group, kind = row
+    if kind == "*":
+        return f"all of `{group}`"
+    return f"`{kind}.{group}`" if "." in group and not group.endswith(".k8s.io") else f"`{kind}`"
+
+
+def _told(rule: Rule) -> str:
+    """What a rule says: a table tells itself, a function in the first paragraph of its docstring."""
+    if isinstance(rule, ConditionRule):
+        return str(rule)
+    return " ".join((inspect.getdoc(rule) or "").partition("\n\n")[0].split())
+
+
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
     os.environ["COLUMNS"] = "100"
-    return {HERE / "configuration.md": configuration(), HERE / "cli.md": commands()}
+    return {HERE / "configuration.md": configuration(), HERE / "cli.md": commands(), HERE / "health.md": health()}
 
 
 if __name__ == "__main__":

@@ -4,11 +4,15 @@ Every field states its unit and why its default is what it is; `docs/configurati
 """
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from reconciler.expressions import parse, parse_condition
+from reconciler.model.declared import HealthRule
 
 
 class Settings(BaseSettings):
@@ -90,6 +94,32 @@ class ReconcilerSettings(Settings):
         gt=0,
         description="Seconds until a request to the API server is given up; admission webhooks may take 10 each.",
     )
+
+    health_rules: tuple[HealthRule, ...] = Field(
+        default=(),
+        description="How kinds are judged in all applications, best written in the settings file: a list of "
+        "`group`, `kind`, `healthy` and more; see health.md.",
+    )
+
+    @field_validator("health_rules", mode="before")
+    @classmethod
+    def _spelt(cls, rules: object) -> object:
+        known = [field.name for field in fields(HealthRule)]
+        for rule in rules if isinstance(rules, list | tuple) else ():
+            if isinstance(rule, dict) and (unknown := sorted(rule.keys() - set(known))):
+                raise ValueError(f"{unknown[0]} is no field of a health rule; known are {', '.join(known)}")
+        return rules
+
+    @field_validator("health_rules")
+    @classmethod
+    def _understood(cls, rules: tuple[HealthRule, ...]) -> tuple[HealthRule, ...]:
+        for rule in rules:
+            for name, expression in rule.expressions():
+                try:
+                    (parse if name == "message" else parse_condition)(expression)
+                except ValueError as error:
+                    raise ValueError(f"{rule.kind}, {name}: {error}") from error
+        return rules
 
     @field_validator("git_protocols", mode="before")
     @classmethod

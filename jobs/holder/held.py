@@ -68,6 +68,7 @@ class Held:
         if newest is not self._declared:
             self._declared = newest
             environment.workshop = Workshop(self.context.mirrors, self.context.renderer, newest.repositories)
+            environment.cluster.index.judge_for(newest.applications)
         environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
         return environment.applications
 

@@ -7,10 +7,12 @@ import hashlib
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
+from reconciler.expressions import parse, parse_condition
 from reconciler.model.declared import (
+    SECRETS_ARE_NOT_WATCHED,
     AdoptPolicy,
     Application,
     CommitStatusPolicy,
@@ -20,6 +22,7 @@ from reconciler.model.declared import (
     ForeignPolicy,
     Forge,
     GitSource,
+    HealthRule,
     Name,
     RenderOptions,
     Repository,
@@ -71,10 +74,22 @@ def _revision(value: str) -> str:
     return value
 
 
+def _condition(value: str) -> str:
+    parse_condition(value)
+    return value
+
+
+def _expression(value: str) -> str:
+    parse(value)
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(_written_seconds), Field(gt=0)]
 Path = Annotated[str, AfterValidator(_path)]
 Url = Annotated[str, AfterValidator(_url)]
 Revision = Annotated[str, AfterValidator(_revision)]
+Condition = Annotated[str, AfterValidator(_condition)]
+Expression = Annotated[str, AfterValidator(_expression)]
 NameOrNothing = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 
@@ -178,6 +193,27 @@ class SyncSpec(_Part):
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.ORPHAN, description="When the Application is gone.")
 
 
+class HealthRuleSpec(_Part):
+    """How a kind is judged, in CEL; the first of suspended, progressing, degraded and healthy that is true decides."""
+
+    group: str = Field(default="", max_length=253, description="API group of the kind; left out: the core group.")
+    kind: str = Field(description="The kind, as objects name it.")
+    healthy: Condition = Field(description="True when all is well; when nothing is true, the object is on its way.")
+    suspended: Condition = Field(default="", description="True when it is stopped on purpose.")
+    progressing: Condition = Field(default="", description="True while it is on its way.")
+    degraded: Condition = Field(default="", description="True when it has failed.")
+    message: Expression = Field(default="", description="The reason; left out: the object's own conditions.")
+
+    @field_validator("kind")
+    @classmethod
+    def _watched(cls, kind: str, info: ValidationInfo) -> str:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,62}", kind):
+            raise ValueError("must be a kind, such as Certificate")
+        if kind == "Secret" and not info.data.get("group"):
+            raise ValueError(SECRETS_ARE_NOT_WATCHED)
+        return kind
+
+
 class DependencySpec(_Part):
     """An Application that must be healthy first."""
 
@@ -192,6 +228,11 @@ class ApplicationSpec(_Part):
     destination: DestinationSpec = Field(default=DestinationSpec(), description="Where the objects go.")
     sync: SyncSpec = Field(default=SyncSpec(), description="How they are kept true.")
     depends_on: tuple[DependencySpec, ...] = Field(default=(), description="Applications that must be healthy first.")
+    health: tuple[HealthRuleSpec, ...] = Field(
+        default=(),
+        max_length=50,
+        description="How kinds are judged here, before the rules of the instance and the built-in ones.",
+    )
 
 
 class RepositoryDocument(_Part):
@@ -242,6 +283,7 @@ class ApplicationDocument(_Part):
             render=RenderOptions(spec.render.plain.include, spec.render.plain.exclude),
             sync=_sync_policy(spec.sync),
             depends_on=tuple(Name(namespace, dependency.name) for dependency in spec.depends_on),
+            health=tuple(HealthRule(**rule.model_dump()) for rule in spec.health),
             digest=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=12).hexdigest(),
         )
 

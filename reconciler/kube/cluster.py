@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from reconciler.errors import ClusterUnavailable
+from reconciler.health.declared import Rulebook
 from reconciler.kube.apply import Writer
 from reconciler.kube.client import Client, connect
 from reconciler.kube.config import Access
@@ -19,12 +20,12 @@ from reconciler.settings import ReconcilerSettings
 class Cluster:
     """Made by `open_cluster`."""
 
-    def __init__(self, client: Client, instance: Instance, uid: str, kinds: Kinds) -> None:
+    def __init__(self, client: Client, instance: Instance, uid: str, kinds: Kinds, *, rulebook: Rulebook) -> None:
         self.client = client
         self.uid = uid
         """The uid of the namespace `kube-system`: the cluster's identity, whatever its name or address."""
         self.kinds = kinds
-        self.index = OwnedIndex(client, instance)
+        self.index = OwnedIndex(client, instance, rulebook)
         self.writer = Writer(client, self.index, lambda: self.kinds, instance)
         self.records = Records(client, instance)
         self._instance = instance
@@ -87,7 +88,8 @@ async def open_cluster(access: Access, instance: Instance, settings: ReconcilerS
         Stalled: when it is not configured.
     """
     async with connect(access, instance, settings) as client:
-        cluster = Cluster(client, instance, await identity(client), await discover(client))
+        rulebook = Rulebook(settings.health_rules)
+        cluster = Cluster(client, instance, await identity(client), await discover(client), rulebook=rulebook)
         try:
             yield cluster
         finally:

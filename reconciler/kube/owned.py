@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import orjson
 
 from reconciler.errors import ApplyRefused, Transient
-from reconciler.health.rules import assess, has_health
+from reconciler.health.declared import Rulebook
 from reconciler.kube.client import Client, WatchEvent
-from reconciler.model.declared import Instance, Name
+from reconciler.model.declared import Application, Instance, Name
 from reconciler.model.objects import Document, Kind, LiveMetadata, ManagerEntry, ObjectKey
 from reconciler.model.outcome import Drift, Health, Owned
 from reconciler.plan.claim import ClaimState, claim
@@ -55,9 +55,10 @@ class _Entry:
 class OwnedIndex:
     """The owned objects of one instance in one cluster."""
 
-    def __init__(self, client: Client, instance: Instance) -> None:
+    def __init__(self, client: Client, instance: Instance, rulebook: Rulebook) -> None:
         self._client = client
         self._instance = instance
+        self._rulebook = rulebook
         self._entries: dict[ObjectKey, _Entry] = {}
         self._owned: dict[ObjectKey, Owned] = {}
         self._by_application: dict[Name, dict[ObjectKey, Owned]] = {}
@@ -161,12 +162,24 @@ class OwnedIndex:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
 
+    def judge_for(self, applications: Mapping[Name, Application]) -> None:
+        """Judge by the rules of these applications from now on; what that concerns is unknown until it was listed anew."""
+        newer = self._rulebook.with_own(applications)
+        concerned, self._rulebook = self._rulebook.differs(newer), newer
+        for identity in concerned & self._tasks.keys():
+            self._tasks[identity].cancel()
+            for key, entry in self._entries.items():
+                if (key.group, key.kind) == identity and entry.health is not None:
+                    entry.health = None
+                    self._wake(key)
+            self._tasks[identity] = asyncio.create_task(self._follow(self._kinds[identity], self._synced[identity]))
+
     def saw(self, live: LiveMetadata, kind: Kind) -> None:
         """Take in the answer to our own apply, before its watch event arrives."""
         known = self._entries.get(live.key)
         health = known.health if known else None
-        if not has_health(kind.group, kind.kind):
-            health = assess({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}})
+        if not self._is_whole(kind):
+            health = self._rulebook.assess({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}, None)
         elif known is None or live.generation != known.generation:
             health = None  # unknown until its status is seen
         self._put(live, kind, health, is_ours=True)
@@ -219,8 +232,7 @@ class OwnedIndex:
                 await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1])
 
     async def _list(self, kind: Kind) -> str:
-        whole = has_health(kind.group, kind.kind)
-        listing = await self._client.list(kind, selector=selector(self._instance), metadata_only=not whole)
+        listing = await self._client.list(kind, selector=selector(self._instance), metadata_only=not self._is_whole(kind))
         seen = set()
         for item in listing.items:
             seen.add(self._take(item, kind))
@@ -233,7 +245,7 @@ class OwnedIndex:
             kind,
             resource_version=version,
             selector=selector(self._instance),
-            metadata_only=not has_health(kind.group, kind.kind),
+            metadata_only=not self._is_whole(kind),
             timeout_seconds=WATCH_SECONDS,
         )
         async with watch as events:
@@ -257,10 +269,13 @@ class OwnedIndex:
 
     def _take(self, document: Document, kind: Kind) -> ObjectKey:
         live = LiveMetadata.of(document, kind)
-        whole = has_health(kind.group, kind.kind)
         known = {"apiVersion": kind.api_version, "kind": kind.kind}
-        self._put(live, kind, assess({**document, **known} if whole else {**known, "metadata": {}}))
+        self._put(live, kind, self._rulebook.assess({**document, **known}, claim(live, self._instance).application))
         return live.key
+
+    def _is_whole(self, kind: Kind) -> bool:
+        """Whether whole objects of a kind are watched, or their metadata only."""
+        return self._rulebook.has_health(kind.group, kind.kind)
 
     def _put(self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False) -> None:
         found = claim(live, self._instance)

@@ -1,7 +1,7 @@
 """What people declare: Repositories and Applications, after parsing. The schema they are parsed from is in `declarations`."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -180,6 +180,37 @@ class SyncPolicy:
     deletion: DeletionPolicy = DeletionPolicy.ORPHAN
 
 
+SECRETS_ARE_NOT_WATCHED = "is not judged: the content of Secrets is never watched; judge what makes it, or what uses it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthRule:
+    """How people want a kind to be judged: expressions in CEL, the first true one decides."""
+
+    group: str = ""
+    """Empty for the core group."""
+    kind: str
+    healthy: str
+    """Asked last; when it is not true either, the object is on its way."""
+    suspended: str = ""
+    """Asked first; then progressing, then degraded."""
+    progressing: str = ""
+    degraded: str = ""
+    message: str = ""
+    """Makes the reason; empty: the object's own conditions."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is never watched."""
+        if (self.group, self.kind) == ("", "Secret"):
+            raise ValueError(SECRETS_ARE_NOT_WATCHED)
+
+    def expressions(self) -> Iterator[tuple[str, str]]:
+        """Every expression that is given, with its field's name."""
+        for name in ("healthy", "suspended", "progressing", "degraded", "message"):
+            if expression := getattr(self, name):
+                yield name, expression
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """What to keep true: sources, a destination, a policy."""
@@ -190,6 +221,8 @@ class Application:
     render: RenderOptions = field(default_factory=RenderOptions)
     sync: SyncPolicy = field(default_factory=SyncPolicy)
     depends_on: tuple[Name, ...] = ()
+    health: tuple[HealthRule, ...] = ()
+    """Before those of the instance."""
     digest: str = ""
     """Hash of the declaration; a change of it makes the application affected."""
 

@@ -14,6 +14,7 @@ from reconciler.model.declared import (
     ForeignPolicy,
     Forge,
     GitSource,
+    HealthRule,
     Name,
     RenderOptions,
     Repository,
@@ -75,6 +76,7 @@ def test_an_application_with_everything():
             "deletionPolicy": "prune",
         },
         dependsOn=[{"name": "database"}],
+        health=[{"group": "example.com", "kind": "Widget", "healthy": "status.phase == 'Running'", "message": "status.why"}],
     )  # fmt: skip
     assert found.sources == (
         GitSource(Name("trueup", "shop"), "v1.2", "apps/web"),
@@ -86,6 +88,9 @@ def test_an_application_with_everything():
         SyncMode.MANUAL, DriftPolicy.REPORT, False, 5400.0, AdoptPolicy.NEVER, ForeignPolicy.IGNORE, DeletionPolicy.PRUNE
     )
     assert found.depends_on == (Name("trueup", "database"),)
+    assert found.health == (
+        HealthRule(group="example.com", kind="Widget", healthy="status.phase == 'Running'", message="status.why"),
+    )
 
 
 def test_an_application_with_nothing_but_a_source():
@@ -137,6 +142,29 @@ def test_an_address_that_cannot_be_is_refused_without_repeating_its_secrets(url,
     with pytest.raises(ValidationError, match=message) as caught:
         repository(url=url)
     assert all("pass@" not in detail["msg"] for detail in caught.value.errors())
+
+
+@pytest.mark.parametrize(
+    ("rule", "field", "message"),
+    [
+        ({"healthy": "status.phase ="}, "healthy", "column 14: token recognition error"),
+        ({"healthy": "'Running'"}, "healthy", "is str, and must be true or false"),
+        ({"healthy": "true", "degraded": "stauts.x"}, "degraded", "stauts is not known"),
+        ({"healthy": "true", "message": "quote(status.x)"}, "message", "quote is no function here"),
+        ({"healthy": "true", "kind": "Secret"}, "kind", "the content of Secrets is never watched"),
+        ({"healthy": "true", "kind": "my kind"}, "kind", "must be a kind, such as Certificate"),
+        ({"degraded": "true"}, "healthy", "Field required"),
+    ],
+    ids=["syntax", "no condition", "a name", "a function", "Secrets", "no kind", "nothing healthy"],
+)
+def test_a_health_rule_that_cannot_be_is_refused(rule, field, message):
+    with pytest.raises(ValidationError, match=message) as caught:
+        application(health=[{"kind": "Widget", **rule}])
+    assert [detail["loc"] for detail in caught.value.errors()] == [("spec", "health", 0, field)]
+
+
+def test_somebodys_own_kind_may_be_called_secret():
+    assert application(health=[{"group": "example.com", "kind": "Secret", "healthy": "true"}]).health[0].group == "example.com"
 
 
 def parts(model: type[BaseModel], path: str = "") -> list[tuple[str, str]]:
