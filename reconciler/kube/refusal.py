@@ -10,8 +10,15 @@ import orjson
 from reconciler.errors import ApplyRefused, ClusterUnavailable, TrueupError
 from reconciler.model.objects import ObjectKey
 
-USERS_MISTAKES = ("failed to create typed patch object", "expected ", "illegal base64", "duplicate entries", "unable to decode")
-"""Bad input that is answered with 500: it will not get better by itself (seen on a real API server)."""
+USERS_MISTAKES = ("failed to create typed patch object", "failed to convert new object", "unable to decode")
+"""How the message begins where bad input is answered with 500: it will not get better by itself (tests/contract/test_refusals.py)."""
+
+_PREAMBLES = (
+    r"failed to create typed patch object \([^)]*\): ",
+    r"failed to convert new object \([^)]*\) to proper version: unable to convert unstructured object to [^:]*: (error decoding from json: )?",
+    r'(\w+(\.\S+)? )?"[^"]*" is invalid: ',
+)
+"""What a message begins with that says nothing of what is wrong."""
 
 DEFAULT_RETRY_SECONDS = 1.0
 """When the server asks for patience and does not say how much."""
@@ -47,7 +54,7 @@ def refusal(status: int, answer: bytes, key: ObjectKey | None, retry_after: str 
         named = ", ".join(sorted({f"{holder.field} (held by {holder.manager})" for holder in holders}))
         mend = "set spec.sync.adopt: always to take them, or leave them out of Git"
         return FieldConflict(f"apply {what}other managers hold fields: {named}; {mend}", holders)
-    if status >= 500 and not any(text in message for text in USERS_MISTAKES):
+    if status >= 500 and not str(body.get("message", "")).startswith(USERS_MISTAKES):
         return ClusterUnavailable(f"{what}the API server answered {status}: {message}")
     return ApplyRefused(f"apply {what}{message}{_mend(status, body, message)}", code=status, reason=str(body.get("reason", "")))
 
@@ -69,8 +76,8 @@ def _message(body: Mapping[str, Any], key: ObjectKey | None) -> str:
         text = "; ".join(parts)
     else:
         text = str(body.get("message") or "no reason given")
-    text = re.sub(r"^failed to create typed patch object \([^)]*\): ", "", text)
-    text = re.sub(r'^(\w+(\.\S+)? )?"[^"]*" is invalid: ', "", text)
+    for preamble in _PREAMBLES:
+        text = re.sub(f"^{preamble}", "", text)
     return re.sub(r'(Invalid value: )("(\\.|[^"\\])*"|\S+)', r"\1***", text) if is_secret else text[:1500]
 
 
