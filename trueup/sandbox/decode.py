@@ -20,6 +20,7 @@ from trueup.sandbox.typed import items_by_element
 
 QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(|[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)$")
 BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 STRING = SCALARS["string"]
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
@@ -78,7 +79,8 @@ def _misfits_in_list(kind: ListOf, value: Any, path: str) -> Iterator[str]:
 def _misfits_of_items(kind: ListOf, value: Sequence[Any], path: str) -> Iterator[str]:
     for index, item in enumerate(value):
         if kind.keys and not isinstance(item, dict):
-            yield f"{path}: element {index}: associative list with keys may not have non-map elements"
+            what = "a null element" if item is None else "non-map elements"
+            yield f"{path}: element {index}: associative list with keys may not have {what}"
             return
     seen: set[str] = set()
     for index, (element, item) in enumerate(items_by_element(kind, value)):
@@ -101,6 +103,8 @@ def _misfit_of_scalar(form: str, value: Any) -> str:
             return "" if isinstance(value, bool) else f"expected boolean, got &{{{_go(value)}}}"
         case "string" | "byte" | "date-time":
             return "" if isinstance(value, str) else f"expected string, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+        case "quantity":
+            return f"expected any scalar, got &{{{_go(value)}}}" if isinstance(value, dict | list) else ""
         case _:
             return ""
 
@@ -145,7 +149,7 @@ class _Decoder:
             elif child is not None:
                 is_free = name not in kind.known
                 read = self.value(below, child, f"{at}.{name}" if at else name, owner, path if is_free else (*path, name))
-                if read or is_free or not is_left_out(below, read) or name in kind.required:
+                if read or is_free or name in kind.required or not is_left_out(kind, name, read):
                     result[name] = read
             elif name not in kind.known and below is STRING:
                 result[name] = ""  # null in a map of strings
@@ -153,9 +157,11 @@ class _Decoder:
         return result
 
 
-def is_left_out(kind: Type, value: Any) -> bool:
-    """Does the server leave this field out? Empty lists and maps with free keys; an empty struct says something."""
-    return (value == [] and isinstance(kind, ListOf)) or (value == {} and isinstance(kind, Fields) and not kind.known)
+def is_left_out(kind: Fields, name: str, value: Any) -> bool:
+    """Does the server leave out this empty field? Lists, maps with free keys, some scalars; an empty struct says something."""
+    below = kind.of(name)
+    is_bare = isinstance(below, ListOf) or (isinstance(below, Fields) and not below.known)
+    return name in kind.zero or (is_bare and value in ([], {}))
 
 
 def fill(kind: Fields, value: dict[str, Any]) -> None:
@@ -186,10 +192,16 @@ def blank(kind: Type) -> dict[str, Any]:
 
 def _scalar(form: str, value: Any, owner: str, path: tuple[str, ...]) -> Any:
     match form:
-        case "string" | "date-time" if isinstance(value, str):
+        case "string" if isinstance(value, str):
             return value
-        case "integer" | "int64" if isinstance(value, int) and not isinstance(value, bool):
+        case "date-time" if isinstance(value, str):
+            return _time(value)
+        case "integer" if isinstance(value, int) and not isinstance(value, bool):
+            return (value + 2**31) % 2**32 - 2**31  # as Go converts: what is too large wraps around
+        case "int64" if isinstance(value, int) and not isinstance(value, bool):
             return value
+        case "integer" | "int64" if isinstance(value, float):
+            raise Unreadable(f"cannot convert float64 to {GO_TYPES[form]}")
         case "number" if isinstance(value, int | float) and not isinstance(value, bool):
             return value
         case "boolean" if isinstance(value, bool):
@@ -198,10 +210,19 @@ def _scalar(form: str, value: Any, owner: str, path: tuple[str, ...]) -> Any:
             return _base64(value)
         case "int-or-string" if isinstance(value, int | str) and not isinstance(value, bool):
             return value
+        case "int-or-string":
+            what = f"number {value}" if isinstance(value, float) else _json_type(value)
+            raise Unreadable(f"json: cannot unmarshal {what} into Go value of type int32")
         case "quantity" if isinstance(value, int | float | str) and not isinstance(value, bool):
             return quantity(str(value))
         case _:
             raise _mistyped(value, owner, path, GO_TYPES.get(form, form))
+
+
+def _time(text: str) -> str:
+    if not TIME.match(text):
+        raise Unreadable(f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse "{text}" as "2006"')
+    return text
 
 
 def _base64(text: str) -> str:
@@ -220,14 +241,23 @@ def quantity(text: str) -> str:
     if not parts:
         expression = r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
         raise Unreadable(f"quantities must match the regular expression '{expression}'")
+    suffix, value = parts[2], amount(text)
+    if suffix in BINARY and value == value.to_integral_value():
+        return _binary(int(value))
+    return text if suffix[:1] in ("e", "E") and suffix != "E" else _decimal(value)
+
+
+def amount(text: str) -> Decimal:
+    """How much a quantity is."""
+    parts = QUANTITY.match(str(text))
+    if not parts:
+        return Decimal(0)
     number, suffix = parts.groups()
     if suffix in BINARY:
-        value = Decimal(number) * BINARY[suffix]
-        if value == value.to_integral_value():
-            return _binary(int(value))
+        return Decimal(number) * BINARY[suffix]
     if suffix[:1] in ("e", "E") and suffix != "E":
-        return text
-    return _decimal(Decimal(number).scaleb(DECIMAL.get(suffix, 0)))
+        return Decimal(f"{number}{suffix}")
+    return Decimal(number).scaleb(DECIMAL.get(suffix, 0))
 
 
 def _binary(value: int) -> str:
@@ -245,7 +275,14 @@ def _decimal(value: Decimal) -> str:
     return "0" if not value else f"{int(value.scaleb(9)) + 1}n"
 
 
-GO_TYPES = {"integer": "int32", "boolean": "bool", "number": "float64", "byte": "[]uint8", "date-time": "string"}
+GO_TYPES = {
+    "integer": "int32",
+    "int64": "int64",
+    "boolean": "bool",
+    "number": "float64",
+    "byte": "[]uint8",
+    "date-time": "string",
+}
 
 
 def _mistyped(value: Any, owner: str, path: tuple[str, ...], wanted: str) -> Unreadable:

@@ -5,6 +5,7 @@ change the document they are given, which is the caller's own copy.
 """
 
 import base64
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -79,9 +80,6 @@ def _container(container: dict[str, Any], *, host_network: bool) -> None:
         reference = variable.get("valueFrom", {}).get("fieldRef")
         if reference is not None:
             reference.setdefault("apiVersion", "v1")
-    resources = container.get("resources", {})
-    for name, limit in resources.get("limits", {}).items():
-        resources.setdefault("requests", {}).setdefault(name, limit)
 
 
 def _http_get(action: dict[str, Any]) -> None:
@@ -112,7 +110,7 @@ def _stateful_set(document: Document) -> None:
     strategy = spec["updateStrategy"]
     strategy.setdefault("type", "RollingUpdate")
     if strategy["type"] == "RollingUpdate":
-        _set(strategy.setdefault("rollingUpdate", {}), {"partition": 0})
+        _set(strategy.setdefault("rollingUpdate", {}), {"partition": 0, "maxUnavailable": 1})
     _set(spec.setdefault("persistentVolumeClaimRetentionPolicy", {}), {"whenDeleted": "Retain", "whenScaled": "Retain"})
     for claim in spec.get("volumeClaimTemplates", ()):
         _set(claim, {"kind": "PersistentVolumeClaim", "apiVersion": "v1"})
@@ -122,6 +120,7 @@ def _stateful_set(document: Document) -> None:
 def _daemon_set(document: Document) -> None:
     spec = _template(document)
     spec.setdefault("revisionHistoryLimit", 10)
+    document["metadata"].setdefault("annotations", {}).setdefault("deprecated.daemonset.template.generation", "1")
     strategy = spec["updateStrategy"]
     strategy.setdefault("type", "RollingUpdate")
     if strategy["type"] == "RollingUpdate":
@@ -130,6 +129,52 @@ def _daemon_set(document: Document) -> None:
 
 def _replica_set(document: Document) -> None:
     _template(document).setdefault("replicas", 1)
+
+
+def _replication_controller(document: Document) -> None:
+    spec = document["spec"]
+    spec.setdefault("replicas", 1)
+    template = spec.get("template")
+    if template is None:
+        return
+    _pod_spec(template.setdefault("spec", {}))
+    if labels := template.get("metadata", {}).get("labels"):
+        spec.setdefault("selector", labels)
+        if not document["metadata"].get("labels"):
+            document["metadata"]["labels"] = labels
+
+
+def _pod_template(document: Document) -> None:
+    _pod_spec(document["template"].setdefault("spec", {}))
+
+
+def _endpoints(document: Document) -> None:
+    for subset in document.get("subsets", ()):
+        for port in subset.get("ports", ()):
+            port.setdefault("protocol", "TCP")
+
+
+def _event(document: Document) -> None:
+    _set(document, dict.fromkeys(("eventTime", "firstTimestamp", "lastTimestamp")))
+    _set(document, {"reportingComponent": "", "reportingInstance": ""})
+
+
+def _admission_policy(document: Document) -> None:
+    document["spec"].setdefault("failurePolicy", "Fail")
+    constraints = document["spec"].get("matchConstraints")
+    if constraints is not None:
+        _set(constraints, {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}})
+        for rule in (*constraints.get("resourceRules", ()), *constraints.get("excludeResourceRules", ())):
+            rule.setdefault("scope", "*")
+
+
+def _driver(document: Document) -> None:
+    _set(document["spec"], {"attachRequired": True, "podInfoOnMount": False, "fsGroupPolicy": "ReadWriteOnceWithFSType"})
+    _set(document["spec"], dict.fromkeys(DRIVER_SWITCHES, False))
+    document["spec"].setdefault("volumeLifecycleModes", ["Persistent"])
+
+
+DRIVER_SWITCHES = ("storageCapacity", "requiresRepublish", "seLinuxMount", "preventPodSchedulingIfMissing")
 
 
 def _job_spec(spec: dict[str, Any]) -> None:
@@ -147,12 +192,13 @@ def _job_spec(spec: dict[str, Any]) -> None:
             "manualSelector": False,
         },
     )
-    if not spec["manualSelector"]:
-        del spec["manualSelector"]
 
 
 def _job(document: Document) -> None:
     _job_spec(document["spec"])
+    labels = document["spec"]["template"].get("metadata", {}).get("labels")
+    if labels and not document["metadata"].get("labels"):
+        document["metadata"]["labels"] = labels  # the same map, to which the server adds later
 
 
 def _cron_job(document: Document) -> None:
@@ -165,6 +211,10 @@ def _pod(document: Document) -> None:
     spec = document["spec"]
     _pod_spec(spec)
     spec.setdefault("enableServiceLinks", True)
+    for container in (*spec.get("containers", ()), *spec.get("initContainers", ())):
+        resources = container.get("resources", {})  # of pods only: a template keeps what it says
+        for name, limit in resources.get("limits", {}).items():
+            resources.setdefault("requests", {}).setdefault(name, limit)
 
 
 def _service(document: Document) -> None:
@@ -196,6 +246,8 @@ def _claim(document: Document) -> None:
 
 def _volume(document: Document) -> None:
     _set(document["spec"], {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"})
+    if "hostPath" in document["spec"]:
+        document["spec"]["hostPath"].setdefault("type", "")
     document.setdefault("status", {}).setdefault("phase", "Pending")
 
 
@@ -225,6 +277,33 @@ def _autoscaler(document: Document) -> None:
     if not spec.get("metrics"):
         target = {"type": "Utilization", "averageUtilization": 80}
         spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+    if "behavior" in spec:
+        _set(spec["behavior"].setdefault("scaleUp", {}), copy.deepcopy(SCALE_UP))
+        _set(spec["behavior"].setdefault("scaleDown", {}), copy.deepcopy(SCALE_DOWN))
+
+
+SCALE_UP = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [
+        {"type": "Pods", "value": 4, "periodSeconds": 15},
+        {"type": "Percent", "value": 100, "periodSeconds": 15},
+    ],
+}
+SCALE_DOWN = {"selectPolicy": "Max", "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}
+
+
+def _role(document: Document) -> None:
+    if not document.get("rules"):
+        document["rules"] = None  # the one list that is printed when there is none
+
+
+def _limit_range(document: Document) -> None:
+    for limit in document["spec"].get("limits", ()):
+        if limit.get("type") == "Container":
+            for wider, narrower in (("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")):
+                for name, quantity in limit.get(wider, {}).items():
+                    limit.setdefault(narrower, {}).setdefault(name, quantity)
 
 
 def _storage_class(document: Document) -> None:
@@ -263,6 +342,14 @@ FILLS: Mapping[tuple[str, str], Fill] = {
     ("", "PersistentVolumeClaim"): _claim,
     ("", "PersistentVolume"): _volume,
     ("", "Namespace"): _namespace,
+    ("", "LimitRange"): _limit_range,
+    ("", "Endpoints"): _endpoints,
+    ("", "Event"): _event,
+    ("", "PodTemplate"): _pod_template,
+    ("", "ReplicationController"): _replication_controller,
+    ("storage.k8s.io", "CSIDriver"): _driver,
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): _admission_policy,
+    ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"): _admission_policy,
     ("apps", "Deployment"): _deployment,
     ("apps", "StatefulSet"): _stateful_set,
     ("apps", "DaemonSet"): _daemon_set,
@@ -270,6 +357,8 @@ FILLS: Mapping[tuple[str, str], Fill] = {
     ("batch", "Job"): _job,
     ("batch", "CronJob"): _cron_job,
     ("networking.k8s.io", "NetworkPolicy"): _network_policy,
+    ("rbac.authorization.k8s.io", "Role"): _role,
+    ("rbac.authorization.k8s.io", "ClusterRole"): _role,
     ("rbac.authorization.k8s.io", "RoleBinding"): _binding,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _binding,
     ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
@@ -289,6 +378,6 @@ def fill_custom(kind: Type, value: Any) -> Any:
         return value
     result = dict(value)
     for name, default in kind.defaults.items():
-        if name not in result:
+        if result.get(name) is None:
             result[name] = default
     return {name: fill_custom(child, item) if (child := kind.of(name)) else item for name, item in result.items()}

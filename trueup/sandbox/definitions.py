@@ -139,6 +139,21 @@ def pruned(schema: Mapping[str, Any], value: Any, unknown: list[str], at: str = 
     return result
 
 
+def without_nulls(schema: Mapping[str, Any], value: Any) -> Any:
+    """The value without nulls in fields that take none and have no default; an apply keeps them, and is refused for them."""
+    if isinstance(value, list):
+        return [without_nulls(schema.get("items") or {}, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known, free = schema.get("properties") or {}, schema.get("additionalProperties")
+    result = {}
+    for name, child in value.items():
+        below = known.get(name) or (free if isinstance(free, dict) else {})
+        if child is not None or not below or below.get("nullable") or "default" in below:
+            result[name] = without_nulls(below, child)
+    return result
+
+
 def faults(schema: Mapping[str, Any], value: Any, path: str = "") -> Iterator[Cause]:
     """Where a value breaks its OpenAPI schema, in the server's words."""
     if value is None and (schema.get("nullable") or not schema.get("type")):
@@ -147,7 +162,7 @@ def faults(schema: Mapping[str, Any], value: Any, path: str = "") -> Iterator[Ca
     if schema.get("x-kubernetes-int-or-string"):
         wanted = None
     if wanted and not _is_of(wanted, value):
-        found = "null" if value is None else json.dumps(JSON_NAMES.get(type(value), "object"))
+        found = '"null"' if value is None else json.dumps(JSON_NAMES.get(type(value), "object"))
         text = f"Invalid value: {found}: {path} in body must be of type {wanted}: {found}"
         yield Cause("FieldValueTypeInvalid", text, path)
         return

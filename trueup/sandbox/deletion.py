@@ -7,22 +7,32 @@ there is nothing that could end gracefully. Dependents are collected in `garbage
 
 from typing import Any
 
+from trueup.sandbox.kinds import Resource
 from trueup.sandbox.paths import Deletion, Target
+from trueup.sandbox.prepare import timestamp
 from trueup.sandbox.status import conflict, success
 from trueup.sandbox.store import Document, Store
-from trueup.sandbox.writes import timestamp
 
 PROTECTED_NAMESPACES = ("default", "kube-system", "kube-public")
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+# What they leave behind has no owner when a deletion says nothing of it.
+ORPHANING = {("batch", "Job"), ("", "ReplicationController")}
 # These answer with the object that was deleted, not with a Status.
 ANSWERS_OBJECT = {
-    ("", "Pod"),
     ("", "Namespace"),
-    ("", "Service"),
-    ("", "PersistentVolumeClaim"),
     ("", "PersistentVolume"),
+    ("", "PersistentVolumeClaim"),
+    ("", "Pod"),
+    ("", "PodTemplate"),
+    ("", "ResourceQuota"),
+    ("", "Service"),
     ("", "ServiceAccount"),
+    ("storage.k8s.io", "CSIDriver"),
+    ("storage.k8s.io", "CSINode"),
+    ("storage.k8s.io", "StorageClass"),
+    ("storage.k8s.io", "VolumeAttachment"),
+    ("storage.k8s.io", "VolumeAttributesClass"),
 }
 
 
@@ -40,7 +50,7 @@ def delete(store: Store, target: Target, deletion: Deletion) -> dict[str, Any]:
     if is_namespace and target.name in PROTECTED_NAMESPACES:
         raise target.forbidden("this namespace may not be deleted")
     _check(target, live, deletion)
-    finalizers = _finalizers(live, deletion)
+    finalizers = _finalizers(resource, live, deletion)
     if resource.kind == "CustomResourceDefinition" and CLEANUP not in finalizers:
         finalizers = [*finalizers, CLEANUP]
     if finalizers or is_namespace:
@@ -87,12 +97,12 @@ def _check(target: Target, live: Document, deletion: Deletion) -> None:
         raise conflict(resource.kind, resource.group, target.name, why + ". The object might have been modified")
 
 
-def _finalizers(live: Document, deletion: Deletion) -> list[str]:
+def _finalizers(resource: Resource, live: Document, deletion: Deletion) -> list[str]:
     """The object's finalizers, with the one that the propagation policy asks for."""
-    finalizers = [
-        name for name in live["metadata"].get("finalizers", ()) if name not in (FOREGROUND, ORPHAN) or not deletion.propagation
-    ]
-    match deletion.propagation:
+    present = live["metadata"].get("finalizers", ())
+    finalizers = [name for name in present if name not in (FOREGROUND, ORPHAN) or not deletion.propagation]
+    is_orphaning = (resource.group, resource.kind) in ORPHANING and FOREGROUND not in present and ORPHAN not in present
+    match deletion.propagation or ("Orphan" if is_orphaning else ""):
         case "Foreground":
             return [*finalizers, FOREGROUND]
         case "Orphan":

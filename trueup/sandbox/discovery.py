@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 from typing import Any
 
 from trueup.sandbox.kinds import VERBS, Kinds, Resource
-from trueup.sandbox.status import no_such_path
+from trueup.sandbox.status import NoSuchPath
 
 AGGREGATED = ("g=apidiscovery.k8s.io", "as=APIGroupDiscoveryList")
 AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -87,14 +87,14 @@ def group_list(kinds: Kinds) -> dict[str, Any]:
 def group(kinds: Kinds, name: str) -> dict[str, Any]:
     """`/apis/GROUP`."""
     if not name or not kinds.has_group(name):
-        raise no_such_path()
+        raise NoSuchPath
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(kinds, name)}
 
 
 def resource_list(kinds: Kinds, group_name: str, version: str) -> dict[str, Any]:
     """`/api/v1` and `/apis/GROUP/VERSION`."""
     if not kinds.has_group(group_name, version):
-        raise no_such_path()
+        raise kinds.unserved(group_name)
     rows = [row for resource in _resources(kinds, group_name, version) for row in _rows(resource)]
     name = f"{group_name}/{version}" if group_name else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": rows}

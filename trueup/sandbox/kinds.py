@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trueup.sandbox.schema import Type, named, table
+from trueup.sandbox.status import NoSuchPath, Refused, no_such_resource
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -79,6 +80,11 @@ class Kinds:
     def has_group(self, group: str, version: str = "") -> bool:
         """Is anything served there?"""
         return any(r.group == group and version in ("", r.version) for r in self)
+
+    def unserved(self, group: str) -> Refused:
+        """404 for a path of this group that leads nowhere; the API server knows its own groups by name."""
+        is_built_in = any(resource.group == group and not resource.is_custom for resource in self)
+        return no_such_resource() if is_built_in else NoSuchPath()
 
     def add(self, resource: Resource) -> None:
         """Serve it from now on."""

@@ -122,7 +122,7 @@ def apply(kind: Type, live: Any, applied: Any, managers: Managers, writer: Write
 
 def update(kind: Type, live: Any, new: Any, managers: Managers, writer: Writer) -> Managers:
     """The managers after a create, replace or patch turned `live` into `new`; whoever changes a field owns it."""
-    me = _key(writer.name, UPDATE, writer.api_version, writer.subresource)
+    me = updater(writer)
     difference = compare(kind, live, new)
     changed = _tracked(sets.union(difference.added, difference.modified), writer)
     before = managers.get(me)
@@ -134,6 +134,11 @@ def update(kind: Type, live: Any, new: Any, managers: Managers, writer: Writer) 
     elif before is None or mine != before.fields:
         managers[me] = Entry(mine, writer.api_version, writer.time)
     return _capped(managers)
+
+
+def updater(writer: Writer) -> Manager:
+    """Whose entry an update by this writer goes to."""
+    return _key(writer.name, UPDATE, writer.api_version, writer.subresource)
 
 
 def _key(name: str, operation: str, version: str, subresource: str) -> Manager:

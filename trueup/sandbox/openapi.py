@@ -7,7 +7,7 @@ from typing import Any
 
 from trueup.sandbox.kinds import Kinds, Resource
 from trueup.sandbox.schema import Fields, ListOf, Scalar, Type, Untyped
-from trueup.sandbox.status import no_such_path
+from trueup.sandbox.status import NoSuchPath
 
 PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty")
 SCHEMAS = "#/components/schemas/"
@@ -23,7 +23,7 @@ def document(kinds: Kinds, path: str) -> dict[str, Any]:
     """The document of one group version, such as `apis/apps/v1`."""
     resources = [resource for resource in kinds if _path(resource) == path]
     if not resources:
-        raise no_such_path()
+        raise NoSuchPath
     schemas: dict[str, Any] = {}
     for resource in resources:
         _add_kind(resource, schemas)

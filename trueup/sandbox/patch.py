@@ -9,14 +9,43 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trueup.sandbox.kinds import Resource
 from trueup.sandbox.schema import UNTYPED, Fields, ListOf, Type
-from trueup.sandbox.status import Refused
+from trueup.sandbox.status import Refused, bad_request
 
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
 DIRECTIVES = ("$patch", "$retainKeys", "$setElementOrder/", "$deleteFromPrimitiveList/")
 
 
 class Inapplicable(Exception):
     """A JSON patch whose test failed, or whose path is not there."""
+
+
+def patched(resource: Resource, content_type: str, live: Mapping[str, Any], patch: Any) -> Any:
+    """The live object with a patch of this content type on it.
+
+    Raises:
+        Refused: 400 when it is no such patch, 422 when a JSON patch does not apply.
+    """
+    if content_type == JSON_PATCH:
+        return _json_patched(live, patch)
+    if not isinstance(patch, dict):
+        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}")
+    return merge_patch(live, patch) if content_type == MERGE else strategic_merge(resource.type, live, patch)
+
+
+def _json_patched(live: Mapping[str, Any], patch: Any) -> Any:
+    if not isinstance(patch, list):
+        kind = "string" if isinstance(patch, str) else "object"
+        raise bad_request(f"error decoding patch: json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp")
+    try:
+        return json_patch(live, [step for step in patch if isinstance(step, dict)])
+    except Inapplicable as error:
+        message = "the server rejected our request due to an error in our request"
+        raise Refused(422, "Invalid", message, {}) from error
 
 
 def merge_patch(document: Any, patch: Any) -> Any:

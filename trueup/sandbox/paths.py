@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trueup.sandbox.kinds import Kinds, Resource
-from trueup.sandbox.status import Cause, Refused, bad_request, forbidden, invalid, no_such_path, not_found
+from trueup.sandbox.status import Cause, NoSuchPath, Refused, bad_request, forbidden, invalid, not_found
 
 LONGEST_MANAGER = 128
 VALIDATIONS = ("", "Ignore", "Strict", "Warn")
@@ -46,22 +46,22 @@ def parse_path(kinds: Kinds, path: str) -> Target:
         case ["apis", group, version, *rest]:
             pass
         case _:
-            raise no_such_path()
+            raise NoSuchPath
     match rest:
         case ["namespaces", namespace, plural, *tail] if _is_namespaced(kinds, group, version, plural):
             pass
         case [plural, *tail]:
             namespace = ""
         case _:
-            raise no_such_path()
+            raise kinds.unserved(group)
     resource = kinds.find(group, version, plural)
     if resource is None or len(tail) > 2:
-        raise no_such_path()
+        raise kinds.unserved(group)
     name, subresource = (*tail, "", "")[:2]
     if name and resource.is_namespaced and not namespace:
-        raise no_such_path()
+        raise kinds.unserved(group)
     if subresource and subresource not in resource.subresources:
-        raise no_such_path()
+        raise kinds.unserved(group)
     return Target(resource, namespace, name, subresource)
 
 

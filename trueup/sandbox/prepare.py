@@ -8,6 +8,7 @@ import base64
 import secrets
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from trueup.sandbox.fields import LEAF, Tree
@@ -17,9 +18,11 @@ from trueup.sandbox.store import Document, Store
 WITH_GENERATION = {
     ("", "Pod"),
     ("apps", "DaemonSet"),
+    ("autoscaling", "HorizontalPodAutoscaler"),
     ("apps", "Deployment"),
     ("apps", "ReplicaSet"),
     ("apps", "StatefulSet"),
+    ("", "PodTemplate"),
     ("", "ReplicationController"),
     ("batch", "CronJob"),
     ("batch", "Job"),
@@ -29,6 +32,8 @@ WITH_GENERATION = {
     ("policy", "PodDisruptionBudget"),
     ("scheduling.k8s.io", "PriorityClass"),
     ("discovery.k8s.io", "EndpointSlice"),
+    ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"),
+    ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"),
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
     ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
@@ -82,9 +87,16 @@ def prepare_create(resource: Resource, document: Document, now: str) -> None:
         case ("", "Namespace"):
             document["spec"]["finalizers"] = ["kubernetes"]
         case ("", "Pod"):
-            _set_pod(document["spec"])
+            _set_pod(document)
         case ("batch", "Job"):
             _set_job(document)
+        case ("", "Node"):
+            taints = document["spec"].get("taints", [])
+            document["spec"]["taints"] = taints if NOT_READY in taints else [*taints, NOT_READY]
+        case ("", "PersistentVolume"):
+            document["status"] = {**document["status"], "lastPhaseTransitionTime": now}
+    if protection := PROTECTIONS.get((resource.group, resource.kind)):
+        metadata["finalizers"] = [*(name for name in metadata.get("finalizers", ()) if name != protection), protection]
 
 
 def _first_status(resource: Resource, document: Document) -> None:
@@ -116,9 +128,38 @@ FIRST_STATUS: Mapping[tuple[str, str], Mapping[str, Any]] = {
 }
 
 
-def _set_pod(spec: dict[str, Any]) -> None:
+NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+PROTECTIONS = {
+    ("", "PersistentVolume"): "kubernetes.io/pv-protection",
+    ("", "PersistentVolumeClaim"): "kubernetes.io/pvc-protection",
+    ("storage.k8s.io", "VolumeAttributesClass"): "kubernetes.io/vac-protection",
+}
+
+
+def qos_class(spec: Mapping[str, Any]) -> str:
+    """https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ ."""
+    resources = [each.get("resources", {}) for each in (*spec.get("containers", ()), *spec.get("initContainers", ()))]
+    asked = [each.get(what, {}) for each in resources for what in ("limits", "requests")]
+    if not any(name in ("cpu", "memory") for each in asked for name in each):
+        return "BestEffort"
+    is_guaranteed = all(
+        each.get("limits", {}).get(name) and each["limits"][name] == each.get("requests", {}).get(name)
+        for each in resources
+        for name in ("cpu", "memory")
+    )
+    return "Guaranteed" if is_guaranteed else "Burstable"
+
+
+def _set_pod(document: Document) -> None:
+    spec = document["spec"]
+    document["status"] = {**document["status"], "qosClass": qos_class(spec)}
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    _tolerate(spec)
+
+
+def _tolerate(spec: dict[str, Any]) -> None:
+    """What admission adds to every pod, whenever it is written."""
     present = {(toleration.get("key"), toleration.get("effect")) for toleration in spec.get("tolerations") or ()}
     added = [toleration for toleration in TOLERATIONS if (toleration["key"], toleration["effect"]) not in present]
     spec["tolerations"] = [*(spec.get("tolerations") or ()), *added]
@@ -130,7 +171,9 @@ def _set_job(document: Document) -> None:
         labels = {"controller-uid": uid, "job-name": name}
         labels |= {f"batch.kubernetes.io/{key}": value for key, value in labels.items()}
         template = spec["template"].setdefault("metadata", {})
-        template["labels"] = template.get("labels", {}) | labels
+        template.setdefault("labels", {}).update(labels)  # in place: a Job without labels shares them
+        if not document["metadata"].get("labels"):
+            document["metadata"]["labels"] = dict(template["labels"])
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
@@ -149,6 +192,9 @@ def prepare_update(resource: Resource, subresource: str, before: Document, docum
             metadata[name] = before["metadata"][name]
     if (resource.group, resource.kind) == ("", "Namespace"):
         document["spec"] = before["spec"]
+    if (resource.group, resource.kind) == ("", "Pod") and not subresource:
+        document["spec"] = dict(document["spec"])
+        _tolerate(document["spec"])
     if has_generation(resource) and _desired(resource, before) != _desired(resource, document):
         metadata["generation"] = metadata.get("generation", 0) + 1
     return document
@@ -200,6 +246,11 @@ def _free_address(store: Store) -> str:
     while (address := f"10.96.{number // 256 % 256}.{number % 256}") in taken:
         number += 1
     return address
+
+
+def timestamp() -> str:
+    """Now, as the API writes times."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def token() -> str:

@@ -49,7 +49,7 @@ def page(store: Store, target: Target, query: Mapping[str, str]) -> tuple[list[D
     limit = 0 if query.get("resourceVersion") == "0" and "continue" not in query else _number(query, "limit")
     documents = [
         document
-        for document in store.all(target.resource.collection, target.namespace)
+        for document in store.at(revision, target.resource.collection, target.namespace)
         if matches(document) and _key(document) > start
     ]
     metadata: dict[str, Any] = {"resourceVersion": str(revision)}

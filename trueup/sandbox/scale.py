@@ -25,9 +25,15 @@ def scale_of(target: Target, document: Document) -> Document:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: value for name, value in document["metadata"].items() if name in KEPT},
-        "spec": {"replicas": _at(document, paths.replicas) or 0},
+        "spec": {"replicas": replicas} if (replicas := replicas_of(target, document)) else {},
         "status": status,
     }
+
+
+def replicas_of(target: Target, document: Document) -> int:
+    """How many replicas an object asks for."""
+    replicas: int = _at(document, target.resource.scale.replicas) or 0
+    return replicas
 
 
 def scaled(target: Target, document: Document, scale: Any) -> Document:

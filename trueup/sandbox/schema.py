@@ -42,7 +42,10 @@ class ListOf:
 
 @dataclass(slots=True, eq=False)
 class Fields:
-    """A struct (`known`), a map with free keys (`others`), or both as custom resources may have it."""
+    """A struct (`known`), a map with free keys (`others`), or both as custom resources may have it.
+
+    `always` names the structs that are printed even when they are empty, `zero` the scalars that are not.
+    """
 
     known: dict[str, "Type"] = field(default_factory=dict)
     others: "Type | None" = None
@@ -50,6 +53,7 @@ class Fields:
     required: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    zero: tuple[str, ...] = ()
     name: str = ""
     is_embedded: bool = False
     is_nullable: bool = False
@@ -124,3 +128,4 @@ class _Builder:
         into.required = tuple(node.get("required", ()))
         into.always = tuple(node.get("always", ()))
         into.defaults = node.get("defaults", {})
+        into.zero = tuple(node.get("zero", ()))

@@ -1,4 +1,4 @@
-"""Write `schema.json` out of a real API server: `python -m trueup.sandbox.schema_generate URL TOKEN`.
+"""Write `schema.json` out of a real API server: `python -m trueup.sandbox.schema_generate URL TOKEN $(go env GOMODCACHE)/k8s.io`.
 
 What it keeps of the server's OpenAPI v3 and discovery documents is what decides the shape of objects: fields, types, which lists
 are atomic, sets or maps and by which keys, defaults, patch strategies, and the names of the resources. Descriptions stay behind.
@@ -10,8 +10,9 @@ A type is one of
     "#v1.PodSpec"                another type of the table
     {"items": T, "list": "map", "keys": [...], "merge": key}     a list; without "list" it is atomic
     {"values": T}                a map with free keys
-    {"fields": {name: T}, "required": [...], "always": [...], "defaults": {...}}   a struct
-and any of the last two may be `"atomic": true`. "always" names the structs that the server prints even when they are empty.
+    {"fields": {name: T}, "required": [...], "always": [...], "defaults": {...}, "zero": [...]}   a struct
+and any of the last two may be `"atomic": true`. "always" names the structs that the server prints even when they are empty, "zero"
+the scalars that it does not print when they are empty, false or 0.
 """
 
 import json
@@ -20,7 +21,9 @@ import sys
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
+
+from trueup.sandbox.schema_zeroes import zeroes
 
 Node: TypeAlias = str | dict[str, Any]
 
@@ -56,7 +59,7 @@ TABLE = Path(__file__).with_name("schema.json")
 
 def main() -> None:
     """Read the server named on the command line and write the table beside this file."""
-    url, token = sys.argv[1:3]
+    url, token, sources = sys.argv[1:4]
     schemas: dict[str, Any] = {}
     for path in GROUP_VERSIONS:
         schemas |= fetch(url, token, f"/openapi/v3/{path}")["components"]["schemas"]
@@ -71,6 +74,8 @@ def main() -> None:
     for resource in resources:
         resource["type"] = short(kinds[resource["group"], resource["version"], resource["kind"]])
     types = reachable(schemas, [kinds[r["group"], r["version"], r["kind"]] for r in resources])
+    for name, fields in zeroes(Path(sources), types).items():
+        types[name] = {**cast("dict[str, Any]", types[name]), "zero": fields}
     write(resources, types)
 
 

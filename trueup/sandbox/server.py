@@ -15,12 +15,13 @@ from aiohttp import web
 
 from trueup.sandbox import bodies, deletion, discovery, openapi, reads, watch
 from trueup.sandbox.kinds import Kinds
+from trueup.sandbox.patch import APPLY, JSON_PATCH, MERGE, STRATEGIC, patched
 from trueup.sandbox.paths import TRUE, Deletion, Options, Target, parse_deletion, parse_options, parse_path
 from trueup.sandbox.scale import applied_replicas, scale_of, scaled
-from trueup.sandbox.status import Refused, bad_request, method_not_allowed, no_such_path, unsupported_media_type
+from trueup.sandbox.status import NoSuchPath, Refused, bad_request, method_not_allowed, unsupported_media_type
 from trueup.sandbox.store import Store
 from trueup.sandbox.views import View, parse_accept, shown, shown_list
-from trueup.sandbox.writes import APPLY, JSON_PATCH, MERGE, STRATEGIC, Answer, Writes, patched
+from trueup.sandbox.writes import Answer, Writes
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class Server:
             case ["openapi", "v3", *rest]:
                 return _json(openapi.document(self._kinds, "/".join(rest)))
             case _:
-                raise no_such_path()
+                raise NoSuchPath
 
     async def _resource(self, request: web.Request, path: str) -> web.StreamResponse:
         target = parse_path(self._kinds, path)
@@ -320,4 +321,6 @@ def _json(document: Mapping[str, Any], content_type: str = "application/json") -
 
 
 def _status(refused: Refused) -> web.Response:
+    if refused.is_plain:
+        return web.Response(text=str(refused), status=refused.code)
     return web.Response(body=orjson.dumps(refused.status()), status=refused.code, content_type="application/json")

@@ -21,6 +21,9 @@ class Cause:
 class Refused(Exception):
     """The request is answered with this Status and nothing has happened."""
 
+    is_plain = False
+    """Is it said in plain text, as it is where no API is that could say it?"""
+
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
@@ -52,8 +55,17 @@ def unnamed_error(message: str) -> Refused:
     return Refused(500, "", message)
 
 
-def no_such_path() -> Refused:
-    """404 for a resource that is not served."""
+class NoSuchPath(Refused):
+    """404 where there is no such group, or no such resource of a definition."""
+
+    is_plain = True
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", "404 page not found\n")
+
+
+def no_such_resource() -> Refused:
+    """404 for a resource that a built-in group does not serve."""
     return Refused(404, "NotFound", "the server could not find the requested resource", {})
 
 

@@ -52,6 +52,22 @@ class Store:
         objects = self._objects.get(collection, {})
         return [objects[key] for key in sorted(objects) if not namespace or key[0] == namespace]
 
+    def at(self, revision: int, collection: Collection, namespace: str = "") -> list[Document]:
+        """The collection as it was at a revision that the history reaches back to."""
+        objects = dict(self._objects.get(collection, {}))
+        for event in reversed(self._history):
+            if event.revision <= revision:
+                break
+            if event.collection != collection:
+                continue
+            metadata = event.object["metadata"]
+            key = (metadata.get("namespace", ""), metadata["name"])
+            if event.before is None:
+                objects.pop(key, None)
+            else:
+                objects[key] = event.before
+        return [objects[key] for key in sorted(objects) if not namespace or key[0] == namespace]
+
     def collections(self) -> Iterator[Collection]:
         """Every collection that has ever held an object."""
         return iter(list(self._objects))

@@ -1,21 +1,17 @@
-"""What the server refuses with 422: names, labels, required fields, immutable fields.
+"""What the server refuses with 422 in the metadata of any object: names, labels, owners, finalizers; and how a refusal is worded.
 
-Only the checks that people meet; the wording is the server's (https://github.com/kubernetes/kubernetes, `pkg/apis/*/validation` and
+What it refuses in objects of one kind is in `validate_kinds`, what may not change in `validate_changes`. Only the checks that people
+meet; the wording is the server's (https://github.com/kubernetes/kubernetes, `pkg/apis/*/validation` and
 `apimachinery/pkg/util/validation`). Every function yields one `Cause` for each field that is wrong.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from trueup.sandbox.kinds import Resource
-from trueup.sandbox.selectors import matches_selector
 from trueup.sandbox.status import Cause
-from trueup.sandbox.store import Document
-
-Check: TypeAlias = Callable[[Document], Iterator[Cause]]
-ChangeCheck: TypeAlias = Callable[[Document, Document], Iterator[Cause]]
 
 LABEL_VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 NAME_PART = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -71,24 +67,6 @@ def forbidden(field: str, why: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
 
 
-def check_object(resource: Resource, document: Document) -> Iterator[Cause]:
-    """Everything wrong with an object by itself."""
-    yield from check_metadata(resource, document["metadata"])
-    if check := CHECKS.get((resource.group, resource.kind)):
-        yield from check(document)
-
-
-def check_change(resource: Resource, before: Document, document: Document) -> Iterator[Cause]:
-    """Everything wrong with a change."""
-    old, new = before["metadata"], document["metadata"]
-    if new.get("deletionTimestamp") and (added := [f for f in new.get("finalizers", ()) if f not in old.get("finalizers", ())]):
-        listed = ", ".join(json.dumps(name) for name in added)
-        why = f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{listed}}}"
-        yield forbidden("metadata.finalizers", why)
-    if check := CHANGES.get((resource.group, resource.kind)):
-        yield from check(before, document)
-
-
 def check_metadata(resource: Resource, metadata: Mapping[str, Any]) -> Iterator[Cause]:
     """Name, labels, annotations, finalizers."""
     name = metadata.get("name", "")
@@ -106,6 +84,15 @@ def check_metadata(resource: Resource, metadata: Mapping[str, Any]) -> Iterator[
     for key in metadata.get("annotations") or {}:
         if why := qualified_name_fault(key):
             yield wrong("metadata.annotations", key, why)
+    yield from _check_links(metadata)
+
+
+def _check_links(metadata: Mapping[str, Any]) -> Iterator[Cause]:
+    """Owners and finalizers."""
+    for index, owner in enumerate(metadata.get("ownerReferences") or ()):
+        for part in ("apiVersion", "kind", "name", "uid"):
+            if not owner.get(part):
+                yield required(f"metadata.ownerReferences[{index}].{part}", "must not be empty")
     for index, finalizer in enumerate(metadata.get("finalizers") or ()):
         if "/" not in finalizer and finalizer not in ("orphan", "foregroundDeletion", "kubernetes"):
             why = "name is neither a standard finalizer name nor is it fully qualified"
@@ -133,193 +120,3 @@ def qualified_name_fault(key: str) -> str:
     if len(name) > LONGEST_LABEL:
         return f"name part must be no more than {LONGEST_LABEL} bytes"
     return "" if IS_NAME_PART.match(name) else BAD_NAME_PART
-
-
-def _data_keys(document: Document) -> Iterator[Cause]:
-    for key in document.get("data") or {}:
-        if not IS_CONFIG_KEY.match(key):
-            yield wrong(f"data[{key}]", key, BAD_CONFIG_KEY)
-
-
-def _service(document: Document) -> Iterator[Cause]:
-    spec = document["spec"]
-    ports = spec.get("ports") or []
-    if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
-        yield required("spec.ports")
-    for index, port in enumerate(ports):
-        if len(ports) > 1 and not port.get("name"):
-            yield required(f"spec.ports[{index}].name")
-        if not 0 < port.get("port", 0) < 2**16:
-            yield wrong(f"spec.ports[{index}].port", port.get("port", 0), "must be between 1 and 65535, inclusive")
-
-
-def _workload(document: Document) -> Iterator[Cause]:
-    spec = document["spec"]
-    if spec.get("replicas", 0) < 0:
-        yield wrong("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
-    selector = spec.get("selector")
-    if not selector:
-        yield required("spec.selector")
-    labels = spec.get("template", {}).get("metadata", {}).get("labels")
-    if not selector or not matches_selector(selector, labels or {}):
-        yield wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-    yield from _pod_spec(spec.get("template", {}).get("spec", {}), "spec.template.spec")
-
-
-def _template(document: Document) -> Iterator[Cause]:
-    spec = document["spec"]["template"].get("spec", {})
-    yield from _pod_spec(spec, "spec.template.spec")
-    if spec.get("restartPolicy") == "Always":
-        yield Cause(
-            "FieldValueNotSupported",
-            'Unsupported value: "Always": supported values: "OnFailure", "Never"',
-            "spec.template.spec.restartPolicy",
-        )
-
-
-def _pod(document: Document) -> Iterator[Cause]:
-    yield from _pod_spec(document["spec"], "spec")
-
-
-def _pod_spec(spec: Mapping[str, Any], path: str) -> Iterator[Cause]:
-    containers = spec.get("containers") or []
-    if not containers:
-        yield required(f"{path}.containers")
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
-    yield from _containers(containers, f"{path}.containers", volumes)
-    yield from _containers(spec.get("initContainers") or (), f"{path}.initContainers", volumes)
-
-
-def _containers(containers: Sequence[Mapping[str, Any]], path: str, volumes: set[Any]) -> Iterator[Cause]:
-    for index, container in enumerate(containers):
-        at = f"{path}[{index}]"
-        if not container.get("name"):
-            yield required(f"{at}.name")
-        elif not IS_DNS_LABEL.match(container["name"]):
-            yield wrong(f"{at}.name", container["name"], BAD_DNS_LABEL)
-        if not container.get("image"):
-            yield required(f"{at}.image")
-        for number, variable in enumerate(container.get("env") or ()):
-            if not variable.get("name"):
-                yield required(f"{at}.env[{number}].name")
-        for number, port in enumerate(container.get("ports") or ()):
-            if not 0 < port.get("containerPort", 0) < 2**16:
-                yield wrong(
-                    f"{at}.ports[{number}].containerPort", port.get("containerPort", 0), "must be between 1 and 65535, inclusive"
-                )
-        for number, mount in enumerate(container.get("volumeMounts") or ()):
-            if mount.get("name") not in volumes:
-                yield Cause(
-                    "FieldValueNotFound", f"Not found: {json.dumps(mount.get('name', ''))}", f"{at}.volumeMounts[{number}].name"
-                )
-
-
-def _definition(document: Document) -> Iterator[Cause]:
-    spec = document["spec"]
-    plural, group = spec.get("names", {}).get("plural", ""), spec.get("group", "")
-    if document["metadata"].get("name") != f"{plural}.{group}":
-        yield wrong("metadata.name", document["metadata"].get("name", ""), 'must be spec.names.plural+"."+spec.group')
-    if not spec.get("versions"):
-        yield required("spec.versions", "must have exactly one version marked as storage version")
-    for index, version in enumerate(spec.get("versions") or ()):
-        if not version.get("schema", {}).get("openAPIV3Schema"):
-            yield required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required")
-
-
-CHECKS: Mapping[tuple[str, str], Check] = {
-    ("", "ConfigMap"): _data_keys,
-    ("", "Secret"): _data_keys,
-    ("", "Service"): _service,
-    ("", "Pod"): _pod,
-    ("apps", "Deployment"): _workload,
-    ("apps", "StatefulSet"): _workload,
-    ("apps", "DaemonSet"): _workload,
-    ("apps", "ReplicaSet"): _workload,
-    ("batch", "Job"): _template,
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
-}
-
-
-def _immutable_data(before: Document, document: Document) -> Iterator[Cause]:
-    if before.get("type") != document.get("type"):
-        yield wrong("type", document.get("type"), "field is immutable")
-    if before.get("immutable"):
-        why = "field is immutable when `immutable` is set"
-        if not document.get("immutable"):
-            yield forbidden("immutable", why)
-        for name in ("data", "binaryData"):
-            if before.get(name) != document.get(name):
-                yield forbidden(name, why)
-
-
-def _fixed(*names: str) -> ChangeCheck:
-    def check(before: Document, document: Document) -> Iterator[Cause]:
-        for name in names:
-            if before["spec"].get(name) != document["spec"].get(name):
-                yield wrong(f"spec.{name}", document["spec"].get(name), "field is immutable")
-
-    return check
-
-
-def _service_change(before: Document, document: Document) -> Iterator[Cause]:
-    old, new = before["spec"], document["spec"]
-    is_kept = "ExternalName" not in (old.get("type"), new.get("type"))
-    if is_kept and old.get("clusterIP") and old["clusterIP"] != new.get("clusterIP"):
-        yield wrong("spec.clusterIPs[0]", [new.get("clusterIP", "")], "may not change once set")
-
-
-STATEFUL_SET_MUTABLE = (
-    "replicas",
-    "ordinals",
-    "template",
-    "updateStrategy",
-    "revisionHistoryLimit",
-    "persistentVolumeClaimRetentionPolicy",
-    "minReadySeconds",
-)
-
-
-def _stateful_set_change(before: Document, document: Document) -> Iterator[Cause]:
-    def fixed(spec: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in spec.items() if name not in STATEFUL_SET_MUTABLE}
-
-    if fixed(before["spec"]) != fixed(document["spec"]):
-        names = (
-            "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy'"
-        )
-        yield forbidden("spec", f"updates to statefulset spec for fields other than {names} and 'minReadySeconds' are forbidden")
-
-
-def _pod_change(before: Document, document: Document) -> Iterator[Cause]:
-    def fixed(spec: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in spec.items() if name not in ("activeDeadlineSeconds", "tolerations", "nodeName")}
-        for name in ("containers", "initContainers"):
-            kept[name] = [{key: value for key, value in each.items() if key != "image"} for each in spec.get(name) or ()]
-        return kept
-
-    if fixed(before["spec"]) != fixed(document["spec"]):
-        names = (
-            "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
-            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-        )
-        yield forbidden("spec", f"pod updates may not change fields other than {names}")
-
-
-def _role_change(before: Document, document: Document) -> Iterator[Cause]:
-    if before.get("roleRef") != document.get("roleRef"):
-        yield wrong("roleRef", document.get("roleRef"), "cannot change roleRef")
-
-
-CHANGES: Mapping[tuple[str, str], ChangeCheck] = {
-    ("", "ConfigMap"): _immutable_data,
-    ("", "Secret"): _immutable_data,
-    ("", "Service"): _service_change,
-    ("", "Pod"): _pod_change,
-    ("apps", "Deployment"): _fixed("selector"),
-    ("apps", "DaemonSet"): _fixed("selector"),
-    ("apps", "ReplicaSet"): _fixed("selector"),
-    ("apps", "StatefulSet"): _stateful_set_change,
-    ("batch", "Job"): _fixed("completions", "selector", "template"),
-    ("rbac.authorization.k8s.io", "RoleBinding"): _role_change,
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _role_change,
-}

@@ -14,8 +14,8 @@ import orjson
 
 from trueup.sandbox.controllers.replicas import SETS
 from trueup.sandbox.controllers.seat import Pace, Seat, reference
+from trueup.sandbox.prepare import timestamp
 from trueup.sandbox.store import Document
-from trueup.sandbox.writes import timestamp
 
 DEPLOYMENTS = ("apps", "deployments")
 HASH_LABEL = "pod-template-hash"
@@ -180,6 +180,8 @@ def _progress(
     document: Document, counts: dict[str, int], new: Document | None
 ) -> tuple[tuple[str, str, str] | None, float | None]:
     """The Progressing condition, and when to look whether the deadline has passed."""
+    if document["spec"].get("paused"):
+        return ("Unknown", "DeploymentPaused", "Deployment is paused"), None
     if new is None:
         return None, None
     spec, name = document["spec"], new["metadata"]["name"]

@@ -1,17 +1,19 @@
 """The kinds that simply become what they should be: ready, complete, bound, established, gone."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from trueup.sandbox.controllers.replicas import broken_images
 from trueup.sandbox.controllers.seat import API_SERVER, Pace, Seat
 from trueup.sandbox.deletion import CLEANUP
-from trueup.sandbox.store import Document
-from trueup.sandbox.writes import timestamp
+from trueup.sandbox.prepare import PROTECTIONS, timestamp
+from trueup.sandbox.store import Collection, Document
 
 NAMESPACES = ("", "namespaces")
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 CLAIMS = ("", "persistentvolumeclaims")
 NODES_READY = 1
+Controller: TypeAlias = Callable[[Seat, Document, Pace], float | None]
 
 
 def _rolls(document: Document, pace: Pace) -> tuple[bool, float | None]:
@@ -54,40 +56,44 @@ def daemon_set(seat: Seat, document: Document, pace: Pace) -> float | None:
 def job(seat: Seat, document: Document, pace: Pace) -> float | None:
     """A Job completes, unless it is suspended or its image cannot be had."""
     status = document.get("status", {})
-    if document["spec"].get("suspend") or status.get("completionTime"):
+    if status.get("completionTime"):
+        return None
+    if document["spec"].get("suspend"):
+        seat.set_status(("batch", "jobs"), document, _suspended(status))
         return None
     is_ready, again = _rolls(document, pace)
     started = status.get("startTime") or timestamp()
-    if not is_ready:
-        status = {"startTime": started, "active": 1, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
-    else:
-        now = timestamp()
-        conditions = [
-            {
-                "type": kind,
-                "status": "True",
-                "lastProbeTime": now,
-                "lastTransitionTime": now,
-                "reason": "CompletionsReached",
-                "message": "Reached expected number of succeeded pods",
-            }
-            for kind in ("SuccessCriteriaMet", "Complete")
-        ]
-        done = document["spec"].get("completions") or document["spec"].get("parallelism", 1)
-        status = {
-            "startTime": started,
-            "completionTime": now,
-            "succeeded": done,
-            "ready": 0,
-            "terminating": 0,
-            "conditions": conditions,
-        }
-    seat.set_status(("batch", "jobs"), document, status)
+    running: dict[str, Any] = {"startTime": started, "active": 1, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
+    seat.set_status(("batch", "jobs"), document, _completed(document, started) if is_ready else running)
     return again
 
 
+def _completed(document: Document, started: str) -> dict[str, Any]:
+    now = timestamp()
+    why = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
+    conditions = [
+        {"type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now, **why}
+        for kind in ("SuccessCriteriaMet", "Complete")
+    ]
+    done = document["spec"].get("completions") or document["spec"].get("parallelism", 1)
+    status = {"startTime": started, "completionTime": now, "succeeded": done, "ready": 0, "terminating": 0}
+    return status | {"conditions": conditions}
+
+
+def _suspended(status: Document) -> dict[str, Any]:
+    if any(each["type"] == "Suspended" for each in status.get("conditions", ())):
+        return status
+    now = timestamp()
+    condition = {"type": "Suspended", "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
+    condition |= {"reason": "JobSuspended", "message": "Job suspended"}
+    return {"conditions": [condition], "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
+
+
 def claim(seat: Seat, document: Document, pace: Pace) -> float | None:
-    """A claim is bound to a volume that nobody sees."""
+    """A claim is bound to a volume that nobody sees; one that goes is used by nobody."""
+    if document["metadata"].get("deletionTimestamp"):
+        unprotect(seat, CLAIMS, document)
+        return None
     if document.get("status", {}).get("phase") == "Bound":
         return None
     if left := pace.left():
@@ -97,6 +103,23 @@ def claim(seat: Seat, document: Document, pace: Pace) -> float | None:
     capacity = spec.get("resources", {}).get("requests", {})
     seat.set_status(CLAIMS, document, {"phase": "Bound", "accessModes": spec.get("accessModes", []), "capacity": capacity})
     return None
+
+
+def protected(collection: Collection) -> Controller:
+    """For kinds that are protected while they are in use: one that goes is used by nobody."""
+
+    def control(seat: Seat, document: Document, _: Pace) -> None:
+        if document["metadata"].get("deletionTimestamp"):
+            unprotect(seat, collection, document)
+
+    return control
+
+
+def unprotect(seat: Seat, collection: Collection, document: Document) -> None:
+    """Take out the finalizer that protects what is in use."""
+    finalizers = document["metadata"].get("finalizers", ())
+    kept = [name for name in finalizers if name not in PROTECTIONS.values()]
+    seat.patch(collection, document, {"metadata": {"finalizers": kept}})
 
 
 def definition(seat: Seat, document: Document, _: Pace) -> float | None:

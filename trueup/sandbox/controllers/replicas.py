@@ -6,12 +6,13 @@ A pod one of whose images has a tag with `broken` in it never does: it waits wit
 from typing import Any
 
 from trueup.sandbox.controllers.seat import KUBELET, Pace, Seat, reference
-from trueup.sandbox.prepare import generated_name
+from trueup.sandbox.prepare import generated_name, qos_class, timestamp
 from trueup.sandbox.store import Document
-from trueup.sandbox.writes import timestamp
 
 PODS, SETS = ("", "pods"), ("apps", "replicasets")
 BROKEN = "broken"
+MOST_PODS = 500
+"""Of one set: more than fits on the node that is not there."""
 
 
 def control_set(seat: Seat, document: Document, _: Pace) -> float | None:
@@ -19,14 +20,15 @@ def control_set(seat: Seat, document: Document, _: Pace) -> float | None:
     if document["metadata"].get("deletionTimestamp"):
         return None
     pods = [pod for pod in seat.owned(PODS, document) if not pod["metadata"].get("deletionTimestamp")]
-    wanted = document["spec"].get("replicas", 1)
+    wanted = min(document["spec"].get("replicas", 1), MOST_PODS)
     for _each in range(len(pods), wanted):
         seat.create(PODS, _pod(document))
     for pod in sorted(pods, key=is_ready)[: max(len(pods) - wanted, 0)]:
         seat.delete(PODS, pod)
     pods = list(seat.owned(PODS, document))
     ready = sum(1 for pod in pods if is_ready(pod))
-    status: dict[str, Any] = {"replicas": len(pods), "observedGeneration": document["metadata"]["generation"]}
+    generation = document["metadata"]["generation"]
+    status: dict[str, Any] = {"replicas": len(pods), "observedGeneration": generation, "terminatingReplicas": 0}
     if pods:
         status["fullyLabeledReplicas"] = len(pods)
     if ready:
@@ -90,7 +92,7 @@ def _running(pod: Document) -> dict[str, Any]:
     ]
     return {
         "phase": "Running",
-        "qosClass": "BestEffort",
+        "qosClass": qos_class(pod["spec"]),
         "startTime": now,
         "conditions": _conditions("True", now),
         "containerStatuses": states,
@@ -111,7 +113,7 @@ def _waiting(pod: Document, broken: list[str]) -> dict[str, Any]:
         states.append({**_container(container), "ready": False, "started": False, "state": {"waiting": waiting}})
     return {
         "phase": "Pending",
-        "qosClass": "BestEffort",
+        "qosClass": qos_class(pod["spec"]),
         "startTime": now,
         "conditions": _conditions("False", now, reason="ContainersNotReady"),
         "containerStatuses": states,

@@ -7,10 +7,10 @@ to, and may say in how many seconds it wants to look again.
 import asyncio
 import heapq
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
-from trueup.sandbox.controllers import deployments, garbage, others, replicas
+from trueup.sandbox.controllers import deployments, endpoints, garbage, others, replicas
 from trueup.sandbox.controllers.seat import Pace, Seat
 from trueup.sandbox.definitions import resources_of
 from trueup.sandbox.kinds import Kinds
@@ -20,18 +20,20 @@ from trueup.sandbox.writes import Writes
 logger = logging.getLogger(__name__)
 
 Place: TypeAlias = tuple[Collection, str, str]
-Controller: TypeAlias = Callable[[Seat, Document, Pace], float | None]
 
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 NAMESPACES = ("", "namespaces")
-CONTROLLERS: Mapping[Collection, Controller] = {
+CONTROLLERS: Mapping[Collection, others.Controller] = {
     ("apps", "deployments"): deployments.control,
     ("apps", "replicasets"): replicas.control_set,
     ("", "pods"): replicas.control_pod,
+    ("", "services"): endpoints.control,
     ("apps", "statefulsets"): others.stateful_set,
     ("apps", "daemonsets"): others.daemon_set,
     ("batch", "jobs"): others.job,
     ("", "persistentvolumeclaims"): others.claim,
+    ("", "persistentvolumes"): others.protected(("", "persistentvolumes")),
+    ("storage.k8s.io", "volumeattributesclasses"): others.protected(("storage.k8s.io", "volumeattributesclasses")),
     DEFINITIONS: others.definition,
     NAMESPACES: others.namespace,
 }

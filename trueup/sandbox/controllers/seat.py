@@ -6,10 +6,11 @@ from typing import Any
 
 from trueup.sandbox.deletion import delete
 from trueup.sandbox.kinds import Kinds
+from trueup.sandbox.patch import MERGE
 from trueup.sandbox.paths import Deletion, Options, Target
 from trueup.sandbox.status import Refused
 from trueup.sandbox.store import Collection, Document, Store
-from trueup.sandbox.writes import MERGE, Writes
+from trueup.sandbox.writes import Writes
 
 MANAGER = Options("kube-controller-manager", has_manager=True)
 API_SERVER = Options("kube-apiserver", has_manager=True)
