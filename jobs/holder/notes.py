@@ -80,7 +80,8 @@ def was_applied(report: SyncReport) -> bool:
     """Whether all of a revision is in the cluster, healthy or not."""
     if report.state in (SyncState.SUCCEEDED, SyncState.HELD):
         return True
-    return report.state is SyncState.FAILED and bool(report.unhealthy) and not any(step.error for step in report.steps)
+    is_complete = not report.unreached and not any(step.error for step in report.steps)
+    return report.state is SyncState.FAILED and bool(report.unhealthy) and is_complete
 
 
 def applications_of(job: JobRecord, held: Held) -> list[Name]:

@@ -22,7 +22,7 @@ from reconciler.model.objects import Document, Kind, LiveMetadata, ManagerEntry,
 from reconciler.model.outcome import Drift, Health, Owned
 from reconciler.plan.claim import ClaimState, claim
 from reconciler.plan.drift import fingerprint
-from reconciler.plan.marks import APPLIED, INSTANCE, OWNER, PRUNE, selector
+from reconciler.plan.marks import APPLIED, INSTANCE, OWNER, PRUNE, selector, wave_of
 from reconciler.plan.unexplained import is_unexplained
 
 WATCH_SECONDS = 290
@@ -299,6 +299,7 @@ class OwnedIndex:
             applied=applied,
             deleting=live.deleting,
             prune=live.annotations.get(PRUNE, ""),
+            wave=wave_of(live.annotations),
             drift=known.owned.drift if known and is_same and not is_ours else (),
         )
         if known is not None and known.owned.application != owned.application:

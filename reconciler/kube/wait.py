@@ -40,6 +40,22 @@ async def wait_healthy(
             await _first(changed, preempted, end - loop.time())
 
 
+async def wait_gone(
+    index: OwnedIndex, keys: Iterable[ObjectKey], *, timeout_seconds: float, preempted: asyncio.Event
+) -> Mapping[ObjectKey, Health]:
+    """What is still there of objects that are being deleted, when time is up or a newer commit waits; nothing when all are gone."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_seconds
+    wanted = tuple(keys)
+    with index.noticed(wanted) as changed:
+        while True:
+            changed.clear()
+            left = {key: index.health(key) or Health(HealthStatus.PROGRESSING) for key in wanted if key in index.owned}
+            if not left or preempted.is_set() or loop.time() >= deadline:
+                return left
+            await _first(changed, preempted, deadline - loop.time())
+
+
 async def _first(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
     """Until one of two events, or time is up."""
     tasks = [asyncio.create_task(event.wait()) for event in (one, other)]

@@ -137,6 +137,8 @@ class Owned:
     deleting: bool = False
     prune: str = ""
     """The live annotation `trueup.dev/prune`."""
+    wave: int = 0
+    """The live annotation `trueup.dev/wave`."""
     drift: tuple[Drift, ...] = ()
     """What left the desired state since, where that is known."""
 
@@ -172,6 +174,8 @@ class Step:
     uid: str = ""
     resource_version: str = ""
     """Preconditions of a deletion."""
+    wave: int = 0
+    """Of what is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +262,8 @@ class SyncReport:
     kept: int = 0
     health: Health = field(default_factory=lambda: Health(HealthStatus.UNKNOWN))
     unhealthy: tuple[tuple[ObjectKey, Health], ...] = ()
+    unreached: int = 0
+    """How many objects were not looked at, since an earlier wave failed."""
     holds: tuple[Hold, ...] = ()
     held_digest: str = ""
     retry_seconds: float | None = None

@@ -10,7 +10,7 @@ import orjson
 from reconciler.errors import InvalidManifest
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, Kinds, Manifest, ObjectKey, RawDocument
-from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, WAVE, application_label, owner_text
+from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, application_label, owner_text, wave_of
 from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
 
 
@@ -73,9 +73,8 @@ def _prepare_one(raw: RawDocument, stamp: Stamp, kinds: Kinds, definitions: _Def
     _stamp(document, key, stamp)
     digest = _digest(document, stamp.seal_key)
     document["metadata"]["annotations"][APPLIED] = digest
-    wave = int(document["metadata"]["annotations"].get(WAVE, "0"))
     body = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    return Manifest(key, document["apiVersion"], body, digest, raw.source, wave)
+    return Manifest(key, document["apiVersion"], body, digest, raw.source, wave_of(document["metadata"]["annotations"]))
 
 
 def _nature(document: Document, kinds: Kinds, definitions: _Definitions) -> tuple[bool | None, bool]:

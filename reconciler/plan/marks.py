@@ -1,6 +1,7 @@
 """The labels and annotations by which Trueup knows its own: what they are called, and what they say."""
 
 import re
+from collections.abc import Mapping
 
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import ObjectKey
@@ -32,8 +33,16 @@ PRUNE_WORDS = frozenset({PRUNE_ALLOW, *PRUNE_NEVER})
 WAVE = "trueup.dev/wave"
 """Annotation of people: a whole number; lower waves are applied, and healthy, before higher ones."""
 
+WAVE_DIGITS = re.compile(r"-?[0-9]{1,9}")
+
 LABEL_LENGTH = 63
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
+
+
+def wave_of(annotations: Mapping[str, str]) -> int:
+    """The wave that an object's annotations name; 0 where they name none, or no number."""
+    text = annotations.get(WAVE, "")
+    return int(text) if WAVE_DIGITS.fullmatch(text) else 0
 
 
 def selector(instance: Instance) -> str:

@@ -15,7 +15,7 @@ import orjson
 from reconciler.errors import InvalidManifest
 from reconciler.model.objects import Document, ObjectKey, RawDocument, format_path
 from reconciler.model.outcome import HEALTH, HealthMark
-from reconciler.plan.marks import PRUNE, PRUNE_WORDS, WAVE
+from reconciler.plan.marks import PRUNE, PRUNE_WORDS, WAVE, WAVE_DIGITS
 
 SERVER_SET = frozenset(
     {"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion",
@@ -142,7 +142,7 @@ def _check_words(annotations: Mapping[str, str], what: str) -> None:
     health = annotations.get(HEALTH)
     if health is not None and health not in tuple(HealthMark):
         raise InvalidManifest(f"{what}: annotation {HEALTH} is {health!r}; write {', '.join(sorted(HealthMark))}")
-    if not re.fullmatch(r"-?\d{1,9}", wave := annotations.get(WAVE, "0"), re.ASCII):
+    if not WAVE_DIGITS.fullmatch(wave := annotations.get(WAVE, "0")):
         raise InvalidManifest(f"{what}: annotation {WAVE} is {wave!r} and must be a whole number; write e.g. '1'")
 
 

@@ -5,9 +5,11 @@ https://github.com/helm/helm `pkg/release/util/kind_sorter.go`. Only kinds that 
 `Service` or `Job` is something else.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from reconciler.model.objects import Manifest, ObjectKey
+from reconciler.model.outcome import Owned, Step
 from reconciler.plan.manifest import is_built_in
 
 FIRST = ("Namespace", "CustomResourceDefinition")
@@ -52,9 +54,20 @@ def stages(manifests: Iterable[Manifest]) -> tuple[tuple[Manifest, ...], ...]:
     return tuple(tuple(sorted(found[stage], key=_place)) for stage in sorted(found))
 
 
-def deletion_order(keys: Iterable[ObjectKey]) -> Sequence[ObjectKey]:
+def deletion_order(doomed: Iterable[Owned]) -> Sequence[Owned]:
     """The reverse of applying: what depends goes before what it depends on."""
-    return sorted(keys, key=lambda key: (-_stage(key), -rank(key), key))
+    return sorted(doomed, key=lambda owned: (deletion_place(owned.key, owned.wave), -rank(owned.key), owned.key))
+
+
+def deletion_place(key: ObjectKey, wave: int) -> tuple[int, int]:
+    """When an object goes: everything of a lower place is gone before; the reverse of its stage and wave."""
+    stage = _stage(key)
+    return -stage, -wave if stage == _REST else 0
+
+
+def deletion_waves(steps: Iterable[Step]) -> tuple[tuple[Step, ...], ...]:
+    """Deletions in their order, as they go together."""
+    return tuple(tuple(group) for _, group in itertools.groupby(steps, key=lambda step: deletion_place(step.key, step.wave)))
 
 
 _FIRST, _CLASSES, _REST = range(3)

@@ -79,8 +79,8 @@ def deletions(request: PruneRequest) -> Deletions:
     doomed = {key: owned for key, owned in candidates.items() if key not in spared}
     holds = () if request.approved == digest_of(doomed) else tuple(_holds(request, doomed))
     action, reason = (Action.HOLD, holds[0].reason) if holds else (Action.DELETE, "no longer in Git")
-    steps = tuple(_step(action, doomed[key], reason) for key in deletion_order(doomed))
-    left = tuple(_step(Action.SKIP, candidates[key], spared[key]) for key in deletion_order(spared))
+    steps = tuple(_step(action, owned, reason) for owned in deletion_order(doomed.values()))
+    left = tuple(_step(Action.SKIP, owned, spared[owned.key]) for owned in deletion_order(candidates[key] for key in spared))
     return Deletions(steps + left, holds)
 
 
@@ -123,7 +123,7 @@ def _spared(owned: Owned, kinds: Kinds) -> str:
 
 
 def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator[Hold]:
-    keys = tuple(deletion_order(doomed))
+    keys = tuple(owned.key for owned in deletion_order(doomed.values()))
     if not keys:
         return
     has = len(request.mine)
@@ -149,7 +149,7 @@ def _too_many(in_job: int, owned: int) -> str:
 
 
 def _step(action: Action, owned: Owned, reason: str) -> Step:
-    return Step(action, owned.key, reason, uid=owned.uid, resource_version=owned.resource_version)
+    return Step(action, owned.key, reason, uid=owned.uid, resource_version=owned.resource_version, wave=owned.wave)
 
 
 def _listed(keys: Sequence[ObjectKey]) -> str:

@@ -1,34 +1,37 @@
-"""Acting on a plan: stage by stage, several objects at once, each object's failure its own."""
+"""Acting on a plan: stage by stage, several objects at once, each object's failure its own.
+
+A stage is healthy before the next one begins; one that fails, or is not healthy in time, stops those that come after it.
+"""
 
 import asyncio
 import dataclasses
 import time
+from collections.abc import Iterator
 
-from reconciler.errors import ApplyRefused, Stalled, Waiting
+from reconciler.errors import ApplyRefused, Stalled
 from reconciler.events import Observer, StepFinished
 from reconciler.kube.refusal import FieldConflict
-from reconciler.kube.wait import wait_healthy
 from reconciler.model.declared import AdoptPolicy, Application
-from reconciler.model.objects import LiveMetadata, Manifest
+from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
 from reconciler.model.outcome import GOOD, Action, DriftKind, Plan, Step, StepResult
 from reconciler.plan.drift import intruders
 from reconciler.plan.tools import is_known
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import find, note_unverifiable, with_values
+from reconciler.sync.report import Course
+from reconciler.sync.vigil import Vigil
 
 DISCOVERY_SECONDS = (0.1, 0.3, 1.0, 3.0)
 """Pauses until a definition that is established is also served."""
 
 
-async def apply(plan: Plan, application: Application, environment: Environment, observer: Observer) -> tuple[StepResult, ...]:
-    """Do the plan's stages in order; stops after a stage in which something failed.
-
-    Returns the result of every step that was more than KEEP; errors of single objects are in their results.
+async def apply(plan: Plan, vigil: Vigil) -> Course:
+    """Do the plan's stages in order; stops at one that failed, that is not healthy in time, or when a newer commit waits.
 
     Raises:
         ClusterUnavailable: when the API server does not answer; what was applied stays applied.
-        Waiting: when a stage that later ones need is not ready in time.
     """
+    application, environment, observer = vigil.application, vigil.environment, vigil.observer
     results: list[StepResult] = []
     await _ensure_namespaces(plan, application, environment)
     for number, planned in enumerate(plan.stages):
@@ -36,11 +39,17 @@ async def apply(plan: Plan, application: Application, environment: Environment, 
         steps = [step for step in stage if step.action is not Action.KEEP]
         done = await asyncio.gather(*(_finish(step, application, environment, observer) for step in steps))
         results += done
-        if any(result.error for result in done):
-            break
-        if number + 1 < len(plan.stages):
-            await _ready(stage, application, environment)
-    return tuple(results)
+        later = sum(len(stage) for stage in plan.stages[number + 1 :])
+        has_failed = any(result.error for result in done)
+        health = {} if has_failed or not later else await vigil.healthy(_present(stage))
+        if has_failed or any(found.status not in GOOD for found in health.values()):
+            return Course(tuple(results), health=health, unreached=later)
+    return Course(tuple(results))
+
+
+def _present(stage: tuple[Step, ...]) -> Iterator[ObjectKey]:
+    """What of a stage is there; what is deferred is waited for where it is needed."""
+    return (step.key for step in stage if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP))
 
 
 async def _ensure_namespaces(plan: Plan, application: Application, environment: Environment) -> None:
@@ -135,14 +144,3 @@ def _undeferred(step: Step, environment: Environment) -> Step:
     if step.action is not Action.DEFER or _is_unserved(step, environment) or step.key in environment.cluster.index.owned:
         return step
     return dataclasses.replace(step, action=Action.CREATE, reason="not there")
-
-
-async def _ready(stage: tuple[Step, ...], application: Application, environment: Environment) -> None:
-    keys = [step.key for step in stage if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP)]
-    found = await wait_healthy(
-        environment.cluster.index, keys, timeout_seconds=application.sync.timeout_seconds, preempted=asyncio.Event(),
-        on_change=lambda _, __: None,
-    )  # fmt: skip
-    late = [f"{key}: {health.reason}" for key, health in found.items() if health.status not in GOOD]
-    if late:
-        raise Waiting(f"what the rest needs is not ready: {'; '.join(late[:3])}")

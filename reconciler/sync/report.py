@@ -1,6 +1,7 @@
 """From what happened to one application to what is said of it: state, and one line for a commit status. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from reconciler.errors import Superseded, Transient, TrueupError, Waiting
 from reconciler.model.objects import ObjectKey
@@ -21,29 +22,56 @@ RETRY_SECONDS = 5.0
 """When a sync is tried again that the world was in the way of, and nobody said when."""
 
 
-def report(  # noqa: PLR0913 - what happened has this many sides
-    target: Target,
-    results: Sequence[StepResult],
-    kept: int,
-    health: Mapping[ObjectKey, Health],
-    *,
-    holds: Sequence[Hold] = (),
-    is_preempted: bool = False,
-) -> SyncReport:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What happened to one application in a sync that ran to its end."""
+
+    results: Sequence[StepResult] = ()
+    """Of every step that was more than KEEP."""
+    kept: int = 0
+    health: Mapping[ObjectKey, Health] = field(default_factory=dict)
+    holds: Sequence[Hold] = ()
+    unreached: int = 0
+    """How many objects were not looked at, since an earlier wave failed."""
+    is_preempted: bool = False
+    """Whether a newer commit waits."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """What was refused."""
+        return tuple(result.error for result in self.results if result.error)
+
+    @property
+    def deferred(self) -> tuple[StepResult, ...]:
+        """What could not be done yet."""
+        return tuple(result for result in self.results if result.action is Action.DEFER)
+
+    @property
+    def unhealthy(self) -> tuple[tuple[ObjectKey, Health], ...]:
+        """What is not well."""
+        return tuple((key, health) for key, health in self.health.items() if health.status not in GOOD)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything is applied and healthy, so that others may go on."""
+        return not (self.errors or self.deferred or self.unhealthy or self.unreached)
+
+
+def report(target: Target, course: Course) -> SyncReport:
     """What a sync that ran to its end has come to."""
-    unhealthy = tuple((key, verdict) for key, verdict in health.items() if verdict.status not in GOOD)
-    state, message, retry = _verdict(results, unhealthy, holds, is_preempted=is_preempted)
-    held = [result.key for result in results if result.action is Action.HOLD]
+    state, message, retry = _verdict(course)
+    held = [result.key for result in course.results if result.action is Action.HOLD]
     return SyncReport(
         application=target.name,
         revision=target.revision,
         state=state,
         message=message,
-        steps=tuple(results),
-        kept=kept,
-        health=Health.worst(health.values()),
-        unhealthy=unhealthy,
-        holds=tuple(holds),
+        steps=tuple(course.results),
+        kept=course.kept,
+        health=Health.worst(course.health.values()),
+        unhealthy=course.unhealthy,
+        unreached=course.unreached,
+        holds=tuple(course.holds),
         held_digest=digest_of(held) if held else "",
         retry_seconds=retry,
     )
@@ -61,28 +89,27 @@ def failed(target: Target, error: TrueupError, results: Sequence[StepResult]) ->
     return SyncReport(target.name, target.revision, state, message, tuple(results), retry_seconds=retry)
 
 
-def _verdict(
-    results: Sequence[StepResult],
-    unhealthy: Sequence[tuple[ObjectKey, Health]],
-    holds: Sequence[Hold],
-    *,
-    is_preempted: bool,
-) -> tuple[SyncState, str, float | None]:
-    errors = [result.error for result in results if result.error]
-    deferred = [result for result in results if result.action is Action.DEFER]
-    if errors:
-        return SyncState.FAILED, _first_of(errors), None
-    if deferred:
-        return SyncState.WAITING, f"{deferred[0].key}: {deferred[0].reason}", RETRY_SECONDS
-    if is_preempted and unhealthy:
+def _verdict(course: Course) -> tuple[SyncState, str, float | None]:
+    if course.errors:
+        return SyncState.FAILED, _first_of(course.errors) + _stopped(course), None
+    if course.is_preempted and not course.is_good:
         return SyncState.SUPERSEDED, "a newer commit took its place", None
-    if unhealthy:
-        return SyncState.FAILED, _first_of([f"{key}: {health.reason or health.status}" for key, health in unhealthy]), None
-    if holds:
-        return SyncState.HELD, f"held: {holds[0].reason}", None
-    count = changed(results)
+    if course.deferred:
+        return SyncState.WAITING, f"{course.deferred[0].key}: {course.deferred[0].reason}", RETRY_SECONDS
+    if course.unhealthy:
+        told = [f"{key}: {health.reason or health.status}" for key, health in course.unhealthy]
+        return SyncState.FAILED, _first_of(told) + _stopped(course), None
+    if course.holds:
+        return SyncState.HELD, f"held: {course.holds[0].reason}", None
+    count = changed(course.results)
     what = f"{count} object{'' if count == 1 else 's'} changed" if count else "nothing to change"
     return SyncState.SUCCEEDED, f"{what}, all healthy", None
+
+
+def _stopped(course: Course) -> str:
+    """That later waves were not begun."""
+    count = course.unreached
+    return f"; {count} object{'' if count == 1 else 's'} of later waves not applied" if count else ""
 
 
 def _first_of(messages: Sequence[str]) -> str:

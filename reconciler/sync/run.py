@@ -12,20 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.errors import TrueupError, Waiting
-from reconciler.events import Applied, DriftFound, HealthChanged, Observer, Planned, Rendered, SyncFinished, SyncStarted
-from reconciler.kube.explain import explain
-from reconciler.kube.wait import wait_healthy
+from reconciler.events import Applied, DriftFound, Observer, Planned, Rendered, SyncFinished, SyncStarted
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import GOOD, Action, Drift, Health, Hold, Plan, StepResult, SyncReport, changed
+from reconciler.model.outcome import Action, Drift, Plan, SyncReport, changed
 from reconciler.plan.steps import explained
 from reconciler.sync.apply import apply
 from reconciler.sync.decide import accept, decide
 from reconciler.sync.environment import Environment
-from reconciler.sync.prune import prune
-from reconciler.sync.report import failed, report
+from reconciler.sync.prune import Pruning
+from reconciler.sync.report import Course, failed, report
 from reconciler.sync.source import Inputs, Source, Target, load
 from reconciler.sync.unit import Unit
+from reconciler.sync.vigil import Vigil
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +52,11 @@ class _Run:
     """One application on its way."""
 
     target: Target
-    environment: Environment
-    observer: Observer
+    vigil: Vigil
     unit: Unit
-    preempted: asyncio.Event
     approved: str
     plan: Plan | None = None
-    results: tuple[StepResult, ...] = ()
-    health: Mapping[ObjectKey, Health] = field(default_factory=dict)
-    reasons: Mapping[ObjectKey, str] = field(default_factory=dict)
-    holds: tuple[Hold, ...] = ()
+    course: Course = field(default_factory=Course)
 
     @property
     def deletions(self) -> int:
@@ -82,8 +76,8 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
         tasks = []
         for target in order.targets:
             _tell_rendered(target, environment, observer, time.monotonic() - began)
-            event = order.preempted.get(target.name) or asyncio.Event()
-            run = _Run(target, environment, observer, unit, event, order.approved.get(target.name, ""))
+            vigil = Vigil(target.application, environment, observer, order.preempted.get(target.name) or asyncio.Event())
+            run = _Run(target, vigil, unit, order.approved.get(target.name, ""))
             tasks.append(group.create_task(_sync_one(run, refused.get(target.name), began)))
     inputs = {name: source.inputs for name, source in sources.items() if isinstance(source, Source) and name not in refused}
     return Outcome(tuple(task.result() for task in tasks), inputs)
@@ -101,8 +95,7 @@ async def repair(
         planned = decide(target, environment)
         stages = (tuple(explained(step, drifted[step.key]) for step in s if step.key in drifted) for s in planned.stages)
         only = dataclasses.replace(planned, stages=tuple(stage for stage in stages if stage), deletions=(), holds=())
-        results = await apply(only, target.application, environment, observer)
-        finished = report(target, results, 0, {})
+        finished = report(target, await apply(only, Vigil(target.application, environment, observer)))
     except TrueupError as error:
         finished = failed(target, error, ())
     observer(SyncFinished(finished, time.monotonic() - began))
@@ -118,52 +111,45 @@ async def _sync_one(run: _Run, refused: TrueupError | None, began: float) -> Syn
         await _apply(run, began)
         unit.applied(name)
         await _wait(run)
-        unit.settle(name, healthy=_is_healthy(run))
-        if _is_healthy(run) and not run.preempted.is_set():
+        unit.settle(name, healthy=run.course.is_good)
+        if run.course.is_good and not run.vigil.preempted.is_set():
             await unit.all_applied()
             await _prune(run)
-        finished = _report(run)
+        finished = report(run.target, dataclasses.replace(run.course, is_preempted=run.vigil.preempted.is_set()))
     except TrueupError as error:
-        finished = failed(run.target, error, run.results)
+        finished = failed(run.target, error, run.course.results)
     finally:
         unit.applied(name)
         unit.settle(name, healthy=False)
-    run.observer(SyncFinished(finished, time.monotonic() - began))
+    run.vigil.observer(SyncFinished(finished, time.monotonic() - began))
     return finished
 
 
 async def _apply(run: _Run, began: float) -> None:
     """Wait for dependencies, plan, and apply what differs."""
-    target = run.target
+    target, observer = run.target, run.vigil.observer
     await run.unit.dependencies(target.application)
-    run.plan = decide(target, run.environment, approved=run.approved)
+    run.plan = decide(target, run.vigil.environment, approved=run.approved)
     run.unit.plans_deletions(run.deletions)
     counts = Counter(str(step.action) for step in run.plan.steps)
-    run.observer(Planned(target.name, target.revision, dict(counts)))
-    run.results = await apply(run.plan, target.application, run.environment, run.observer)
-    run.observer(Applied(target.name, target.revision, changed(run.results), time.monotonic() - began))
+    observer(Planned(target.name, target.revision, dict(counts)))
+    kept = sum(1 for step in run.plan.steps if step.action is Action.KEEP)
+    run.course = dataclasses.replace(await apply(run.plan, run.vigil), kept=kept)
+    observer(Applied(target.name, target.revision, changed(run.course.results), time.monotonic() - began))
 
 
 async def _wait(run: _Run) -> None:
     """Wait until everything that the application desires is healthy; not when something failed, or is deferred."""
-    if any(result.error or result.action is Action.DEFER for result in run.results):
-        return
-    rendering = run.environment.desired.of(run.target.name)
-    cluster = run.environment.cluster
-    run.health = await wait_healthy(
-        cluster.index,
-        rendering.manifests if rendering else (),
-        timeout_seconds=run.target.application.sync.timeout_seconds,
-        preempted=run.preempted,
-        on_change=lambda key, health: run.observer(HealthChanged(run.target.name, key, health)),
-    )
-    bad = [key for key, health in run.health.items() if health.status not in GOOD]
-    if bad and not run.preempted.is_set():
-        run.reasons = {key: await explain(cluster.client, cluster.kinds, key) for key in bad[:5]}
+    if run.course.is_good:
+        rendering = run.vigil.environment.desired.of(run.target.name)
+        health = await run.vigil.healthy(rendering.manifests if rendering else ())
+        run.course = dataclasses.replace(run.course, health=health)
 
 
 async def _prune(run: _Run) -> None:
-    """Delete what is no longer declared, or hold it; not while an application of the unit may want it, and cannot say so.
+    """Delete what is no longer declared, or hold it.
+
+    Nothing is deleted while an application of the unit may want it, and cannot say so.
 
     Raises:
         Waiting: when such an application is in the way.
@@ -171,20 +157,11 @@ async def _prune(run: _Run) -> None:
     if run.unit.unreadable and run.deletions:
         names = ", ".join(str(name) for name in run.unit.unreadable)
         raise Waiting(f"deletes nothing while {names} cannot be rendered, which may want it now")
+    vigil = run.vigil
     others = run.unit.deletions_beside(run.deletions)
-    results, run.holds = await prune(run.target, run.environment, run.observer, deletions_in_job=others, approved=run.approved)
-    run.results = (*run.results, *results)
-
-
-def _is_healthy(run: _Run) -> bool:
-    is_applied = not any(result.error or result.action is Action.DEFER for result in run.results)
-    return is_applied and all(health.status in GOOD for health in run.health.values())
-
-
-def _report(run: _Run) -> SyncReport:
-    kept = sum(1 for step in run.plan.steps if step.action is Action.KEEP) if run.plan else 0
-    health = {key: Health(health.status, run.reasons.get(key) or health.reason) for key, health in run.health.items()}
-    return report(run.target, run.results, kept, health, holds=run.holds, is_preempted=run.preempted.is_set())
+    pruning = Pruning(run.target, vigil.environment, vigil.observer, others, run.approved, vigil.preempted)
+    results, holds = await pruning.run()
+    run.course = dataclasses.replace(run.course, results=(*run.course.results, *results), holds=holds)
 
 
 def _tell_rendered(target: Target, environment: Environment, observer: Observer, seconds: float) -> None:

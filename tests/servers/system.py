@@ -45,12 +45,14 @@ class System:
         kubeconfig: Path | None = None,
         redis_url: str = "",
         more: str = "",
+        timeout: str = "10s",
     ) -> None:
         self.directory = directory
         self.applications = applications
         """Names with their paths."""
         self.redis_url = redis_url
         self.namespace = f"ns-{secrets.token_hex(3)}"
+        self._timeout = timeout
         self._kubeconfig = kubeconfig
         self._more = more
         self._stack = contextlib.AsyncExitStack()
@@ -94,7 +96,8 @@ class System:
         documents += [
             f"apiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\n"
             f"spec: {{sources: [{{git: {{repository: shop, path: {path}}}}}], "
-            f"destination: {{namespace: {self.namespace}, createNamespace: true}}, sync: {{timeout: 10s{policies.get(name, '')}}}}}\n"
+            f"destination: {{namespace: {self.namespace}, createNamespace: true}}, "
+            f"sync: {{timeout: {self._timeout}{policies.get(name, '')}}}}}\n"
             for name, path in self.applications.items()
         ]
         (directory / "all.yaml").write_text("---\n".join([*documents, *([self._more] if self._more else [])]))

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.plan.order import deletion_order, rank, stages
-from tests.reconciler.plan.made import document, key, manifest
+from reconciler.model.outcome import Action, Step
+from reconciler.plan.order import deletion_order, deletion_waves, rank, stages
+from tests.reconciler.plan.made import document, key, manifest, owned
 
 OF_CLUSTER = {"Namespace": "", "CustomResourceDefinition": "apiextensions.k8s.io", "StorageClass": "storage.k8s.io"}
 GROUPS = {
@@ -19,6 +20,10 @@ GROUPS = {
 def made(kind, wave=0, group=None, name="web"):
     group = GROUPS.get(kind, "") if group is None else group
     return replace(manifest(document(f"{group}/v1" if group else "v1", kind, name)), wave=wave)
+
+
+def going(kind, wave=0):
+    return owned(key(kind, group=GROUPS.get(kind, "")), wave=wave)
 
 
 def names(found):
@@ -62,15 +67,27 @@ def test_the_stages(manifests, expected):
 
 
 def test_deletions_go_the_other_way():
-    keys = [
-        key(kind, group=GROUPS.get(kind, ""))
-        for kind in ("Namespace", "StorageClass", "Secret", "Widget", "Deployment", "Service")
-    ]
-    webhook = key("ValidatingWebhookConfiguration", group="admissionregistration.k8s.io", namespace="")
-    found = [one.kind for one in deletion_order([*keys, webhook])]
+    kinds = ("Namespace", "StorageClass", "Secret", "Widget", "Deployment", "Service", "ValidatingWebhookConfiguration")
+    found = [one.key.kind for one in deletion_order(going(kind) for kind in kinds)]
     assert found == [
         "ValidatingWebhookConfiguration", "Widget", "Deployment", "Service", "Secret", "StorageClass", "Namespace",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("doomed", "expected"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([("Secret", -1), ("Deployment", 2), ("Secret", 2), ("Widget", 0)],
+                     [["Deployment", "Secret"], ["Widget"], ["Secret"]], id="the highest wave first"),
+        pytest.param([("Namespace", 9), ("Secret", 0), ("StorageClass", 5), ("CustomResourceDefinition", -3)],
+                     [["Secret"], ["StorageClass"], ["Namespace", "CustomResourceDefinition"]],
+                     id="what others cannot do without goes last, whatever wave it names"),
+    ],
+)  # fmt: skip
+def test_deletions_go_wave_by_wave(doomed, expected):
+    steps = [Step(Action.DELETE, one.key, "", wave=one.wave) for one in deletion_order(going(*each) for each in doomed)]
+    assert [[step.key.kind for step in wave] for wave in deletion_waves(steps)] == expected
 
 
 def test_somebodys_own_service_has_no_rank():

@@ -1,0 +1,43 @@
+"""Waiting for the objects of one application, as long as its policy says, and no longer than until a newer commit comes."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.events import HealthChanged, Observer
+from reconciler.kube.explain import explain
+from reconciler.kube.wait import wait_healthy
+from reconciler.model.declared import Application
+from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import GOOD, Health
+from reconciler.sync.environment import Environment
+
+EXPLAINED = 5
+"""Objects that are not healthy and whose pods are asked why: each costs a few requests."""
+
+
+@dataclass(slots=True)
+class Vigil:
+    """Waits on behalf of one application."""
+
+    application: Application
+    environment: Environment
+    observer: Observer
+    preempted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a newer commit waits."""
+
+    async def healthy(self, keys: Iterable[ObjectKey]) -> Mapping[ObjectKey, Health]:
+        """How these objects are when all are well, one has failed, time is up, or a newer commit waits; with reasons from their pods."""
+        cluster = self.environment.cluster
+        found = await wait_healthy(
+            cluster.index,
+            keys,
+            timeout_seconds=self.application.sync.timeout_seconds,
+            preempted=self.preempted,
+            on_change=lambda key, health: self.observer(HealthChanged(self.application.name, key, health)),
+        )
+        bad = [key for key, health in found.items() if health.status not in GOOD]
+        if not bad or self.preempted.is_set():
+            return found
+        told = {key: await explain(cluster.client, cluster.kinds, key) for key in bad[:EXPLAINED]}
+        return {key: Health(health.status, told.get(key) or health.reason) for key, health in found.items()}
