@@ -22,6 +22,7 @@ from reconciler.events import (
     DriftFound,
     Event,
     HealthChanged,
+    HookStarted,
     Planned,
     PruneHeld,
     Rendered,
@@ -31,7 +32,7 @@ from reconciler.events import (
 )
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import FieldDrift, Health, Hold, StepResult, SyncReport, SyncState
+from reconciler.model.outcome import Action, FieldDrift, Health, Hold, StepResult, SyncReport, SyncState
 
 log = structlog.get_logger()
 
@@ -77,27 +78,19 @@ class Progress:
                 self._say("sync.planned", event.application, **event.counts)
                 self._put(event.application, kept=event.counts.get("keep", 0))
                 self._stage("planned")
+            case HookStarted():
+                self._say("hook.started", event.application, phase=str(event.phase), object=str(event.key))
+                self._put(event.application, message=f"runs the {event.phase} hook {event.key}")
             case StepFinished():
                 self._step(event)
             case Applied():
                 self._say("sync.applied", event.application, changed=event.changed, seconds=round(event.seconds, 3))
                 self._put(event.application, applied=_now())
                 self._stage("applied")
-            case HealthChanged():
-                self._say(
-                    "health.changed",
-                    event.application,
-                    object=str(event.key),
-                    health=str(event.health.status),
-                    reason=event.health.reason,
-                )
-            case DriftFound():
-                metrics.DRIFT.labels(event.drift.kind).inc()
-                self._say("drift.found", event.application, drift=str(event.drift))
-            case PruneHeld():
-                self._say("prune.held", event.application, guard=event.hold.guard, reason=event.hold.reason)
             case SyncFinished():
                 self._finish(event)
+            case _:
+                self._tell(event)
 
     @asynccontextmanager
     async def written(self) -> AsyncIterator[None]:
@@ -128,6 +121,23 @@ class Progress:
         changed, self._changed = self._changed, set()
         await self._store.put_syncs(self._job_id, [self._records[name] for name in changed])
 
+    def _tell(self, event: HealthChanged | DriftFound | PruneHeld) -> None:
+        """What goes into the log only."""
+        match event:
+            case HealthChanged():
+                self._say(
+                    "health.changed",
+                    event.application,
+                    object=str(event.key),
+                    health=str(event.health.status),
+                    reason=event.health.reason,
+                )
+            case DriftFound():
+                metrics.DRIFT.labels(event.drift.kind).inc()
+                self._say("drift.found", event.application, drift=str(event.drift))
+            case PruneHeld():
+                self._say("prune.held", event.application, guard=event.hold.guard, reason=event.hold.reason)
+
     def _started(self, event: SyncStarted) -> SyncRecord:
         return SyncRecord(
             application=str(event.application),
@@ -140,14 +150,15 @@ class Progress:
     def _step(self, event: StepFinished) -> None:
         result = event.result
         metrics.STEPS.labels(result.action, "refused" if result.error else "done").inc()
-        metrics.APPLY_SECONDS.observe(event.seconds)
+        if result.action is not Action.RUN:
+            metrics.APPLY_SECONDS.observe(event.seconds)
         more = {"error": result.error} if result.error else {}
         self._say(
             "step.finished", event.application, action=str(result.action), object=str(result.key), reason=result.reason, **more
         )
         known = self._records.get(event.application)
         if known is not None:
-            self._put(event.application, steps=(*known.steps, step_record(result)))
+            self._put(event.application, steps=(*known.steps, step_record(result)), message="")
 
     def _finish(self, event: SyncFinished) -> None:
         report = event.report

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.model.declared import Name
+from reconciler.model.hooks import Phase
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Drift, Health, Hold, Revision, StepResult, SyncReport
 
@@ -46,6 +47,15 @@ class StepFinished:
     application: Name
     result: StepResult
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HookStarted:
+    """A hook runs from now on; its end is a `StepFinished`."""
+
+    application: Name
+    phase: Phase
+    key: ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,16 @@ class SyncFinished:
 
 
 Event: TypeAlias = (
-    SyncStarted | Rendered | Planned | StepFinished | Applied | HealthChanged | DriftFound | PruneHeld | SyncFinished
+    SyncStarted
+    | Rendered
+    | Planned
+    | HookStarted
+    | StepFinished
+    | Applied
+    | HealthChanged
+    | DriftFound
+    | PruneHeld
+    | SyncFinished
 )
 
 Observer: TypeAlias = Callable[[Event], None]

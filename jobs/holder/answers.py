@@ -17,6 +17,7 @@ from reconciler.model.outcome import Health, HealthStatus
 from reconciler.plan.drift import tolerated
 from reconciler.sync.desired import Rendering
 from reconciler.sync.findings import find
+from reconciler.sync.runs import health_of
 
 
 class Answers:
@@ -56,7 +57,7 @@ class Answers:
     def _resource(self, key: ObjectKey, rendering: Rendering) -> ResourceRecord:
         environment, index = self._held.environment, self._held.cluster.index
         live, owned = index.live(key), index.owned.get(key)
-        health = index.health(key) if live else Health(HealthStatus.MISSING, "not there")
+        health = health_of(key, environment) or (None if live else Health(HealthStatus.MISSING, "not there"))
         manifest = rendering.manifests.get(key)
         foreign = (
             tolerated(manifest, live, environment.instance, rendering.application.sync.foreign) if manifest and live else None
@@ -64,7 +65,7 @@ class Answers:
         return ResourceRecord(
             object=str(key),
             identity=key.identity,
-            is_desired=manifest is not None,
+            is_desired=manifest is not None or key in rendering.hooks,
             is_deleting=bool(owned and owned.deleting),
             health=health.status if health else HealthStatus.PROGRESSING,
             reason=health.reason if health else "its status is not seen yet",

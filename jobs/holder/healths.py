@@ -14,6 +14,7 @@ from jobs.records import ApplicationRecord
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import GOOD, Health, HealthStatus
+from reconciler.sync.runs import health_of
 
 log = structlog.get_logger()
 
@@ -78,9 +79,11 @@ class Healths:
 
     def _objects(self, name: Name) -> Iterator[tuple[ObjectKey, Health]]:
         rendering = self._held.environment.desired.of(name)
-        index = self._held.cluster.index
+        index, environment = self._held.cluster.index, self._held.environment
         for key in rendering.manifests if rendering else ():
-            if key in index.owned:
-                yield key, index.health(key) or Health(HealthStatus.PROGRESSING, "not seen yet")
+            if (health := health_of(key, environment)) is not None:
+                yield key, health
+            elif key in index.owned:
+                yield key, Health(HealthStatus.PROGRESSING, "not seen yet")
             else:
                 yield key, Health(HealthStatus.MISSING, "not there")

@@ -16,6 +16,7 @@ from jobs.questions import Questions
 from jobs.queue import Workload, work
 from reconciler.errors import TrueupError
 from reconciler.kube.cluster import Cluster
+from reconciler.sync.runs import Runs
 
 log = structlog.get_logger()
 
@@ -32,10 +33,13 @@ class Holder:
         held = self._held
         context, cluster = held.context, held.cluster
         repairs, healths, declared = Repairs(held), Healths(held), Declared(held)
+        runs = Runs(held.environment)
         await cluster.resume()
+        await cluster.records.intents()
         cluster.index.listen(repairs.on_change)
         cluster.index.listen_suspicion(repairs.on_suspicion)
         cluster.index.listen_health(healths.on_health)
+        cluster.index.listen_health(runs.on_health)
         load = Workload(
             queue=context.keys.cluster_queue(cluster.uid),
             tasks={"sync": Syncs(held).take},
@@ -52,6 +56,7 @@ class Holder:
                 group.create_task(declared.follow_forever())
                 group.create_task(repairs.put_back_forever())
                 group.create_task(healths.tell_forever())
+                group.create_task(runs.settle_forever())
                 group.create_task(Questions(context.redis, context.keys).answer_forever(cluster.uid, Answers(held).answer))
                 group.create_task(self._sweep_forever())
                 group.create_task(self._search_forever())

@@ -73,7 +73,8 @@ class Syncs:
                 return
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
-                order = Order(targets, preempted, await self._approvals(job, targets))
+                asked_at = job.created.isoformat() if job.kind is JobKind.MANUAL else ""
+                order = Order(targets, preempted, await self._approvals(job, targets), asked_at)
                 outcome = await sync(order, held.environment, progress)
             await note(held, job, targets, outcome)
         await self._conclude(job, outcome.reports)

@@ -101,6 +101,18 @@ def job(document: Document) -> Health:
     return progressing(f"{done}, {counted(tries, 'pod')} failed" if tries else done)
 
 
+def has_succeeded(document: Document) -> bool | None:
+    """Whether a Job or Pod that has come to its end has succeeded, also while it is being deleted; None for all others."""
+    match document.get("apiVersion"), document.get("kind"):
+        case "batch/v1", "Job":
+            if condition(document, "Complete", "True"):
+                return True
+            return False if condition(document, "Failed", "True") else None
+        case "v1", "Pod":
+            return {"Succeeded": True, "Failed": False}.get(str(part(document, "status").get("phase")))
+    return None
+
+
 def cron_job(document: Document) -> Health:
     """It is there; what its jobs come to is theirs to say. Suspended when its schedule is."""
     return suspended("the schedule is suspended") if part(document, "spec").get("suspend") else healthy()

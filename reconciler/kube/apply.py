@@ -21,6 +21,12 @@ UNCONVERTIBLE = "invalid group/version"
 """How the server says that an entry in managedFields is at a version that is no longer served; then nobody can apply.
 https://github.com/kubernetes/kubernetes/issues/111937"""
 
+RELEASES = 5
+"""Tries to take a finalizer out of an object that its controller writes at the same time."""
+
+CHANGED = frozenset({404, 409, 422})
+"""How the server says that an object is gone, or another one than was seen; 422 is a test of a JSON patch that failed."""
+
 T = TypeVar("T")
 
 
@@ -89,8 +95,8 @@ class Writer:
         kind = self._kind(manifest.key, manifest.version)
         return await self._client.apply(kind, self._sent(manifest), manager=self._manager, force=True, dry_run=True)
 
-    async def delete(self, key: ObjectKey, *, uid: str, resource_version: str, allowance: Allowance = EVERYTHING) -> bool:
-        """Delete exactly the object that was seen; False when it was gone already.
+    async def delete(self, key: ObjectKey, *, uid: str, resource_version: str = "", allowance: Allowance = EVERYTHING) -> bool:
+        """Delete exactly the object that was seen, unchanged where its version is named; False when it was gone already.
 
         Raises:
             ApplyRefused: with code 409 when it is another object now, or has changed: decide again.
@@ -123,6 +129,29 @@ class Writer:
         ]
         with self._index.applying(live.key):
             await _retried(lambda: self._client.patch(kind, live.key, operations, manager=self._manager))
+
+    async def release(self, key: ObjectKey, finalizer: str, allowance: Allowance = EVERYTHING) -> None:
+        """Take a finalizer out of an object; nothing when it is not there."""
+        allowance.check(key)
+        kind = self._kind(key)
+        for _ in range(RELEASES):
+            current = await self._client.get(kind, key.namespace, key.name, metadata_only=True)
+            finalizers = ((current or {}).get("metadata") or {}).get("finalizers") or []
+            if current is None or finalizer not in finalizers:
+                return
+            operations = [
+                {"op": "test", "path": "/metadata/resourceVersion", "value": current["metadata"]["resourceVersion"]},
+                {"op": "remove", "path": f"/metadata/finalizers/{finalizers.index(finalizer)}"},
+            ]
+            try:
+                with self._index.applying(key):
+                    await _retried(lambda: self._client.patch(kind, key, operations, manager=self._manager))  # noqa: B023 - awaited here
+            except ApplyRefused as error:
+                if error.code not in CHANGED:
+                    raise
+            else:
+                return
+        raise ClusterUnavailable(f"{key} changes faster than its finalizer can be taken out")
 
     async def ensure_namespace(self, name: str) -> None:
         """Create a namespace that is missing. It is nobody's: it is never pruned."""

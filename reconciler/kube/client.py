@@ -130,8 +130,8 @@ class Client:
         path = kind.path(key.namespace, key.name)
         return await self._ask(Call("PUT", path, {"fieldManager": manager}, orjson.dumps(document), key=key))
 
-    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str, resource_version: str) -> bool:
-        """Delete exactly the object that was seen; False when it is gone already.
+    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str, resource_version: str = "") -> bool:
+        """Delete exactly the object that was seen, unchanged where its version is named; False when it is gone already.
 
         Raises:
             ApplyRefused: with code 409 when it is another object now, or has changed.
@@ -140,7 +140,7 @@ class Client:
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": PROPAGATION,
-            "preconditions": {"uid": uid, "resourceVersion": resource_version},
+            "preconditions": {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {}),
         }
         path = kind.path(key.namespace, key.name)
         return await self._look(Call("DELETE", path, body=orjson.dumps(options), key=key)) is not None

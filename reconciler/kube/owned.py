@@ -16,13 +16,14 @@ import orjson
 
 from reconciler.errors import ApplyRefused, Transient
 from reconciler.health.declared import Rulebook
+from reconciler.health.workloads import has_succeeded
 from reconciler.kube.client import Client, WatchEvent
 from reconciler.model.declared import Application, Instance, Name
 from reconciler.model.objects import Document, Kind, LiveMetadata, ManagerEntry, ObjectKey
 from reconciler.model.outcome import Drift, Health, Owned
 from reconciler.plan.claim import ClaimState, claim
 from reconciler.plan.drift import fingerprint
-from reconciler.plan.marks import APPLIED, INSTANCE, OWNER, PRUNE, selector, wave_of
+from reconciler.plan.marks import APPLIED, FINALIZER, HOOK, INSTANCE, OWNER, PRUNE, RUN, selector, wave_of
 from reconciler.plan.unexplained import is_unexplained
 
 WATCH_SECONDS = 290
@@ -50,6 +51,8 @@ class _Entry:
     """The managers as JSON: a tenth of the memory of the parsed ones."""
     generation: int
     health: Health | None
+    ended: bool | None
+    """Whether a Job or Pod that has come to its end has succeeded."""
 
 
 class OwnedIndex:
@@ -101,6 +104,11 @@ class OwnedIndex:
         """How an owned object is; None when it is not there."""
         entry = self._entries.get(key)
         return entry.health if entry else None
+
+    def ended(self, key: ObjectKey) -> bool | None:
+        """Whether a Job or Pod has succeeded; None while it has not come to its end, as far as was seen, and for other kinds."""
+        entry = self._entries.get(key)
+        return entry.ended if entry else None
 
     def live(self, key: ObjectKey) -> LiveMetadata | None:
         """The metadata of an owned object as last seen; None when it is not there."""
@@ -270,14 +278,18 @@ class OwnedIndex:
     def _take(self, document: Document, kind: Kind) -> ObjectKey:
         live = LiveMetadata.of(document, kind)
         known = {"apiVersion": kind.api_version, "kind": kind.kind}
-        self._put(live, kind, self._rulebook.assess({**document, **known}, claim(live, self._instance).application))
+        seen = {**document, **known}
+        health = self._rulebook.assess(seen, claim(live, self._instance).application)
+        self._put(live, kind, health, ended=has_succeeded(seen))
         return live.key
 
     def _is_whole(self, kind: Kind) -> bool:
         """Whether whole objects of a kind are watched, or their metadata only."""
         return self._rulebook.has_health(kind.group, kind.kind)
 
-    def _put(self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False) -> None:
+    def _put(
+        self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False, ended: bool | None = None
+    ) -> None:
         found = claim(live, self._instance)
         if found.state is not ClaimState.OWNED or found.application is None:
             self._remove(live.key)
@@ -300,14 +312,19 @@ class OwnedIndex:
             deleting=live.deleting,
             prune=live.annotations.get(PRUNE, ""),
             wave=wave_of(live.annotations),
+            is_hook=HOOK in live.annotations,
+            run=live.annotations.get(RUN, ""),
+            is_kept=FINALIZER in live.finalizers,
             drift=known.owned.drift if known and is_same and not is_ours else (),
         )
         if known is not None and known.owned.application != owned.application:
             self._release(known.owned)
         is_suspect = not is_ours and known is not None and self._is_suspect(known, live)
-        entry = self._entries[live.key] = _Entry(owned, kind, mark, _pack(live), live.generation, health)
+        if ended is None and known is not None and known.owned.uid == live.uid:
+            ended = known.ended  # metadata alone does not tell; and no end is taken back
+        entry = self._entries[live.key] = _Entry(owned, kind, mark, _pack(live), live.generation, health, ended)
         self._hold(entry, owned)
-        if known is None or known.health != health:
+        if known is None or (known.health, known.ended) != (health, ended):
             self._wake(live.key)
         if not is_ours and not is_same:
             self._tell(live.key, live)

@@ -57,6 +57,10 @@ class Records:
             await self.reload_intents()
         return dict(self._intents or {})
 
+    def known(self, application: Name) -> Intent:
+        """An application's intent, as it was last read or written; see `intents`."""
+        return (self._intents or {}).get(application, Intent())
+
     async def reload_intents(self) -> None:
         """Take in what somebody wrote by hand."""
         query = {"labelSelector": f"{LABEL}={self._instance.id}"}

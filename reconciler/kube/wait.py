@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from reconciler.kube.owned import OwnedIndex
 from reconciler.model.objects import ObjectKey
@@ -11,8 +13,18 @@ GRACE_SECONDS = 10.0
 """How long something may be Degraded before it is believed: controllers report failures that pass."""
 
 
+class Seen(Protocol):
+    """How objects are, and when that changes."""
+
+    def health(self, key: ObjectKey) -> Health | None:
+        """How an object is; None when it is not there."""
+
+    def noticed(self, keys: Iterable[ObjectKey]) -> AbstractContextManager[asyncio.Event]:
+        """An event that is set whenever the health of one of these objects changes."""
+
+
 async def wait_healthy(
-    index: OwnedIndex,
+    index: Seen,
     keys: Iterable[ObjectKey],
     *,
     timeout_seconds: float,

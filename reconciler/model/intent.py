@@ -51,15 +51,19 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class HookRun:
-    """A hook, or a Job that is gone when it is done, has run to its end: it is not run again for the same content."""
+    """A hook, or a Job that is gone when it is done, has run to its end: it does not run again for the same content."""
 
     identity: str
     """Of its object: `group/kind:namespace/name`."""
     digest: str
-    """Of the manifest that ran."""
+    """Of a hook: of all that its application renders to; else of the manifest that ran."""
     commit: str
     at: str
     has_succeeded: bool = True
+    phase: str = ""
+    """Of a hook; empty for a Job that is gone when it is done."""
+    reason: str = ""
+    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True)

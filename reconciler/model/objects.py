@@ -11,6 +11,8 @@ from typing import Any, Self, TypeAlias
 
 import orjson
 
+from reconciler.model.hooks import Hook
+
 Document: TypeAlias = dict[str, Any]
 """One parsed Kubernetes object."""
 
@@ -165,6 +167,8 @@ class Manifest:
     source: str = ""
     """Where it was rendered from, for messages: `apps/web/deployment.yaml, document 2`."""
     wave: int = 0
+    hook: Hook | None = None
+    """None: an ordinary object."""
 
     @cached_property
     def document(self) -> Document:

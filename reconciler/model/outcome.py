@@ -139,6 +139,12 @@ class Owned:
     """The live annotation `trueup.dev/prune`."""
     wave: int = 0
     """The live annotation `trueup.dev/wave`."""
+    is_hook: bool = False
+    """Whether the live object carries the annotation `trueup.dev/hook`."""
+    run: str = ""
+    """The live annotation `trueup.dev/run`: in which phase, and for which content, a hook runs."""
+    is_kept: bool = False
+    """Whether our finalizer keeps the live object."""
     drift: tuple[Drift, ...] = ()
     """What left the desired state since, where that is known."""
 
@@ -157,6 +163,8 @@ class Action(enum.StrEnum):
     """A deletion that waits for an approval."""
     DEFER = "defer"
     """Its kind is not served yet."""
+    RUN = "run"
+    """A hook that runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +213,13 @@ class Plan:
     deletions: tuple[Step, ...] = ()
     """DELETE steps, and HOLD steps where a guard refused, in the order of deletion."""
     holds: tuple[Hold, ...] = ()
+    hooks: tuple[Step, ...] = ()
+    """RUN steps: the hooks that this sync runs when all goes well."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All steps in order."""
-        return (*(step for stage in self.stages for step in stage), *self.deletions)
+        return (*self.hooks, *(step for stage in self.stages for step in stage), *self.deletions)
 
     @property
     def held(self) -> tuple[ObjectKey, ...]:
@@ -263,7 +273,7 @@ class SyncReport:
     health: Health = field(default_factory=lambda: Health(HealthStatus.UNKNOWN))
     unhealthy: tuple[tuple[ObjectKey, Health], ...] = ()
     unreached: int = 0
-    """How many objects were not looked at, since an earlier wave failed."""
+    """How many objects were not looked at, since a hook or an earlier wave failed."""
     holds: tuple[Hold, ...] = ()
     held_digest: str = ""
     retry_seconds: float | None = None

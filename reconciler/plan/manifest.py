@@ -2,15 +2,17 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from reconciler.errors import InvalidManifest
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, Kinds, Manifest, ObjectKey, RawDocument
-from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, application_label, owner_text, wave_of
+from reconciler.plan.hookmarks import hook_of
+from reconciler.plan.marks import APPLICATION, APPLIED, HOOK, INSTANCE, OWNER, RUN, application_label, owner_text, wave_of
 from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
 
 
@@ -47,7 +49,7 @@ def prepare(documents: Sequence[RawDocument], stamp: Stamp, kinds: Kinds) -> tup
     Raises:
         InvalidManifest: naming the file, the object and the field, and what to write instead.
     """
-    raws = tuple(expand(documents))
+    raws = tuple(_named(tuple(expand(documents))))
     definitions = _definitions(raws)
     manifests: dict[ObjectKey, Manifest] = {}
     for raw in raws:
@@ -56,6 +58,28 @@ def prepare(documents: Sequence[RawDocument], stamp: Stamp, kinds: Kinds) -> tup
             raise InvalidManifest(f"{manifest.key} is declared twice: in {twin.source} and in {raw.source}; keep one of them")
         manifests[manifest.key] = manifest
     return tuple(manifests.values())
+
+
+def _named(raws: Sequence[RawDocument]) -> Iterator[RawDocument]:
+    """The documents, hooks with a generateName given a name that is another one for every content of the set.
+
+    An ordinary object needs a name, by which it is found again.
+    """
+    content = ""
+    for raw in raws:
+        metadata = raw.document.get("metadata")
+        prefix = metadata.get("generateName") if isinstance(metadata, dict) else None
+        if not isinstance(metadata, dict) or not isinstance(prefix, str) or not _is_nameless_hook(metadata):
+            yield raw
+            continue
+        content = content or hashlib.blake2b(repr([raw.document for raw in raws]).encode(), digest_size=5).hexdigest()
+        named = {name: value for name, value in metadata.items() if name != "generateName"} | {"name": prefix + content}
+        yield RawDocument({**raw.document, "metadata": named}, raw.source)
+
+
+def _is_nameless_hook(metadata: Mapping[str, Any]) -> bool:
+    annotations = metadata.get("annotations")
+    return not metadata.get("name") and isinstance(annotations, dict) and HOOK in annotations
 
 
 def is_built_in(group: str) -> bool:
@@ -74,7 +98,8 @@ def _prepare_one(raw: RawDocument, stamp: Stamp, kinds: Kinds, definitions: _Def
     digest = _digest(document, stamp.seal_key)
     document["metadata"]["annotations"][APPLIED] = digest
     body = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    return Manifest(key, document["apiVersion"], body, digest, raw.source, wave_of(document["metadata"]["annotations"]))
+    annotations = document["metadata"]["annotations"]
+    return Manifest(key, document["apiVersion"], body, digest, raw.source, wave_of(annotations), hook_of(annotations))
 
 
 def _nature(document: Document, kinds: Kinds, definitions: _Definitions) -> tuple[bool | None, bool]:
@@ -113,7 +138,8 @@ def _stamp(document: Document, key: ObjectKey, stamp: Stamp) -> None:
     labels = {INSTANCE: stamp.instance.id, APPLICATION: application_label(stamp.application)}
     metadata["labels"] = metadata.get("labels", {}) | labels
     metadata["annotations"] = metadata.get("annotations", {}) | {OWNER: owner_text(stamp.application, key)}
-    metadata["annotations"].pop(APPLIED, None)
+    for name in (APPLIED, RUN):
+        metadata["annotations"].pop(name, None)
 
 
 def _digest(document: Document, seal_key: bytes) -> str:

@@ -33,6 +33,21 @@ PRUNE_WORDS = frozenset({PRUNE_ALLOW, *PRUNE_NEVER})
 WAVE = "trueup.dev/wave"
 """Annotation of people: a whole number; lower waves are applied, and healthy, before higher ones."""
 
+HOOK = "trueup.dev/hook"
+"""Annotation of people: in which phases of a sync the object takes part, instead of being kept true."""
+
+HOOK_DELETE = "trueup.dev/hook-delete"
+"""Annotation of people: when the object of a hook is deleted."""
+
+HOOK_TIMEOUT = "trueup.dev/hook-timeout"
+"""Annotation of people: how long a run of a hook may take."""
+
+RUN = "trueup.dev/run"
+"""Annotation: in which phase, and for which content, the object of a hook runs."""
+
+FINALIZER = "trueup.dev/run"
+"""Finalizer of Jobs that are gone when they are done: taken out once it is written down how they ended."""
+
 WAVE_DIGITS = re.compile(r"-?[0-9]{1,9}")
 
 LABEL_LENGTH = 63

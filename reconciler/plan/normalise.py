@@ -15,6 +15,7 @@ import orjson
 from reconciler.errors import InvalidManifest
 from reconciler.model.objects import Document, ObjectKey, RawDocument, format_path
 from reconciler.model.outcome import HEALTH, HealthMark
+from reconciler.plan.hookmarks import hook_of
 from reconciler.plan.marks import PRUNE, PRUNE_WORDS, WAVE, WAVE_DIGITS
 
 SERVER_SET = frozenset(
@@ -144,6 +145,10 @@ def _check_words(annotations: Mapping[str, str], what: str) -> None:
         raise InvalidManifest(f"{what}: annotation {HEALTH} is {health!r}; write {', '.join(sorted(HealthMark))}")
     if not WAVE_DIGITS.fullmatch(wave := annotations.get(WAVE, "0")):
         raise InvalidManifest(f"{what}: annotation {WAVE} is {wave!r} and must be a whole number; write e.g. '1'")
+    try:
+        hook_of(annotations)
+    except ValueError as error:
+        raise InvalidManifest(f"{what}: {error}") from error
 
 
 def _check_texts(holder: Document, path: tuple[str, ...], what: str) -> None:

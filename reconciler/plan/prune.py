@@ -72,14 +72,17 @@ class Deletions:
 def deletions(request: PruneRequest) -> Deletions:
     """DELETE steps with their preconditions; HOLD steps for all of them where a guard refuses and nobody approved.
 
-    What is deliberately left is a SKIP step with its reason, after the others.
+    What is deliberately left is a SKIP step with its reason, after the others. What hooks have left goes with the others, and counts
+    for no guard: nobody keeps anything in it.
     """
     candidates = _candidates(request)
     spared = {key: reason for key, owned in candidates.items() if (reason := _spared(owned, request.kinds))}
-    doomed = {key: owned for key, owned in candidates.items() if key not in spared}
-    holds = () if request.approved == digest_of(doomed) else tuple(_holds(request, doomed))
-    action, reason = (Action.HOLD, holds[0].reason) if holds else (Action.DELETE, "no longer in Git")
-    steps = tuple(_step(action, owned, reason) for owned in deletion_order(doomed.values()))
+    going = [owned for owned in deletion_order(candidates.values()) if owned.key not in spared]
+    doomed = {owned.key: owned for owned in going if not _is_left_by_hook(owned)}
+    if request.approved == digest_of(doomed) or not (holds := tuple(_holds(request, doomed))):
+        holds, steps = (), tuple(_step(Action.DELETE, owned, _why_gone(owned)) for owned in going)
+    else:
+        steps = tuple(_step(Action.HOLD, owned, holds[0].reason) for owned in doomed.values())
     left = tuple(_step(Action.SKIP, owned, spared[owned.key]) for owned in deletion_order(candidates[key] for key in spared))
     return Deletions(steps + left, holds)
 
@@ -122,11 +125,20 @@ def _spared(owned: Owned, kinds: Kinds) -> str:
     return f"not deleted: annotation {PRUNE}: {owned.prune}" if owned.prune in PRUNE_NEVER else ""
 
 
+def _is_left_by_hook(owned: Owned) -> bool:
+    """Whether an object is what a hook has left; one that takes data along is guarded all the same."""
+    return owned.is_hook and (owned.key.group, owned.key.kind) not in PROTECTED
+
+
+def _why_gone(owned: Owned) -> str:
+    return "a hook that is no longer in Git" if owned.is_hook else "no longer in Git"
+
+
 def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator[Hold]:
     keys = tuple(owned.key for owned in deletion_order(doomed.values()))
     if not keys:
         return
-    has = len(request.mine)
+    has = sum(1 for owned in request.mine.values() if not owned.is_hook)
     if request.renders_nothing:
         yield Hold("empty-render", f"{request.application} renders to nothing, and has {has} objects", keys)
     if len(keys) > MOST and len(keys) * 2 >= has:

@@ -1,12 +1,15 @@
 """The plan of a sync: what is done to each object, and why. An object is sent only when its content differs or has drifted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from reconciler.model.declared import Application, DriftPolicy, Name
+from reconciler.model.hooks import Phase
+from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kinds, Manifest, ObjectKey
 from reconciler.model.outcome import Action, Drift, DriftKind, Owned, Plan, Revision, Step
+from reconciler.plan.hooks import RunKey, due, has_run
 from reconciler.plan.order import stages
 from reconciler.plan.prune import Deletions, PruneRequest, deletions
 
@@ -32,13 +35,44 @@ class PlanRequest:
     """How many deletions the other applications of the job plan."""
     approved: str = ""
     """The digest of the deletions that a person approved; empty: none."""
+    hooks: tuple[Manifest, ...] = ()
+    content: str = ""
+    """The digest of all that the application renders to; left out where there are no hooks."""
+    past: Mapping[RunKey, HookRun] = field(default_factory=dict)
+    """What is remembered of hooks, and of Jobs that are gone when they are done."""
 
 
 def plan(request: PlanRequest) -> Plan:
     """What to do, in order; costs no request."""
     steps = tuple(tuple(_step(manifest, request) for manifest in stage) for stage in stages(request.manifests))
     doomed = doomed_by(request)
-    return Plan(request.application.name, request.revision, steps, doomed.steps, doomed.holds)
+    planned = Plan(request.application.name, request.revision, steps, doomed.steps, doomed.holds)
+    return replace(planned, hooks=_hooks(request, planned))
+
+
+def is_end(planned: Plan) -> bool:
+    """Whether a sync deletes everything that its application has."""
+    return not planned.stages and any(step.action is Action.DELETE for step in planned.deletions)
+
+
+def _hooks(request: PlanRequest, planned: Plan) -> tuple[Step, ...]:
+    """The hooks that run when all goes well."""
+    phases = (Phase.PRE_SYNC, Phase.POST_SYNC, *((Phase.PRE_DELETE,) if is_end(planned) else ()))
+    return tuple(
+        Step(Action.RUN, manifest.key, f"{phase} hook", manifest)
+        for phase in phases
+        for manifest in due(request.hooks, phase, request.past, request.content)
+    )
+
+
+def namespaces_of_hooks(planned: Plan) -> Plan | None:
+    """The part of a plan that makes the namespaces of the hooks that run before all else; None when they are there."""
+    wanted = {step.key.namespace for step in planned.hooks}
+    missing = tuple(
+        step for stage in planned.stages for step in stage
+        if (step.key.group, step.key.kind) == ("", "Namespace") and step.key.name in wanted and step.action is Action.CREATE
+    )  # fmt: skip
+    return replace(planned, stages=(missing,), deletions=(), holds=(), hooks=()) if missing else None
 
 
 def doomed_by(request: PlanRequest) -> Deletions:
@@ -64,6 +98,8 @@ def _step(manifest: Manifest, request: PlanRequest) -> Step:
     if request.kinds.find(key.group, key.kind, manifest.version) is None:
         return Step(Action.DEFER, key, _why_unserved(manifest, request.kinds), manifest)
     owned = request.owned.get(key)
+    if (owned is None or owned.deleting) and (run := has_run(manifest, request.past)) is not None:
+        return Step(Action.KEEP, key, f"ran at {run.at}, and is gone since it has a time to live", manifest)
     if owned is None:
         return Step(Action.CREATE, key, "not there", manifest)
     if owned.deleting:

@@ -15,6 +15,7 @@ from reconciler.model.declared import AdoptPolicy, Application
 from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
 from reconciler.model.outcome import GOOD, Action, DriftKind, Plan, Step, StepResult
 from reconciler.plan.drift import intruders
+from reconciler.plan.hooks import as_sent
 from reconciler.plan.tools import is_known
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import find, note_unverifiable, with_values
@@ -70,7 +71,7 @@ async def _finish(step: Step, application: Application, environment: Environment
     try:
         if (manifest := step.manifest) is not None and step.action in (Action.CREATE, Action.UPDATE):
             step = dataclasses.replace(step, drift=await with_values(step.drift, manifest, environment))
-            await _send(step, manifest, application, environment)
+            await send(step, as_sent(manifest), application, environment)
     except Stalled as refused:
         error = f"{step.manifest.source}: {refused}" if step.manifest and step.manifest.source else str(refused)
     fields = tuple(field for drift in step.drift for field in drift.fields)
@@ -79,7 +80,7 @@ async def _finish(step: Step, application: Application, environment: Environment
     return result
 
 
-async def _send(step: Step, manifest: Manifest, application: Application, environment: Environment) -> None:
+async def send(step: Step, manifest: Manifest, application: Application, environment: Environment) -> None:
     """Apply one object; what people's tools hold beside or with us is taken over first, or right after an adoption."""
     if any(drift.kind is DriftKind.FOREIGN for drift in step.drift):
         await _take_over(environment.cluster.index.live(step.key), application, environment)

@@ -6,6 +6,7 @@ from reconciler.errors import PathMissing, TrueupError
 from reconciler.model.declared import Name
 from reconciler.model.objects import Kind, RawDocument
 from reconciler.model.outcome import Plan
+from reconciler.plan.hooks import by_key
 from reconciler.plan.manifest import Stamp, prepare
 from reconciler.plan.steps import PlanRequest, plan
 from reconciler.sync.desired import Rendering
@@ -56,7 +57,9 @@ def render(target: Target, documents: Sequence[RawDocument], environment: Enviro
     """
     stamp = Stamp(environment.instance, target.name, target.application.destination.namespace, environment.seal_key)
     manifests = prepare(documents, stamp, environment.cluster.kinds)
-    return Rendering(target.application, target.revision, {manifest.key: manifest for manifest in manifests})
+    kept = {manifest.key: manifest for manifest in manifests if manifest.hook is None}
+    hooks = {manifest.key: manifest for manifest in manifests if manifest.hook is not None}
+    return Rendering(target.application, target.revision, kept, hooks)
 
 
 def measure(application: Name, environment: Environment) -> None:
@@ -86,6 +89,9 @@ def plan_request(target: Target, environment: Environment, *, deletions_in_job: 
         application=target.application,
         revision=target.revision,
         manifests=tuple(rendering.manifests.values()) if rendering else (),
+        hooks=tuple(rendering.hooks.values()) if rendering else (),
+        content=rendering.digest if rendering and rendering.hooks else "",
+        past=by_key(environment.cluster.records.known(target.name).ran),
         owned=environment.cluster.index.owned,
         mine=environment.cluster.index.owned_by(target.name),
         is_desired=lambda key: bool(desired.declared_by(key)),
@@ -102,7 +108,7 @@ def kinds_of(targets: Iterable[Target], environment: Environment) -> frozenset[K
         environment.cluster.kinds.find(m.key.group, m.key.kind, m.version)
         for rendering in renderings
         if rendering is not None
-        for m in rendering.manifests.values()
+        for m in (*rendering.manifests.values(), *rendering.hooks.values())
     }
     return frozenset(kind for kind in found if kind is not None)
 

@@ -5,12 +5,13 @@ what is desired is never stored anywhere but in Git.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.errors import Stalled
 from reconciler.model.declared import Application, Name
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.outcome import Revision
+from reconciler.plan.hooks import content_digest
 from reconciler.plan.steps import conflict
 
 
@@ -21,6 +22,20 @@ class Rendering:
     application: Application
     revision: Revision
     manifests: Mapping[ObjectKey, Manifest]
+    """What is kept true."""
+    hooks: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
+    """What runs."""
+
+    @property
+    def digest(self) -> str:
+        """A name for all of it; a hook runs once for each."""
+        return content_digest((*self.manifests.values(), *self.hooks.values()))
+
+    @property
+    def keys(self) -> Iterator[ObjectKey]:
+        """Everything that is declared."""
+        yield from self.manifests
+        yield from self.hooks
 
 
 class Desired:
@@ -49,13 +64,13 @@ class Desired:
         name = rendering.application.name
         self.forget(name)
         self._renderings[name] = rendering
-        for key in rendering.manifests:
+        for key in rendering.keys:
             self._declared[key] = tuple(sorted((*self._declared.get(key, ()), name)))
 
     def forget(self, application: Name) -> None:
         """The application is gone, or is Unknown again."""
         rendering = self._renderings.pop(application, None)
-        for key in rendering.manifests if rendering else ():
+        for key in rendering.keys if rendering else ():
             others = tuple(name for name in self._declared[key] if name != application)
             if others:
                 self._declared[key] = others
@@ -67,12 +82,13 @@ class Desired:
         return self._renderings.get(application)
 
     def declares(self, key: ObjectKey) -> Rendering | None:
-        """The rendering that an object belongs to; None when nobody desires it, or more than one application does."""
+        """The rendering that keeps an object true; None when nobody does, or more than one application does."""
         names = self._declared.get(key, ())
-        return self._renderings[names[0]] if len(names) == 1 else None
+        found = self._renderings[names[0]] if len(names) == 1 else None
+        return found if found is not None and key in found.manifests else None
 
     def declared_by(self, key: ObjectKey) -> tuple[Name, ...]:
-        """Every application that desires an object."""
+        """Every application that desires an object, or has it as a hook."""
         return self._declared.get(key, ())
 
     def refuse_conflicts(self, application: Name) -> None:
@@ -82,7 +98,7 @@ class Desired:
             Stalled: naming the object and every application that declares it.
         """
         rendering = self._renderings[application]
-        for key in rendering.manifests:
+        for key in rendering.keys:
             names = self._declared[key]
             if len(names) > 1:
                 raise Stalled(conflict(key, names))

@@ -11,6 +11,7 @@ from reconciler.model.objects import Document, LiveMetadata, Manifest, ObjectKey
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
 from reconciler.plan.diff import diff, value_at
 from reconciler.plan.drift import assess, lost_fields
+from reconciler.plan.hooks import by_key, has_run
 from reconciler.sync.environment import Environment, Proof
 
 VALUE_LENGTH = 200
@@ -23,6 +24,10 @@ def find(key: ObjectKey, live: LiveMetadata | None, environment: Environment) ->
     if rendering is None or rendering.application.sync.drift is DriftPolicy.IGNORE:
         return ()
     manifest = rendering.manifests[key]
+    if (live is None or live.deleting) and has_run(
+        manifest, by_key(environment.cluster.records.known(rendering.application.name).ran)
+    ):
+        return ()  # it is gone since it is done
     policy, kinds = rendering.application.sync.foreign, environment.cluster.kinds
     found = assess(manifest, live, environment.instance, policy, kinds=kinds)
     known = environment.unverifiable.get(key, frozenset())

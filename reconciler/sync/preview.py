@@ -40,6 +40,7 @@ async def preview(target: Target, environment: Environment, *, approved: str = "
         TrueupError: when it cannot be rendered, or must not be applied as a whole.
     """
     scratch = dataclasses.replace(environment, desired=environment.desired.copy())
+    await environment.cluster.records.intents()
     refused = await accept(await load([target], environment.workshop), [target], scratch, is_kept=False)
     if target.name in refused:
         raise refused[target.name]

@@ -32,7 +32,7 @@ class Course:
     health: Mapping[ObjectKey, Health] = field(default_factory=dict)
     holds: Sequence[Hold] = ()
     unreached: int = 0
-    """How many objects were not looked at, since an earlier wave failed."""
+    """How many objects were not looked at, since a hook or an earlier wave failed, or a newer commit waits."""
     is_preempted: bool = False
     """Whether a newer commit waits."""
 
@@ -101,15 +101,21 @@ def _verdict(course: Course) -> tuple[SyncState, str, float | None]:
         return SyncState.FAILED, _first_of(told) + _stopped(course), None
     if course.holds:
         return SyncState.HELD, f"held: {course.holds[0].reason}", None
-    count = changed(course.results)
-    what = f"{count} object{'' if count == 1 else 's'} changed" if count else "nothing to change"
-    return SyncState.SUCCEEDED, f"{what}, all healthy", None
+    return SyncState.SUCCEEDED, f"{_done(course)}, all healthy", None
+
+
+def _done(course: Course) -> str:
+    """`2 objects changed, 1 hook run`."""
+    objects, hooks = changed(course.results), sum(1 for result in course.results if result.action is Action.RUN)
+    told = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in ((objects, "object"), (hooks, "hook")) if count]
+    verbs = ["changed", "run"] if objects else ["run"]
+    return ", ".join(f"{text} {verb}" for text, verb in zip(told, verbs, strict=False)) or "nothing to change"
 
 
 def _stopped(course: Course) -> str:
-    """That later waves were not begun."""
+    """That what comes after a failure was not begun."""
     count = course.unreached
-    return f"; {count} object{'' if count == 1 else 's'} of later waves not applied" if count else ""
+    return f"; {count} object{'' if count == 1 else 's'} not applied" if count else ""
 
 
 def _first_of(messages: Sequence[str]) -> str:

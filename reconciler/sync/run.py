@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from reconciler.errors import TrueupError, Waiting
 from reconciler.events import Applied, DriftFound, Observer, Planned, Rendered, SyncFinished, SyncStarted
 from reconciler.model.declared import Name
+from reconciler.model.hooks import Phase
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import Action, Drift, Plan, SyncReport, changed
-from reconciler.plan.steps import explained
+from reconciler.model.outcome import Action, Drift, Plan, SyncReport, SyncState, changed
+from reconciler.plan.steps import explained, is_end, namespaces_of_hooks
 from reconciler.sync.apply import apply
 from reconciler.sync.decide import accept, decide
 from reconciler.sync.environment import Environment
+from reconciler.sync.hooks import run_hooks
 from reconciler.sync.prune import Pruning
 from reconciler.sync.report import Course, failed, report
 from reconciler.sync.source import Inputs, Source, Target, load
@@ -36,6 +38,8 @@ class Order:
     """Set when a newer commit waits for the application."""
     approved: Mapping[Name, str] = field(default_factory=dict)
     """The digest of the deletions that a person approved."""
+    asked_at: str = ""
+    """When a person asked for it (RFC 3339): hooks that had failed before run again. Empty: nobody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class _Run:
     target: Target
     vigil: Vigil
     unit: Unit
-    approved: str
+    order: Order
     plan: Plan | None = None
     course: Course = field(default_factory=Course)
 
@@ -69,6 +73,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
     began = time.monotonic()
     for target in order.targets:
         observer(SyncStarted(target.name, target.revision))
+    await environment.cluster.records.intents()
     sources = await load(order.targets, environment.workshop)
     refused = await accept(sources, order.targets, environment)
     unit = Unit((target.application for target in order.targets), refused)
@@ -77,7 +82,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
         for target in order.targets:
             _tell_rendered(target, environment, observer, time.monotonic() - began)
             vigil = Vigil(target.application, environment, observer, order.preempted.get(target.name) or asyncio.Event())
-            run = _Run(target, vigil, unit, order.approved.get(target.name, ""))
+            run = _Run(target, vigil, unit, order)
             tasks.append(group.create_task(_sync_one(run, refused.get(target.name), began)))
     inputs = {name: source.inputs for name, source in sources.items() if isinstance(source, Source) and name not in refused}
     return Outcome(tuple(task.result() for task in tasks), inputs)
@@ -111,6 +116,7 @@ async def _sync_one(run: _Run, refused: TrueupError | None, began: float) -> Syn
         await _apply(run, began)
         unit.applied(name)
         await _wait(run)
+        await _hooks(run, Phase.POST_SYNC)
         unit.settle(name, healthy=run.course.is_good)
         if run.course.is_good and not run.vigil.preempted.is_set():
             await unit.all_applied()
@@ -121,21 +127,51 @@ async def _sync_one(run: _Run, refused: TrueupError | None, began: float) -> Syn
     finally:
         unit.applied(name)
         unit.settle(name, healthy=False)
+    if finished.state is SyncState.FAILED and run.plan is not None:
+        finished = await _after_failure(run, finished)
     run.vigil.observer(SyncFinished(finished, time.monotonic() - began))
     return finished
 
 
 async def _apply(run: _Run, began: float) -> None:
-    """Wait for dependencies, plan, and apply what differs."""
+    """Wait for dependencies, plan, run what comes before, and apply what differs."""
     target, observer = run.target, run.vigil.observer
     await run.unit.dependencies(target.application)
-    run.plan = decide(target, run.vigil.environment, approved=run.approved)
+    planned = run.plan = _decide(run)
     run.unit.plans_deletions(run.deletions)
-    counts = Counter(str(step.action) for step in run.plan.steps)
+    counts = Counter(str(step.action) for step in planned.steps)
     observer(Planned(target.name, target.revision, dict(counts)))
-    kept = sum(1 for step in run.plan.steps if step.action is Action.KEEP)
-    run.course = dataclasses.replace(await apply(run.plan, run.vigil), kept=kept)
+    if needed := namespaces_of_hooks(planned):
+        run.course = await apply(needed, run.vigil)
+        planned = _decide(run)
+    await _hooks(run, Phase.PRE_SYNC)
+    if not run.course.is_good or run.vigil.preempted.is_set():
+        run.course = dataclasses.replace(run.course, unreached=sum(len(stage) for stage in planned.stages))
+        return
+    done = await apply(planned, run.vigil)
+    kept = sum(1 for step in planned.steps if step.action is Action.KEEP)
+    run.course = dataclasses.replace(done, results=(*run.course.results, *done.results), kept=kept)
     observer(Applied(target.name, target.revision, changed(run.course.results), time.monotonic() - began))
+
+
+def _decide(run: _Run) -> Plan:
+    return decide(run.target, run.vigil.environment, approved=run.order.approved.get(run.target.name, ""))
+
+
+async def _hooks(run: _Run, phase: Phase) -> None:
+    """Run the hooks of a phase; not when something failed before, or a newer commit waits."""
+    if run.course.is_good and not run.vigil.preempted.is_set():
+        results = await run_hooks(phase, run.target, run.vigil, asked_at=run.order.asked_at)
+        run.course = dataclasses.replace(run.course, results=(*run.course.results, *results))
+
+
+async def _after_failure(run: _Run, finished: SyncReport) -> SyncReport:
+    """Run the hooks for a sync that failed; what they come to changes nothing of that."""
+    try:
+        results = await run_hooks(Phase.SYNC_FAILED, run.target, run.vigil, asked_at=run.order.asked_at)
+    except TrueupError:
+        return finished  # told as it is: the failure of the sync counts, not that of telling it
+    return dataclasses.replace(finished, steps=(*finished.steps, *results))
 
 
 async def _wait(run: _Run) -> None:
@@ -147,7 +183,7 @@ async def _wait(run: _Run) -> None:
 
 
 async def _prune(run: _Run) -> None:
-    """Delete what is no longer declared, or hold it.
+    """Delete what is no longer declared, or hold it; the hooks of an end come first.
 
     Nothing is deleted while an application of the unit may want it, and cannot say so.
 
@@ -157,11 +193,14 @@ async def _prune(run: _Run) -> None:
     if run.unit.unreadable and run.deletions:
         names = ", ".join(str(name) for name in run.unit.unreadable)
         raise Waiting(f"deletes nothing while {names} cannot be rendered, which may want it now")
-    vigil = run.vigil
+    vigil, name = run.vigil, run.target.name
     others = run.unit.deletions_beside(run.deletions)
-    pruning = Pruning(run.target, vigil.environment, vigil.observer, others, run.approved, vigil.preempted)
-    results, holds = await pruning.run()
-    run.course = dataclasses.replace(run.course, results=(*run.course.results, *results), holds=holds)
+    if is_end(_decide(run)):
+        await _hooks(run, Phase.PRE_DELETE)
+    if run.course.is_good:
+        approved = run.order.approved.get(name, "")
+        results, holds = await Pruning(run.target, vigil.environment, vigil.observer, others, approved, vigil.preempted).run()
+        run.course = dataclasses.replace(run.course, results=(*run.course.results, *results), holds=holds)
 
 
 def _tell_rendered(target: Target, environment: Environment, observer: Observer, seconds: float) -> None:

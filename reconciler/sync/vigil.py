@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from reconciler.events import HealthChanged, Observer
@@ -11,9 +12,23 @@ from reconciler.model.declared import Application
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import GOOD, Health
 from reconciler.sync.environment import Environment
+from reconciler.sync.runs import health_of
 
 EXPLAINED = 5
 """Objects that are not healthy and whose pods are asked why: each costs a few requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The health of objects, those among them that have run and are gone."""
+
+    environment: Environment
+
+    def health(self, key: ObjectKey) -> Health | None:
+        return health_of(key, self.environment)
+
+    def noticed(self, keys: Iterable[ObjectKey]) -> AbstractContextManager[asyncio.Event]:
+        return self.environment.cluster.index.noticed(keys)
 
 
 @dataclass(slots=True)
@@ -30,7 +45,7 @@ class Vigil:
         """How these objects are when all are well, one has failed, time is up, or a newer commit waits; with reasons from their pods."""
         cluster = self.environment.cluster
         found = await wait_healthy(
-            cluster.index,
+            _Seen(self.environment),
             keys,
             timeout_seconds=self.application.sync.timeout_seconds,
             preempted=self.preempted,

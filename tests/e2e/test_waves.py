@@ -69,7 +69,7 @@ async def test_an_object_that_is_refused_stops_later_waves(system):
     refused = refused.replace("data: {value: {no: text}}", "spec: {ports: none}")
     job = await system.ended(await system.push(tree(a=refused, b=config_map("beside"), c=in_wave(config_map("later"), 1))))
     assert job["state"] == "failed"
-    assert job["message"].endswith("1 object of later waves not applied")
+    assert job["message"].endswith("1 object not applied")
     assert await names(system) == ["beside"]
 
 

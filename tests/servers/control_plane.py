@@ -24,7 +24,10 @@ import pytest
 HERE = Path(__file__).parents[1] / "envtest"
 READY_SECONDS = 90.0
 COMPACTED = b"compact_rev_key"  # https://github.com/kubernetes/apiserver, `pkg/storage/etcd3/compact.go`
-KINDS = ("deployment", "replicaset", "namespace", "garbage-collector", "statefulset", "job", "endpointslice", "resourcequota")
+KINDS = (
+    "deployment", "replicaset", "namespace", "garbage-collector", "statefulset", "job", "ttl-after-finished", "endpointslice",
+    "resourcequota",
+)  # fmt: skip
 CONTROLLERS = ",".join(f"{kind}-controller" for kind in KINDS)
 
 

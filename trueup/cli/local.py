@@ -30,7 +30,15 @@ from trueup.cli.output import ExitCode, Failure, json_option, print_json
 from trueup.cli.serve import load_settings
 from trueup.cli.server import run
 
-SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.HOLD: "!", Action.DEFER: "?", Action.SKIP: "·"}
+SYMBOLS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Action.HOLD: "!",
+    Action.DEFER: "?",
+    Action.SKIP: "·",
+    Action.RUN: ">",
+}
 
 
 @click.command(epilog="Example: trueup validate deploy/examples")

@@ -1,5 +1,6 @@
 """From documents to manifests: where they go, what they carry, and when their hash changes."""
 
+import re
 from dataclasses import replace
 
 import orjson
@@ -150,3 +151,35 @@ def test_an_object_that_is_declared_twice_is_a_mistake_also_at_two_versions():
 )
 def test_which_groups_are_built_in(group, built_in):
     assert is_built_in(group) is built_in
+
+
+def hook(**metadata):
+    written = document("v1", "ConfigMap", "x", metadata={"annotations": {"trueup.dev/hook": "pre-sync"}, **metadata})
+    del written["metadata"]["name"]
+    return written
+
+
+def test_a_hook_without_a_name_gets_another_one_for_every_content():
+    named = [
+        prepare([raw(hook(generateName="migrate-")), raw(document(name="web", data={"x": text}))], stamp(), KINDS)[0].key.name
+        for text in ("1", "1", "2")
+    ]
+    assert named[0] == named[1] != named[2]
+    assert all(re.fullmatch(r"migrate-[0-9a-f]{10}", name) for name in named)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(hook(), id="a hook without any"),
+        pytest.param({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "x-"}}, id="an ordinary object"),
+    ],
+)
+def test_a_name_is_generated_for_hooks_with_a_prefix_only(written):
+    with pytest.raises(InvalidManifest, match=r"metadata\.name"):
+        prepare([raw(written)], stamp(), KINDS)
+
+
+def test_a_run_that_somebody_exported_is_taken_out():
+    made = manifest(document(metadata={"annotations": {"trueup.dev/run": "pre-sync:1"}}))
+    assert "trueup.dev/run" not in made.annotations

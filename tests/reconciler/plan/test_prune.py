@@ -175,3 +175,24 @@ def test_the_objects_of_an_application_that_is_gone_are_told_and_left():
         "trueup/shop is no longer declared here; it leaves shop/ConfigMap/gone-1, shop/ConfigMap/gone-2"
     )
     assert vanished({}, frozenset()) == {}
+
+
+def test_what_hooks_have_left_goes_with_the_others_and_counts_for_no_guard():
+    left = [gone(number, is_hook=True) for number in range(30)]
+    found = deletions(request([*left, gone(100)], keep=1))
+    assert (found.holds, len(found.steps)) == ((), 31)
+    assert {step.reason for step in found.steps} == {"no longer in Git", "a hook that is no longer in Git"}
+    kept = deletions(request([gone(1, is_hook=True, prune="never")]))
+    assert actions(kept) == [Action.SKIP]
+
+
+def test_what_hooks_have_left_stays_while_the_others_are_held():
+    found = deletions(request([gone(0, is_hook=True), *(gone(number) for number in range(1, 6))], keep=1))
+    assert [hold.guard for hold in found.holds] == ["most-of-application"]
+    assert found.holds[0].reason == "5 of the 6 objects of trueup/shop would be deleted"
+    assert len(found.steps) == 5
+
+
+def test_a_hook_that_takes_data_along_is_guarded_all_the_same():
+    volume = owned(key("PersistentVolumeClaim", "data"), is_hook=True)
+    assert [hold.guard for hold in deletions(request([volume])).holds] == ["protected-kind"]

@@ -1,11 +1,15 @@
 """What is done to each object, and why."""
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.model.declared import DriftPolicy
+from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kind, Kinds
 from reconciler.model.outcome import Action, Drift, DriftKind, FieldDrift, Plan, Revision, Step
-from reconciler.plan.steps import PlanRequest, conflict, describe, explained, plan
+from reconciler.plan.hooks import by_key
+from reconciler.plan.steps import PlanRequest, conflict, describe, explained, is_end, namespaces_of_hooks, plan
 from tests.reconciler.plan.made import KINDS, OTHER, SHOP, application, document, key, manifest, owned
 
 WEB = manifest(document(data={"colour": "blue"}))
@@ -99,6 +103,70 @@ def test_what_a_guard_refuses_is_in_the_plan():
     found = plan(request(*[owned(key(name=f"gone-{number}")) for number in range(5)]))
     assert [hold.guard for hold in found.holds] == ["most-of-application"]
     assert found.held_digest != ""
+
+
+def marked(name, phases, kind="Job", api_version="batch/v1"):
+    return manifest(document(api_version, kind, name, metadata={"annotations": {"trueup.dev/hook": phases}}))
+
+
+def hooks_in(*entries, past=(), hooks=(), **facts):
+    found = plan(replace(request(*entries, **facts), hooks=tuple(hooks), content="now", past=by_key(past)))
+    return [(step.action, step.reason, step.key.name) for step in found.hooks]
+
+
+def test_a_plan_has_the_hooks_that_run_when_all_goes_well():
+    hooks = [
+        marked("smoke", "post-sync"),
+        marked("migrate", "pre-sync"),
+        marked("cry", "sync-failed"),
+        marked("bye", "pre-delete"),
+    ]
+    expected = [(Action.RUN, "pre-sync hook", "migrate"), (Action.RUN, "post-sync hook", "smoke")]
+    assert hooks_in(IN_STEP, hooks=hooks) == expected
+    ran = HookRun(hooks[1].key.identity, "now", "c" * 40, "2026", phase="pre-sync")
+    assert hooks_in(IN_STEP, hooks=hooks, past=[ran]) == expected[1:]
+    assert hooks_in(IN_STEP, hooks=hooks, past=[replace(ran, digest="before")]) == expected
+
+
+def test_the_last_hooks_run_when_everything_is_deleted_and_not_while_that_is_held():
+    bye, gone = marked("bye", "pre-delete"), owned(key(name="gone"))
+    held = replace(request(gone, manifests=()), hooks=(bye,), content="now")
+    assert plan(held).hooks == ()
+    approved = plan(replace(held, approved=plan(held).held_digest))
+    assert [step.reason for step in approved.hooks] == ["pre-delete hook"]
+    assert is_end(approved)
+    assert hooks_in(IN_STEP, gone, hooks=[bye]) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "digest", "action"),
+    [
+        pytest.param(None, "same", Action.KEEP, id="gone, and ran for this content"),
+        pytest.param({"deleting": True}, "same", Action.KEEP, id="going, and ran for this content"),
+        pytest.param(None, "another", Action.CREATE, id="gone, and ran for other content"),
+        pytest.param({"applied": "v1:old"}, "another", Action.UPDATE, id="there, with other content"),
+    ],
+)
+def test_a_job_that_is_gone_when_it_is_done_is_not_made_again(entry, digest, action):
+    served = Kinds([*KINDS, Kind("batch", "v1", "Job", "jobs", namespaced=True, has_status=True)])
+    once = manifest(document("batch/v1", "Job", "once", spec={"ttlSecondsAfterFinished": 0}), kinds=served)
+    entries = [owned(once.key, **entry)] if entry is not None else []
+    past = HookRun(once.key.identity, once.digest if digest == "same" else "v1:other", "c" * 40, "2026")
+    (step,) = plan(replace(request(*entries, manifests=[once], kinds=served), past=by_key([past]))).steps
+    assert step.action is action
+
+
+def test_the_namespaces_of_hooks_are_made_before_all_else():
+    served = Kinds([*KINDS, Kind("batch", "v1", "Job", "jobs", namespaced=True)])
+    namespaces = [manifest(document("v1", "Namespace", name)) for name in ("shop", "elsewhere")]
+    migrate = marked("migrate", "pre-sync")
+    planned = plan(replace(request(manifests=[*namespaces, WEB], kinds=served), hooks=(migrate,), content="now"))
+    needed = namespaces_of_hooks(planned)
+    assert [step.key.name for step in needed.steps] == ["shop"]
+    there = owned(namespaces[0].key, applied=namespaces[0].digest)
+    planned = plan(replace(request(there, manifests=[*namespaces, WEB], kinds=served), hooks=(migrate,), content="now"))
+    assert namespaces_of_hooks(planned) is None
+    assert namespaces_of_hooks(plan(request(manifests=namespaces))) is None
 
 
 @pytest.mark.parametrize(

@@ -53,42 +53,6 @@ def daemon_set(seat: Seat, document: Document, pace: Pace) -> float | None:
     return again
 
 
-def job(seat: Seat, document: Document, pace: Pace) -> float | None:
-    """A Job completes, unless it is suspended or its image cannot be had."""
-    status = document.get("status", {})
-    if status.get("completionTime"):
-        return None
-    if document["spec"].get("suspend"):
-        seat.set_status(("batch", "jobs"), document, _suspended(status))
-        return None
-    is_ready, again = _rolls(document, pace)
-    started = status.get("startTime") or timestamp()
-    running: dict[str, Any] = {"startTime": started, "active": 1, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
-    seat.set_status(("batch", "jobs"), document, _completed(document, started) if is_ready else running)
-    return again
-
-
-def _completed(document: Document, started: str) -> dict[str, Any]:
-    now = timestamp()
-    why = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
-    conditions = [
-        {"type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now, **why}
-        for kind in ("SuccessCriteriaMet", "Complete")
-    ]
-    done = document["spec"].get("completions") or document["spec"].get("parallelism", 1)
-    status = {"startTime": started, "completionTime": now, "succeeded": done, "ready": 0, "terminating": 0}
-    return status | {"conditions": conditions}
-
-
-def _suspended(status: Document) -> dict[str, Any]:
-    if any(each["type"] == "Suspended" for each in status.get("conditions", ())):
-        return status
-    now = timestamp()
-    condition = {"type": "Suspended", "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
-    condition |= {"reason": "JobSuspended", "message": "Job suspended"}
-    return {"conditions": [condition], "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
-
-
 def claim(seat: Seat, document: Document, pace: Pace) -> float | None:
     """A claim is bound to a volume that nobody sees; one that goes is used by nobody."""
     if document["metadata"].get("deletionTimestamp"):

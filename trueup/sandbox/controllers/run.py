@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from trueup.sandbox.controllers import deployments, endpoints, garbage, others, replicas
+from trueup.sandbox.controllers import deployments, endpoints, garbage, jobs, others, replicas
 from trueup.sandbox.controllers.seat import Pace, Seat
 from trueup.sandbox.definitions import resources_of
 from trueup.sandbox.kinds import Kinds
@@ -30,7 +30,7 @@ CONTROLLERS: Mapping[Collection, others.Controller] = {
     ("", "services"): endpoints.control,
     ("apps", "statefulsets"): others.stateful_set,
     ("apps", "daemonsets"): others.daemon_set,
-    ("batch", "jobs"): others.job,
+    ("batch", "jobs"): jobs.control,
     ("", "persistentvolumeclaims"): others.claim,
     ("", "persistentvolumes"): others.protected(("", "persistentvolumes")),
     ("storage.k8s.io", "volumeattributesclasses"): others.protected(("storage.k8s.io", "volumeattributesclasses")),
