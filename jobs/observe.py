@@ -22,6 +22,7 @@ from reconciler.events import (
     DriftFound,
     Event,
     HealthChanged,
+    Healthy,
     HookStarted,
     Planned,
     PruneHeld,
@@ -32,7 +33,7 @@ from reconciler.events import (
 )
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import Action, FieldDrift, Health, Hold, StepResult, SyncReport, SyncState
+from reconciler.model.outcome import Action, Awaited, FieldDrift, Health, Hold, StepResult, SyncReport, SyncState
 
 log = structlog.get_logger()
 
@@ -87,6 +88,10 @@ class Progress:
                 self._say("sync.applied", event.application, changed=event.changed, seconds=round(event.seconds, 3))
                 self._put(event.application, applied=_now())
                 self._stage("applied")
+            case Healthy():
+                self._say("sync.healthy", event.application)
+                self._put(event.application, healthy=_now())
+                self._stage("healthy")
             case SyncFinished():
                 self._finish(event)
             case _:
@@ -223,7 +228,14 @@ def _ended(report: SyncReport) -> dict[str, Any]:
         "unhealthy": unhealthy_records(report.unhealthy),
         "holds": hold_records(report.holds),
         "held_digest": report.held_digest,
+        "awaits": awaited_texts(report.awaited),
     }
+
+
+def awaited_texts(awaited: Awaited) -> tuple[str, ...]:
+    """What is waited for as it is stored: applications by name, kinds as `v1 Widget.example.com`, objects as people know them."""
+    kinds = (f"{version} {kind}{f'.{group}' if group else ''}".strip() for group, kind, version in awaited.kinds)
+    return tuple(sorted([*map(str, awaited.applications), *kinds, *map(str, awaited.objects)]))
 
 
 def _now() -> datetime:

@@ -31,6 +31,8 @@ class JobKind(enum.StrEnum):
     """A person approved held deletions."""
     DIFF = "diff"
     """A person asked what a sync would do."""
+    DEPENDENCY = "dependency"
+    """What an application waits for is healthy, and no other job goes on with it."""
 
 
 class JobState(enum.StrEnum):
@@ -129,6 +131,7 @@ class SyncRecord(Record):
     message: str = ""
     started: datetime | None = None
     applied: datetime | None = Field(default=None, description="When everything was applied; health is waited for after it.")
+    healthy: datetime | None = Field(default=None, description="When everything was healthy; deletions come after it.")
     finished: datetime | None = None
     steps: tuple[StepRecord, ...] = Field(default=(), description="Without objects that were left as they are.")
     kept: int = Field(default=0, description="How many objects needed nothing.")
@@ -136,6 +139,7 @@ class SyncRecord(Record):
     unhealthy: tuple[ObjectHealthRecord, ...] = ()
     holds: tuple[HoldRecord, ...] = ()
     held_digest: str = Field(default="", description="What an approval is bound to.")
+    awaits: tuple[str, ...] = Field(default=(), description="Applications, kinds and objects that it waits for, while it waits.")
 
 
 class JobRecord(Record):

@@ -1,11 +1,11 @@
 """What is said of a commit as a whole, and of a job, from what its syncs came to. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from jobs.records import JobKind, JobRecord, JobState, SyncRecord, Verdict, VerdictState
-from reconciler.model.outcome import SyncState
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, SyncRecord, Verdict, VerdictState
+from reconciler.model.outcome import GOOD, SyncState
 
-COMMIT_KINDS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.MANUAL, JobKind.DECLARED, JobKind.APPROVAL})
+COMMIT_KINDS = frozenset(JobKind) - {JobKind.DRIFT, JobKind.DIFF}
 """Jobs that decide about a commit; drift and diffs say nothing about it."""
 
 _STATES = {
@@ -51,6 +51,52 @@ def _success(syncs: Sequence[SyncRecord]) -> str:
         return done[0].message
     count = sum(1 for sync in done for step in sync.steps if step.action in ("create", "update", "delete"))
     return f"{len(done)} applications healthy, {count} object{'' if count == 1 else 's'} changed"
+
+
+def lack_of_sync(sync: SyncRecord | None) -> str:
+    """Why an application of the same job is not healthy yet, as in `which is failed: ...`; empty when it is."""
+    if sync is None or (sync.state is SyncState.RUNNING and sync.healthy is None):
+        return "which is on its way"
+    if sync.state in (SyncState.RUNNING, SyncState.SUCCEEDED, SyncState.HELD):
+        return ""
+    return f"which is {sync.state}: {sync.message}"
+
+
+def lack_of(record: ApplicationRecord | None, *, is_dirty: bool) -> str:
+    """Why an application is not healthy at the commit it should be at; empty when it is.
+
+    Args:
+        record: how it is, as its cluster's holder last said; None when nobody has.
+        is_dirty: whether its inputs changed since it was last applied.
+    """
+    if record is None or record.state is None:
+        return "which was not synced yet"
+    if is_dirty and record.state not in (SyncState.SUCCEEDED, SyncState.HELD):
+        return f"which is {record.state}: {record.message}"
+    if is_dirty:
+        return "which is not at its newest commit yet"
+    if record.health not in GOOD:
+        told = f": {record.unhealthy[0].object}: {record.unhealthy[0].reason}" if record.unhealthy else ""
+        return f"which is {record.health}{told}"
+    return ""
+
+
+def unapplied(job: JobRecord, applications: Iterable[str]) -> tuple[str, ...]:
+    """The applications among these that will still be applied for a job: nothing is deleted before.
+
+    One that waits for another of the same job is applied when that is healthy; one that waits for anything else may wait for long.
+    """
+    syncs = {sync.application: sync for sync in job.syncs}
+    return tuple(name for name in sorted(applications) if _is_to_be_applied(syncs.get(name), syncs))
+
+
+def _is_to_be_applied(sync: SyncRecord | None, syncs: Mapping[str, SyncRecord]) -> bool:
+    if sync is None:
+        return True
+    if sync.state is SyncState.RUNNING:
+        return sync.applied is None
+    awaited = [other for name in sync.awaits if (other := syncs.get(name)) is not None]
+    return sync.state is SyncState.WAITING and any(other.state in (SyncState.RUNNING, SyncState.SUCCEEDED) for other in awaited)
 
 
 def verdicts(jobs: Iterable[JobRecord], *, commit: str, instance: str) -> tuple[Verdict, ...]:

@@ -22,6 +22,8 @@ string. Foreign errors are translated once, at the edge that met them, `from` th
 The idea: https://github.com/fluxcd/source-controller, `internal/error/error.go`.
 """
 
+from reconciler.model.outcome import Awaited
+
 
 class TrueupError(Exception):
     """Something went wrong that Trueup has a name for; `str()` is the message for people."""
@@ -67,11 +69,12 @@ class NotAllowed(Stalled):
 
 
 class Waiting(TrueupError):
-    """Not yet; tried again after `retry_seconds`."""
+    """Not yet; tried again after `retry_seconds`, or as soon as what is awaited has come."""
 
-    def __init__(self, message: str, *, retry_seconds: float = 10.0) -> None:
+    def __init__(self, message: str, *, retry_seconds: float = 10.0, awaited: Awaited | None = None) -> None:
         super().__init__(message)
         self.retry_seconds = retry_seconds
+        self.awaited = awaited or Awaited()
 
 
 class Superseded(Waiting):

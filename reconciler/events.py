@@ -69,6 +69,14 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Healthy:
+    """Everything is applied and healthy; what is no longer declared is deleted from here on."""
+
+    application: Name
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
 class HealthChanged:
     """An object that is waited for has another health than before."""
 
@@ -108,6 +116,7 @@ Event: TypeAlias = (
     | HookStarted
     | StepFinished
     | Applied
+    | Healthy
     | HealthChanged
     | DriftFound
     | PruneHeld

@@ -9,8 +9,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.holder.held import Held
+from jobs.holder.surroundings import go_on_with_dependents
 from jobs.observe import unhealthy_records
 from jobs.records import ApplicationRecord
+from reconciler.kube.wait import first_of
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import GOOD, Health, HealthStatus
@@ -32,19 +34,25 @@ class Healths:
         self._held = held
         self._changed: set[Name] = set()
         self._seen = asyncio.Event()
+        self._urgent = asyncio.Event()
+        """Set when an object is well again of an application that others wait for."""
 
     def on_health(self, key: ObjectKey) -> None:
         """Told by the index that an object's health is another one, or that it came or went; must be quick."""
         for name in self._held.environment.desired.declared_by(key):
             self._changed.add(name)
             self._seen.set()
+            health = self._held.cluster.index.health(key)
+            if health is not None and health.status in GOOD and name in self._held.context.declarations.awaited:
+                self._urgent.set()
 
     async def tell_forever(self) -> None:
         """Write what has changed."""
         while True:
             await self._seen.wait()
-            await asyncio.sleep(PAUSE_SECONDS)
+            await first_of(PAUSE_SECONDS, self._urgent)
             self._seen.clear()
+            self._urgent.clear()
             changed, self._changed = sorted(self._changed), set()
             for start in range(0, len(changed), BATCH):
                 try:
@@ -65,6 +73,7 @@ class Healths:
                 if (record := known.get(str(name))) is not None and (update := self._update(name, record))
             ]
             await store.put(news)
+        await go_on_with_dependents(self._held, [Name.parse(record.name) for record in news if record.health in GOOD])
 
     def _update(self, name: Name, record: ApplicationRecord) -> Mapping[str, Any]:
         """What is to be written; nothing while the record says so already."""

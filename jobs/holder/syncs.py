@@ -12,9 +12,11 @@ from redis.exceptions import RedisError
 from jobs import metrics
 from jobs.context import Context
 from jobs.follow import supersede
+from jobs.holder.awaiting import Awaiting
 from jobs.holder.held import UNKNOWN_SECONDS, Held
 from jobs.holder.looks import previewed
 from jobs.holder.notes import applications_of, note
+from jobs.holder.surroundings import JobSurroundings, go_on_with_dependents
 from jobs.observe import Progress
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.parts import Part
@@ -23,7 +25,7 @@ from jobs.verdicts import conclude
 from reconciler.errors import Stalled, Waiting
 from reconciler.model.declared import Name
 from reconciler.model.intent import Approval
-from reconciler.model.outcome import SyncReport, SyncState
+from reconciler.model.outcome import SyncReport, SyncState, together
 from reconciler.sync.run import Order, sync
 from reconciler.sync.source import Target
 
@@ -39,6 +41,7 @@ class Syncs:
     def __init__(self, held: Held) -> None:
         self._held = held
         self._context = held.context
+        self._awaiting = Awaiting(held.context.jobs)
 
     async def take(self, _: Mapping[str, Any], job_id: str) -> None:
         """Take a job's part up."""
@@ -66,18 +69,43 @@ class Syncs:
             await self._look(job, names)
             await self._conclude(job, ())
             return
+        await self._sync_as_it_can_be(job, names)
+
+    async def _sync_as_it_can_be(self, job: JobRecord, names: Sequence[Name]) -> None:
+        """Sync, and what waits for others again as soon as that has come; waiting holds neither a place nor a turn."""
+        context, part = self._context, Part(job.id, self._held.cluster.uid)
+        around = JobSurroundings(self._held, job, self._awaiting)
+        while (reports := await self._sync(job, names, around)) is not None:
+            seconds = await self._conclude(job, reports)
+            late = [report for report in reports if report.state is SyncState.WAITING]
+            names = [report.application for report in late]
+            if seconds is not None:
+                await around.changes(together(report.awaited for report in late), names, seconds)
+            if late and await around.is_over():
+                await around.tell_why(late)
+                return
+            if seconds is None or not await context.parts.claim(part, context.worker):
+                return
+            await context.jobs.transition(job.id, JobState.RUNNING, "")
+
+    async def _sync(self, job: JobRecord, names: Sequence[Name], around: JobSurroundings) -> Sequence[SyncReport] | None:
+        """Sync some of a job's applications once; None when a newer commit has taken its place."""
+        held, context = self._held, self._context
         wanted = {target.name: target.revision.commit for target in await self._targets(names)}
         async with held.turns.taken(wanted) as preempted:
             targets = await self._targets(names)
             if await self._is_overtaken(job, targets):
-                return
+                return None
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
                 asked_at = job.created.isoformat() if job.kind is JobKind.MANUAL else ""
-                order = Order(targets, preempted, await self._approvals(job, targets), asked_at)
+                order = Order(targets, preempted, await self._approvals(job, targets), asked_at, around)
                 outcome = await sync(order, held.environment, progress)
             await note(held, job, targets, outcome)
-        await self._conclude(job, outcome.reports)
+        await go_on_with_dependents(
+            held, [report.application for report in outcome.reports if report.state in (SyncState.SUCCEEDED, SyncState.HELD)]
+        )
+        return outcome.reports
 
     async def _look(self, job: JobRecord, names: Sequence[Name]) -> None:
         """Say what a sync would do, and do nothing."""
@@ -121,22 +149,35 @@ class Syncs:
         intents = await records.intents()
         return {name: intent.approval.digest for name, intent in intents.items() if intent.approval is not None}
 
-    async def _conclude(self, job: JobRecord, reports: Iterable[SyncReport]) -> None:
-        """End the job when all its syncs have ended, in every cluster; or have it tried again."""
+    async def _conclude(self, job: JobRecord, reports: Iterable[SyncReport]) -> float | None:
+        """End the job when all its syncs have ended, in every cluster, or have it tried again.
+
+        Returns:
+            Seconds after which this part is to go on by itself, at the latest, since it waits for something that will be told of;
+            None when nothing is left to do here.
+        """
         context = self._context
         fresh = await context.jobs.load(job.id)
+        late = [report for report in reports if report.state is SyncState.WAITING]
+        waits = [report.retry_seconds for report in late if report.retry_seconds is not None]
+        seconds = min(waits, default=UNKNOWN_SECONDS) if late else None
+        is_awaiting = any(report.awaited for report in late)
         if fresh is None or len(fresh.syncs) < len(fresh.applications) or _is_going_on(fresh):
-            return
+            return seconds if is_awaiting else None
         state, message = conclude(fresh.syncs)
-        waits = [report.retry_seconds for report in reports if report.retry_seconds is not None]
         if state is JobState.WAITING:  # here, or in a cluster that came to its end before this one
-            await give_up(context, fresh, Waiting(message, retry_seconds=min(waits, default=UNKNOWN_SECONDS)))
-            return
+            if not any(sync.awaits for sync in fresh.syncs if sync.state is SyncState.WAITING):
+                await give_up(context, fresh, Waiting(message, retry_seconds=min(waits, default=UNKNOWN_SECONDS)))
+                return None
+            await context.jobs.transition(job.id, state, message)
+            await context.tell_forge(fresh, context.repository_of(fresh), state, message)
+            return seconds
         await context.jobs.add_stage(job.id, "finished")
         if await context.jobs.transition(job.id, state, message):
             metrics.JOBS.labels(job.kind, state).inc()
             log.info("job.finished", job=job.id, state=str(state), message=message)
             await context.tell_forge(fresh, context.repository_of(fresh), state, message)
+        return None
 
 
 def _is_going_on(job: JobRecord) -> bool:

@@ -117,6 +117,10 @@ class HeadStore:
         """The applications whose inputs changed since they were last applied."""
         return frozenset(name.decode() for name in await self.redis.smembers(self.keys.dirty(repository, ref)))
 
+    async def is_dirty(self, repository: str, ref: str, application: str) -> bool:
+        """Whether an application's inputs changed since it was last applied."""
+        return bool(await self.redis.sismember(self.keys.dirty(repository, ref), application))
+
     async def soil(self, repository: str, ref: str, applications: Iterable[str]) -> None:
         """Applications are to be applied again, whatever their inputs are."""
         if names := tuple(applications):

@@ -150,13 +150,19 @@ class JobStore:
                         return found, str(top * EQUALS + min(seen, EQUALS - 1))
         return found, ""
 
-    async def subscribe(self) -> AsyncIterator[Mapping[str, Any]]:
-        """What happens to jobs and applications, as it happens: `{"type", "id", "state"}`."""
+    async def subscribe(self, on_begin: Callable[[], None] = lambda: None) -> AsyncIterator[Mapping[str, Any]]:
+        """What happens to jobs and applications, as it happens: `{"type", "id", "state"}`.
+
+        Args:
+            on_begin: called when nothing is missed from now on, and again after the connection had broken.
+        """
         async with self.redis.pubsub() as channel:
             await channel.subscribe(self.keys.events)
             async for message in channel.listen():
                 if message["type"] == "message":
                     yield orjson.loads(message["data"])
+                elif message["type"] == "subscribe":
+                    on_begin()
 
     async def _set(self, job_id: str, fields: Mapping[str, object], *, event: bytes = b"", command: str = "HSET") -> None:
         parts = [part for pair in fields.items() for part in pair]

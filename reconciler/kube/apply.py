@@ -10,6 +10,7 @@ from reconciler.kube.client import Client
 from reconciler.kube.owned import OwnedIndex
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, Kind, Kinds, LiveMetadata, ManagerEntry, Manifest, ObjectKey
+from reconciler.model.outcome import Awaited
 from reconciler.plan.claim import our_entry
 from reconciler.plan.drift import united
 from reconciler.plan.ignore import left_to_others, without
@@ -186,7 +187,8 @@ class Writer:
     def _kind(self, key: ObjectKey, version: str | None = None) -> Kind:
         kind = self._kinds().find(key.group, key.kind, version)
         if kind is None:
-            raise Waiting(f"{key}: the cluster does not serve {key.group or 'core'} {key.kind}")
+            wanted = Awaited(kinds=frozenset({(key.group, key.kind, version or "")}))
+            raise Waiting(f"{key}: the cluster does not serve {key.group or 'core'} {key.kind}", awaited=wanted)
         return kind
 
 

@@ -92,6 +92,11 @@ class Client:
                 return Listing(tuple(items), page["metadata"].get("resourceVersion", ""))
             query["continue"] = more
 
+    async def list_page(self, kind: Kind) -> Listing:
+        """At most one object of a kind, by its metadata: what matters is the state that it is from."""
+        page = await self._ask(Call("GET", kind.path(), {"limit": "1"}, accept=METADATA_LIST))
+        return Listing(tuple(page.get("items") or ()), page["metadata"].get("resourceVersion", ""))
+
     async def list_in(self, kind: Kind, namespace: str, query: Mapping[str, str]) -> tuple[Document, ...]:
         """The first page of a kind's objects in one namespace."""
         page = await self._ask(Call("GET", kind.path(namespace), {"limit": str(PAGE), **query}))

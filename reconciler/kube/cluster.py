@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from reconciler.errors import ClusterUnavailable
 from reconciler.health.declared import Rulebook
+from reconciler.kube.appearances import Appearances
 from reconciler.kube.apply import Writer
 from reconciler.kube.client import Client, connect
 from reconciler.kube.config import Access
@@ -28,6 +29,7 @@ class Cluster:
         self.index = OwnedIndex(client, instance, rulebook)
         self.writer = Writer(client, self.index, lambda: self.kinds, instance)
         self.records = Records(client, instance)
+        self.appearances = Appearances(client, self.rediscover)
         self._instance = instance
         self._strays_elsewhere: frozenset[ObjectKey] = frozenset()
 
@@ -61,9 +63,10 @@ class Cluster:
         kind = self.kinds.find(key.group, key.kind, manifest.version)
         return await self.client.get(kind, key.namespace, key.name) if kind else None
 
-    async def rediscover(self) -> None:
+    async def rediscover(self) -> Kinds:
         """Ask again what is served."""
         self.kinds = await discover(self.client)
+        return self.kinds
 
 
 async def identity(client: Client) -> str:

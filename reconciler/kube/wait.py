@@ -49,7 +49,7 @@ async def wait_healthy(
             end = min(deadline, degraded_since + GRACE_SECONDS) if degraded_since else deadline
             if all(health.status in GOOD for health in found.values()) or preempted.is_set() or loop.time() >= end:
                 return found
-            await _first(changed, preempted, end - loop.time())
+            await first_of(end - loop.time(), changed, preempted)
 
 
 async def wait_gone(
@@ -65,14 +65,14 @@ async def wait_gone(
             left = {key: index.health(key) or Health(HealthStatus.PROGRESSING) for key in wanted if key in index.owned}
             if not left or preempted.is_set() or loop.time() >= deadline:
                 return left
-            await _first(changed, preempted, deadline - loop.time())
+            await first_of(deadline - loop.time(), changed, preempted)
 
 
-async def _first(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
-    """Until one of two events, or time is up."""
-    tasks = [asyncio.create_task(event.wait()) for event in (one, other)]
+async def first_of(seconds: float, *events: asyncio.Event) -> None:
+    """Wait for one of several events, or until time is up."""
+    tasks = [asyncio.create_task(event.wait()) for event in events]
     try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()

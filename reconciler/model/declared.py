@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, Self
 
 
@@ -227,12 +228,17 @@ class Application:
     """Hash of the declaration; a change of it makes the application affected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Declarations:
     """Everything declared at one moment, cross-checked: every reference leads somewhere."""
 
     repositories: Mapping[Name, Repository] = field(default_factory=dict)
     applications: Mapping[Name, Application] = field(default_factory=dict)
+
+    @cached_property
+    def awaited(self) -> frozenset[Name]:
+        """The applications that others depend on."""
+        return frozenset(name for application in self.applications.values() for name in application.depends_on)
 
     def following(self, repository: Name, ref: str) -> tuple[Application, ...]:
         """The applications that follow a ref (`refs/heads/main`, `refs/tags/v1`) of a repository, by name."""

@@ -4,7 +4,7 @@ import enum
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypeAlias
 
 from reconciler.model.declared import Name
 from reconciler.model.objects import Manifest, ObjectKey
@@ -258,6 +258,36 @@ class SyncState(enum.StrEnum):
     """A newer commit took its place."""
 
 
+KindName: TypeAlias = tuple[str, str, str]
+"""Group, kind and version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a sync waits for, and of which an event tells; true where that is anything."""
+
+    applications: frozenset[Name] = frozenset()
+    """To be healthy."""
+    kinds: frozenset[KindName] = frozenset()
+    """To be served."""
+    objects: frozenset[ObjectKey] = frozenset()
+    """To be gone."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is waited for."""
+        return bool(self.applications or self.kinds or self.objects)
+
+
+def together(many: Iterable[Awaited]) -> Awaited:
+    """Everything that several syncs wait for."""
+    found = tuple(many)
+    return Awaited(
+        frozenset().union(*(each.applications for each in found)),
+        frozenset().union(*(each.kinds for each in found)),
+        frozenset().union(*(each.objects for each in found)),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SyncReport:
     """What one sync of one application did."""
@@ -278,6 +308,8 @@ class SyncReport:
     held_digest: str = ""
     retry_seconds: float | None = None
     """When to try again; None: when an input changes."""
+    awaited: Awaited = field(default_factory=Awaited)
+    """What makes it worth trying again at once."""
 
 
 def changed(results: Sequence[StepResult]) -> int:

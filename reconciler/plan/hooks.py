@@ -10,7 +10,6 @@ A Job with a time to live after its end is gone when it is done. It is no drift 
 
 import dataclasses
 import enum
-import hashlib
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,12 +70,6 @@ class Facts:
     """How it ended for this content, where that is remembered."""
     is_retried: bool = False
     """Whether a person asked for this sync after it had failed."""
-
-
-def content_digest(manifests: Iterable[Manifest]) -> str:
-    """A name for everything that an application renders to."""
-    text = "\n".join(sorted(f"{manifest.key.identity} {manifest.digest}" for manifest in manifests))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def run_name(phase: Phase, digest: str) -> str:

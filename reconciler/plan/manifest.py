@@ -11,6 +11,7 @@ import orjson
 from reconciler.errors import InvalidManifest
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, Kinds, Manifest, ObjectKey, RawDocument
+from reconciler.plan.content import content_digest
 from reconciler.plan.hookmarks import hook_of
 from reconciler.plan.marks import APPLICATION, APPLIED, HOOK, INSTANCE, OWNER, RUN, application_label, owner_text, wave_of
 from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
@@ -49,7 +50,7 @@ def prepare(documents: Sequence[RawDocument], stamp: Stamp, kinds: Kinds) -> tup
     Raises:
         InvalidManifest: naming the file, the object and the field, and what to write instead.
     """
-    raws = tuple(_named(tuple(expand(documents))))
+    raws = tuple(_named(tuple(expand(documents)), stamp))
     definitions = _definitions(raws)
     manifests: dict[ObjectKey, Manifest] = {}
     for raw in raws:
@@ -60,7 +61,7 @@ def prepare(documents: Sequence[RawDocument], stamp: Stamp, kinds: Kinds) -> tup
     return tuple(manifests.values())
 
 
-def _named(raws: Sequence[RawDocument]) -> Iterator[RawDocument]:
+def _named(raws: Sequence[RawDocument], stamp: Stamp) -> Iterator[RawDocument]:
     """The documents, hooks with a generateName given a name that is another one for every content of the set.
 
     An ordinary object needs a name, by which it is found again.
@@ -72,7 +73,7 @@ def _named(raws: Sequence[RawDocument]) -> Iterator[RawDocument]:
         if not isinstance(metadata, dict) or not isinstance(prefix, str) or not _is_nameless_hook(metadata):
             yield raw
             continue
-        content = content or hashlib.blake2b(repr([raw.document for raw in raws]).encode(), digest_size=5).hexdigest()
+        content = content or content_digest(raws, stamp.seal_key)[:10]
         named = {name: value for name, value in metadata.items() if name != "generateName"} | {"name": prefix + content}
         yield RawDocument({**raw.document, "metadata": named}, raw.source)
 

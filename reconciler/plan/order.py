@@ -54,6 +54,11 @@ def stages(manifests: Iterable[Manifest]) -> tuple[tuple[Manifest, ...], ...]:
     return tuple(tuple(sorted(found[stage], key=_place)) for stage in sorted(found))
 
 
+def is_in_wave(key: ObjectKey) -> bool:
+    """Whether an object goes with its wave; definitions, namespaces and classes come before all of them."""
+    return _stage(key) == _REST
+
+
 def deletion_order(doomed: Iterable[Owned]) -> Sequence[Owned]:
     """The reverse of applying: what depends goes before what it depends on."""
     return sorted(doomed, key=lambda owned: (deletion_place(owned.key, owned.wave), -rank(owned.key), owned.key))

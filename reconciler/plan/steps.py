@@ -8,7 +8,7 @@ from reconciler.model.declared import Application, DriftPolicy, Name
 from reconciler.model.hooks import Phase
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kinds, Manifest, ObjectKey
-from reconciler.model.outcome import Action, Drift, DriftKind, Owned, Plan, Revision, Step
+from reconciler.model.outcome import Action, Awaited, Drift, DriftKind, Owned, Plan, Revision, Step
 from reconciler.plan.hooks import RunKey, due, has_run
 from reconciler.plan.order import stages
 from reconciler.plan.prune import Deletions, PruneRequest, deletions
@@ -48,6 +48,14 @@ def plan(request: PlanRequest) -> Plan:
     doomed = doomed_by(request)
     planned = Plan(request.application.name, request.revision, steps, doomed.steps, doomed.holds)
     return replace(planned, hooks=_hooks(request, planned))
+
+
+def awaited(planned: Plan, owned: Mapping[ObjectKey, Owned]) -> Awaited:
+    """What has to come before everything of a plan can be done: kinds that are served, objects that are gone."""
+    deferred = [step for stage in planned.stages for step in stage if step.action is Action.DEFER and step.manifest is not None]
+    going = frozenset(step.key for step in deferred if step.key in owned and owned[step.key].deleting)
+    kinds = frozenset((s.key.group, s.key.kind, s.manifest.version) for s in deferred if s.manifest and s.key not in going)
+    return Awaited(kinds=kinds, objects=going)
 
 
 def is_end(planned: Plan) -> bool:

@@ -1,6 +1,7 @@
 """Acting on a plan: stage by stage, several objects at once, each object's failure its own.
 
-A stage is healthy before the next one begins; one that fails, or is not healthy in time, stops those that come after it.
+A stage is healthy before the next one begins; one that fails, or is not healthy in time, stops those that come after it. So does a
+wave in which something could not be done yet; what is deferred before the waves does not, since a wave may bring what it waits for.
 """
 
 import asyncio
@@ -16,14 +17,12 @@ from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
 from reconciler.model.outcome import GOOD, Action, DriftKind, Plan, Step, StepResult
 from reconciler.plan.drift import intruders
 from reconciler.plan.hooks import as_sent
+from reconciler.plan.order import is_in_wave
 from reconciler.plan.tools import is_known
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import find, note_unverifiable, with_values
 from reconciler.sync.report import Course
 from reconciler.sync.vigil import Vigil
-
-DISCOVERY_SECONDS = (0.1, 0.3, 1.0, 3.0)
-"""Pauses until a definition that is established is also served."""
 
 
 async def apply(plan: Plan, vigil: Vigil) -> Course:
@@ -35,15 +34,15 @@ async def apply(plan: Plan, vigil: Vigil) -> Course:
     application, environment, observer = vigil.application, vigil.environment, vigil.observer
     results: list[StepResult] = []
     await _ensure_namespaces(plan, application, environment)
-    for number, planned in enumerate(plan.stages):
-        stage = await _revisit(planned, environment) if number else planned
+    for number, stage in enumerate(plan.stages):
         steps = [step for step in stage if step.action is not Action.KEEP]
         done = await asyncio.gather(*(_finish(step, application, environment, observer) for step in steps))
         results += done
         later = sum(len(stage) for stage in plan.stages[number + 1 :])
         has_failed = any(result.error for result in done)
+        is_incomplete = any(result.action is Action.DEFER and is_in_wave(result.key) for result in done)
         health = {} if has_failed or not later else await vigil.healthy(_present(stage))
-        if has_failed or any(found.status not in GOOD for found in health.values()):
+        if has_failed or (later and is_incomplete) or any(found.status not in GOOD for found in health.values()):
             return Course(tuple(results), health=health, unreached=later)
     return Course(tuple(results))
 
@@ -121,27 +120,3 @@ def _may_adopt(conflict: FieldConflict, policy: AdoptPolicy) -> bool:
             return all(is_known(holder.manager) for holder in conflict.holders)
         case AdoptPolicy.NEVER:
             return False
-
-
-async def _revisit(stage: tuple[Step, ...], environment: Environment) -> tuple[Step, ...]:
-    """Create what was deferred for want of a definition, where an earlier stage has brought it."""
-    cluster = environment.cluster
-    for pause in DISCOVERY_SECONDS:
-        if not any(step.action is Action.DEFER and _is_unserved(step, environment) for step in stage):
-            break
-        await asyncio.sleep(pause)
-        await cluster.rediscover()
-    found = (cluster.kinds.find(step.key.group, step.key.kind) for step in stage if step.action is Action.DEFER)
-    await cluster.follow(kind for kind in found if kind is not None)
-    return tuple(_undeferred(step, environment) for step in stage)
-
-
-def _is_unserved(step: Step, environment: Environment) -> bool:
-    assert step.manifest is not None
-    return environment.cluster.kinds.find(step.key.group, step.key.kind, step.manifest.version) is None
-
-
-def _undeferred(step: Step, environment: Environment) -> Step:
-    if step.action is not Action.DEFER or _is_unserved(step, environment) or step.key in environment.cluster.index.owned:
-        return step
-    return dataclasses.replace(step, action=Action.CREATE, reason="not there")

@@ -6,6 +6,7 @@ from reconciler.errors import PathMissing, TrueupError
 from reconciler.model.declared import Name
 from reconciler.model.objects import Kind, RawDocument
 from reconciler.model.outcome import Plan
+from reconciler.plan.content import content_digest
 from reconciler.plan.hooks import by_key
 from reconciler.plan.manifest import Stamp, prepare
 from reconciler.plan.steps import PlanRequest, plan
@@ -59,7 +60,19 @@ def render(target: Target, documents: Sequence[RawDocument], environment: Enviro
     manifests = prepare(documents, stamp, environment.cluster.kinds)
     kept = {manifest.key: manifest for manifest in manifests if manifest.hook is None}
     hooks = {manifest.key: manifest for manifest in manifests if manifest.hook is not None}
-    return Rendering(target.application, target.revision, kept, hooks)
+    digest = content_digest(documents, environment.seal_key) if hooks else ""
+    return Rendering(target.application, target.revision, kept, hooks, digest)
+
+
+async def accept_again(source: Source, target: Target, environment: Environment) -> None:
+    """Place anew what was rendered, now that the cluster serves more kinds, and follow them.
+
+    Raises:
+        InvalidManifest: when an object does not fit its kind.
+    """
+    environment.desired.put(render(target, source.documents, environment))
+    await environment.cluster.follow(kinds_of([target], environment))
+    measure(target.name, environment)
 
 
 def measure(application: Name, environment: Environment) -> None:
@@ -90,7 +103,7 @@ def plan_request(target: Target, environment: Environment, *, deletions_in_job: 
         revision=target.revision,
         manifests=tuple(rendering.manifests.values()) if rendering else (),
         hooks=tuple(rendering.hooks.values()) if rendering else (),
-        content=rendering.digest if rendering and rendering.hooks else "",
+        content=rendering.digest if rendering else "",
         past=by_key(environment.cluster.records.known(target.name).ran),
         owned=environment.cluster.index.owned,
         mine=environment.cluster.index.owned_by(target.name),

@@ -11,7 +11,6 @@ from reconciler.errors import Stalled
 from reconciler.model.declared import Application, Name
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.outcome import Revision
-from reconciler.plan.hooks import content_digest
 from reconciler.plan.steps import conflict
 
 
@@ -25,11 +24,8 @@ class Rendering:
     """What is kept true."""
     hooks: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
     """What runs."""
-
-    @property
-    def digest(self) -> str:
-        """A name for all of it; a hook runs once for each."""
-        return content_digest((*self.manifests.values(), *self.hooks.values()))
+    digest: str = ""
+    """A name for all that the application renders to, of which hooks run once for each; left out where there are none."""
 
     @property
     def keys(self) -> Iterator[ObjectKey]:

@@ -8,7 +8,9 @@ from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import (
     GOOD,
     Action,
+    Awaited,
     Health,
+    HealthStatus,
     Hold,
     StepResult,
     SyncReport,
@@ -17,6 +19,9 @@ from reconciler.model.outcome import (
     digest_of,
 )
 from reconciler.sync.source import Target
+
+AWAITED_SECONDS = 60.0
+"""When it is looked again for what an event should have told of."""
 
 RETRY_SECONDS = 5.0
 """When a sync is tried again that the world was in the way of, and nobody said when."""
@@ -35,6 +40,8 @@ class Course:
     """How many objects were not looked at, since a hook or an earlier wave failed, or a newer commit waits."""
     is_preempted: bool = False
     """Whether a newer commit waits."""
+    awaited: Awaited = field(default_factory=Awaited)
+    """What has to come before the rest can be done."""
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -74,6 +81,7 @@ def report(target: Target, course: Course) -> SyncReport:
         holds=tuple(course.holds),
         held_digest=digest_of(held) if held else "",
         retry_seconds=retry,
+        awaited=course.awaited if state is SyncState.WAITING else Awaited(),
     )
 
 
@@ -85,8 +93,8 @@ def failed(target: Target, error: TrueupError, results: Sequence[StepResult]) ->
         state = SyncState.SUPERSEDED
     elif isinstance(error, Waiting | Transient):
         state, retry = SyncState.WAITING, error.retry_seconds or RETRY_SECONDS
-    message = str(error)
-    return SyncReport(target.name, target.revision, state, message, tuple(results), retry_seconds=retry)
+    awaited = error.awaited if isinstance(error, Waiting) else Awaited()
+    return SyncReport(target.name, target.revision, state, str(error), tuple(results), retry_seconds=retry, awaited=awaited)
 
 
 def _verdict(course: Course) -> tuple[SyncState, str, float | None]:
@@ -95,7 +103,8 @@ def _verdict(course: Course) -> tuple[SyncState, str, float | None]:
     if course.is_preempted and not course.is_good:
         return SyncState.SUPERSEDED, "a newer commit took its place", None
     if course.deferred:
-        return SyncState.WAITING, f"{course.deferred[0].key}: {course.deferred[0].reason}", RETRY_SECONDS
+        told = [f"{each.key}: {each.reason}" for each in course.deferred]
+        return SyncState.WAITING, _first_of(told) + _ailing(course), AWAITED_SECONDS if course.awaited else RETRY_SECONDS
     if course.unhealthy:
         told = [f"{key}: {health.reason or health.status}" for key, health in course.unhealthy]
         return SyncState.FAILED, _first_of(told) + _stopped(course), None
@@ -110,6 +119,12 @@ def _done(course: Course) -> str:
     told = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in ((objects, "object"), (hooks, "hook")) if count]
     verbs = ["changed", "run"] if objects else ["run"]
     return ", ".join(f"{text} {verb}" for text, verb in zip(told, verbs, strict=False)) or "nothing to change"
+
+
+def _ailing(course: Course) -> str:
+    """What may be why that which is waited for does not come."""
+    bad = [f"{key}: {health.reason}" for key, health in course.unhealthy if health.status is HealthStatus.DEGRADED]
+    return f"; meanwhile {_first_of(bad)}" if bad else ""
 
 
 def _stopped(course: Course) -> str:

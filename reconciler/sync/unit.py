@@ -2,27 +2,48 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import Protocol
 
 from reconciler.errors import Waiting
 from reconciler.model.declared import Application, Name
+from reconciler.model.outcome import Awaited, SyncReport
+from reconciler.sync.report import AWAITED_SECONDS
+
+
+class Surroundings(Protocol):
+    """How the applications are that are not synced here."""
+
+    async def lacks(self, name: Name) -> str:
+        """Why an application is not healthy at the commit it should be at, as in `which failed: ...`; empty when it is."""
+
+    async def others_applied(self, preempted: asyncio.Event) -> None:
+        """Wait until the applications of the same commit in other clusters have applied all they will apply.
+
+        Raises:
+            Waiting: when they have not in time.
+        """
 
 
 class Unit:
     """The milestones of one commit's applications, and how many deletions they want together.
 
-    Every application passes `applied` exactly once, and `ready` or `failed` at most once, whatever happens to it.
+    Every application passes `applied` and `settle`, whatever happens to it.
 
     Args:
         applications: the members.
-        unreadable: those of them that could not be rendered: nobody knows what they want.
+        surroundings: how those are that are no members; None: nobody can say.
+        unreadable: the members that could not be rendered: nobody knows what they want.
     """
 
-    def __init__(self, applications: Iterable[Application], unreadable: Iterable[Name] = ()) -> None:
+    def __init__(
+        self, applications: Iterable[Application], surroundings: Surroundings | None = None, *, unreadable: Iterable[Name] = ()
+    ) -> None:
         self.unreadable = tuple(sorted(unreadable))
         self._members = {application.name for application in applications}
+        self._surroundings = surroundings
         self._applying = set(self._members)
         self._all_applied = asyncio.Event()
-        self._settled: dict[Name, asyncio.Future[bool]] = {}
+        self._settled: dict[Name, asyncio.Future[str]] = {}
         self._deletions = 0
 
     def applied(self, name: Name) -> None:
@@ -31,9 +52,15 @@ class Unit:
         if not self._applying:
             self._all_applied.set()
 
-    async def all_applied(self) -> None:
-        """Wait for every application's applies: nothing is deleted before."""
+    async def all_applied(self, preempted: asyncio.Event, *, has_deletions: bool) -> None:
+        """Wait for every application's applies, those in other clusters too where something is deleted: nothing is before.
+
+        Raises:
+            Waiting: when those in other clusters have not applied in time.
+        """
         await self._all_applied.wait()
+        if has_deletions and self._surroundings is not None:
+            await self._surroundings.others_applied(preempted)
 
     def plans_deletions(self, count: int) -> None:
         """An application plans so many deletions; the blast radius is that of the whole job."""
@@ -43,21 +70,26 @@ class Unit:
         """How many deletions the other applications plan, given how many one's own are."""
         return self._deletions - own
 
-    def settle(self, name: Name, *, healthy: bool) -> None:
-        """The application is healthy, or will not be in this sync."""
+    def settle(self, name: Name, report: SyncReport | None = None) -> None:
+        """The application is healthy; or, where it has a report, it will not be in this sync."""
         future = self._future(name)
         if not future.done():
-            future.set_result(healthy)
+            future.set_result(f"which is {report.state}: {report.message}" if report else "")
 
     async def dependencies(self, application: Application) -> None:
-        """Wait until everything that the application depends on in this unit is healthy.
+        """Wait until everything that the application depends on in this unit is healthy; what is not in it must be so already.
 
         Raises:
-            Waiting: when one of them failed.
+            Waiting: naming the one that is not, and why.
         """
         for name in application.depends_on:
-            if name in self._members and not await asyncio.shield(self._future(name)):
-                raise Waiting(f"waits for {name}, which is not healthy", retry_seconds=15.0)
+            if name in self._members:
+                lack = await asyncio.shield(self._future(name))
+            else:
+                lack = await self._surroundings.lacks(name) if self._surroundings else ""
+            if lack:
+                awaited = Awaited(applications=frozenset({name}))
+                raise Waiting(f"waits for {name}, {lack}", retry_seconds=AWAITED_SECONDS, awaited=awaited)
 
-    def _future(self, name: Name) -> asyncio.Future[bool]:
+    def _future(self, name: Name) -> asyncio.Future[str]:
         return self._settled.setdefault(name, asyncio.get_running_loop().create_future())

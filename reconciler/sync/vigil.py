@@ -1,16 +1,17 @@
 """Waiting for the objects of one application, as long as its policy says, and no longer than until a newer commit comes."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from reconciler.events import HealthChanged, Observer
 from reconciler.kube.explain import explain
-from reconciler.kube.wait import wait_healthy
+from reconciler.kube.wait import first_of, wait_healthy
 from reconciler.model.declared import Application
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import GOOD, Health
+from reconciler.model.outcome import GOOD, Awaited, Health
 from reconciler.sync.environment import Environment
 from reconciler.sync.runs import health_of
 
@@ -40,6 +41,19 @@ class Vigil:
     observer: Observer
     preempted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a newer commit waits."""
+
+    async def appears(self, awaited: Awaited, seconds: float) -> bool:
+        """Whether a kind that is awaited is served, or an object is gone, before time is up and no newer commit waits."""
+        cluster, deadline = self.environment.cluster, time.monotonic() + seconds
+        async with cluster.appearances.noticed(awaited.kinds) as appeared:
+            with cluster.index.noticed(awaited.objects) as changed:
+                while not appeared.is_set() and all(key in cluster.index.owned for key in awaited.objects):
+                    left = deadline - time.monotonic()
+                    if left <= 0 or self.preempted.is_set():
+                        return False
+                    changed.clear()
+                    await first_of(left, appeared, changed, self.preempted)
+        return True
 
     async def healthy(self, keys: Iterable[ObjectKey]) -> Mapping[ObjectKey, Health]:
         """How these objects are when all are well, one has failed, time is up, or a newer commit waits; with reasons from their pods."""

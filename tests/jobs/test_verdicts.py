@@ -4,9 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.records import JobKind, JobRecord, JobState, StepRecord, SyncRecord, VerdictState
-from jobs.verdicts import conclude, verdicts
-from reconciler.model.outcome import Action, SyncState
+from jobs.records import (
+    ApplicationRecord,
+    JobKind,
+    JobRecord,
+    JobState,
+    ObjectHealthRecord,
+    StepRecord,
+    SyncRecord,
+    VerdictState,
+)
+from jobs.verdicts import conclude, lack_of, lack_of_sync, unapplied, verdicts
+from reconciler.model.outcome import Action, HealthStatus, SyncState
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 COMMIT = "c" * 40
@@ -115,3 +124,85 @@ def test_each_repository_has_its_own_verdict():
 @pytest.mark.parametrize("state", VerdictState)
 def test_everything_but_pending_is_decided(state):
     assert state.is_decided == (state is not VerdictState.PENDING)
+
+
+RUNNING, WAITING = SyncState.RUNNING, SyncState.WAITING
+
+
+@pytest.mark.parametrize(
+    ("known", "lack"),
+    [
+        pytest.param(None, "which is on its way", id="not begun"),
+        pytest.param(sync("db", RUNNING), "which is on its way", id="under way"),
+        pytest.param(sync("db", RUNNING).model_copy(update={"healthy": NOW}), "", id="healthy, and deleting"),
+        pytest.param(sync("db"), "", id="done"),
+        pytest.param(sync("db", HELD), "", id="deletions are held: all else is there"),
+        pytest.param(sync("db", BAD, "no image"), "which is failed: no image", id="failed"),
+        pytest.param(sync("db", WAITING, "waits for x"), "which is waiting: waits for x", id="waits itself"),
+    ],
+)
+def test_what_an_application_of_the_same_job_lacks(known, lack):
+    assert lack_of_sync(known) == lack
+
+
+def record(state=SyncState.SUCCEEDED, health=HealthStatus.HEALTHY, message="", unhealthy=()):
+    return ApplicationRecord(
+        name="t/db", repository="t/shop", state=state, health=health, message=message, unhealthy=unhealthy, updated=NOW
+    )
+
+
+ILL = (ObjectHealthRecord(object="shop/Pod/db", status=HealthStatus.DEGRADED, reason="no image"),)
+
+
+@pytest.mark.parametrize(
+    ("known", "is_dirty", "lack"),
+    [
+        pytest.param(None, False, "which was not synced yet", id="unknown"),
+        pytest.param(record(None), False, "which was not synced yet", id="never synced"),
+        pytest.param(record(), False, "", id="healthy at its commit"),
+        pytest.param(record(HELD), False, "", id="deletions are held: all else is there"),
+        pytest.param(record(), True, "which is not at its newest commit yet", id="a newer commit is on its way"),
+        pytest.param(record(BAD, message="refused"), True, "which is failed: refused", id="the newest commit was refused"),
+        pytest.param(record(WAITING, message="later"), True, "which is waiting: later", id="the newest commit waits"),
+        pytest.param(record(BAD), False, "", id="applied, was not healthy in time, and is by now"),
+        pytest.param(
+            record(BAD, HealthStatus.DEGRADED, unhealthy=ILL), False, "which is Degraded: shop/Pod/db: no image", id="ill"
+        ),
+        pytest.param(record(health=HealthStatus.PROGRESSING), False, "which is Progressing", id="on its way"),
+    ],
+)
+def test_what_an_application_of_any_job_lacks(known, is_dirty, lack):
+    assert lack_of(known, is_dirty=is_dirty) == lack
+
+
+def applied(application):
+    return sync(application, RUNNING).model_copy(update={"applied": NOW})
+
+
+def awaiting(application, *names):
+    return sync(application, WAITING).model_copy(update={"awaits": names})
+
+
+@pytest.mark.parametrize(
+    ("syncs", "expected"),
+    [
+        pytest.param([], ["trueup/a"], id="not begun"),
+        pytest.param([sync("a", RUNNING)], ["trueup/a"], id="under way"),
+        pytest.param([applied("a")], [], id="applied"),
+        pytest.param([sync("a")], [], id="done"),
+        pytest.param([sync("a", BAD)], [], id="failed: it will not be"),
+        pytest.param([awaiting("a", "trueup/b"), applied("b")], ["trueup/a"], id="waits for another of the job"),
+        pytest.param([awaiting("a", "trueup/b"), sync("b", BAD)], [], id="waits in vain for another of the job"),
+        pytest.param([awaiting("a", "trueup/elsewhere"), sync("b")], [], id="waits for one of another job: that may take long"),
+        pytest.param([awaiting("a"), sync("b")], [], id="waits for the world"),
+    ],
+)
+def test_what_will_still_be_applied_keeps_deletions(syncs, expected):
+    assert list(unapplied(job(JobState.RUNNING, *syncs), ["trueup/a"])) == expected
+
+
+def test_jobs_that_a_dependency_has_let_go_decide_about_their_commit():
+    old = job(JobState.FAILED, sync("db", BAD, "no image"), sync("web", WAITING, "waits"))
+    new = job(JobState.SUCCEEDED, sync("web"), minute=1, kind=JobKind.DEPENDENCY)
+    (found,) = verdicts([old, new], commit=COMMIT, instance="trueup")
+    assert (found.state, found.message) == (VerdictState.FAILED, "1 of 2 applications healthy; db: no image")

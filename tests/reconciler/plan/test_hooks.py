@@ -12,7 +12,6 @@ from reconciler.plan.hooks import (
     RunState,
     as_sent,
     by_key,
-    content_digest,
     due,
     forgotten,
     has_run,
@@ -130,14 +129,6 @@ def test_a_hook_is_due_unless_it_ran_for_this_content_in_this_phase():
         ([ran("another")], True),
     ):
         assert due([one], Phase.PRE_SYNC, by_key(past), NOW) == ((one,) if is_due else ())
-
-
-def test_the_content_is_another_one_when_any_object_is():
-    a, b = manifest(document(name="a")), manifest(document(name="b"))
-    changed = manifest(document(name="b", data={"x": "1"}))
-    digests = {content_digest(each) for each in ([a, b], [a], [b], [a, changed], [])}
-    assert len(digests) == 5
-    assert content_digest([a, b]) == content_digest([b, a])
 
 
 @pytest.mark.parametrize(

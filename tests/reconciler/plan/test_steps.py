@@ -9,7 +9,7 @@ from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kind, Kinds
 from reconciler.model.outcome import Action, Drift, DriftKind, FieldDrift, Plan, Revision, Step
 from reconciler.plan.hooks import by_key
-from reconciler.plan.steps import PlanRequest, conflict, describe, explained, is_end, namespaces_of_hooks, plan
+from reconciler.plan.steps import PlanRequest, awaited, conflict, describe, explained, is_end, namespaces_of_hooks, plan
 from tests.reconciler.plan.made import KINDS, OTHER, SHOP, application, document, key, manifest, owned
 
 WEB = manifest(document(data={"colour": "blue"}))
@@ -198,3 +198,14 @@ def test_a_conflict_names_the_object_and_both_applications():
         "shop/ConfigMap/web is declared by trueup/other and trueup/shop; "
         "take it out of all but one of them, or give it another name"
     )
+
+
+def test_what_is_awaited_is_kinds_that_are_served_and_objects_that_are_gone():
+    going = owned(WEB.key, deleting=True)
+    widget = manifest(document("example.com/v1", "Widget", "w"), kinds=Kinds([]))
+    found = awaited(
+        plan(request(going, manifests=[WEB, widget], kinds=Kinds([k for k in KINDS if k.kind != "Widget"]))), {WEB.key: going}
+    )
+    assert found.kinds == {("example.com", "Widget", "v1")}
+    assert found.objects == {WEB.key}
+    assert not awaited(plan(request(IN_STEP)), {})
