@@ -71,7 +71,7 @@ async def test_what_depends_on_another_cluster_is_applied_when_that_is_healthy_a
     store, web = sync_of(job, "store"), sync_of(job, "web")
     assert ("delete", "shop/ConfigMap/old-store") in [(step["action"], step["object"]) for step in store["steps"]]
     assert at(store, "healthy") <= at(web, "applied") <= at(store, "finished")
-    assert (at(web, "applied") - at(store, "healthy")).total_seconds() < 1
+    assert (at(web, "applied") - at(store, "healthy")).total_seconds() < 5  # looked at again without an event: after a minute
     assert "old-store" not in await names(two, "east")
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from reconciler.kube import appearances
 from tests.servers.system import System, config_map
 from trueup.sandbox import discovery
 
@@ -13,7 +14,8 @@ pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
-async def system(tmp_path, valkey, request):
+async def system(tmp_path, valkey, request, monkeypatch):
+    monkeypatch.setattr(appearances, "ASKED_SECONDS", (0.05, 0.1, 0.3))
     async with System(
         tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url, timeout=getattr(request, "param", "10s")
     ) as system:
@@ -98,7 +100,7 @@ async def test_the_rest_is_applied_and_what_was_deferred_follows_at_once(system)
     assert [(step["action"], step["object"].partition("/")[2]) for step in sync["steps"]] == [
         ("create", "ConfigMap/web"), ("create", "Widget.example.com/w"),
     ]  # fmt: skip
-    assert datetime.fromisoformat(sync["applied"]).timestamp() - began < 1
+    assert datetime.fromisoformat(sync["applied"]).timestamp() - began < 5
 
 
 @in_a_hurry
@@ -112,15 +114,15 @@ async def test_a_kind_that_comes_later_is_waited_for_without_a_request_and_then_
     job = await system.until(waits, "the job waits")
     assert "Widget.example.com/w: the cluster does not serve example.com/v1 Widget yet" in job["message"]
     assert job["syncs"][0]["awaits"] == ["v1 Widget.example.com"]
-    await asyncio.sleep(8)  # until nothing is asked for any more
+    await asyncio.sleep(1.5)  # until nothing is asked for any more
     before = len(system.cluster.requests), len(discoveries)
     await asyncio.sleep(1)
-    assert (len(system.cluster.requests), len(discoveries)) == before, str([round(t - discoveries[0], 2) for t in discoveries])
+    assert (len(system.cluster.requests), len(discoveries)) == before
     began = time.time()
     await operate(system)
     job = await system.ended(job_id)
     assert job["state"] == "succeeded", job["message"]
-    assert datetime.fromisoformat(job["syncs"][0]["applied"]).timestamp() - began < 1
+    assert datetime.fromisoformat(job["syncs"][0]["applied"]).timestamp() - began < 5
     assert await widget(system) is not None
 
 
@@ -162,7 +164,7 @@ async def test_a_newer_commit_does_not_wait_for_a_kind(system):
 async def test_other_definitions_cost_nothing(system, discoveries):
     job_id = await system.push(tree(a=WIDGET, b=config_map("web")))
     await system.until(lambda: has(system, "web"), "the rest is applied")
-    await asyncio.sleep(7)
+    await asyncio.sleep(1.5)
     before = len(discoveries)
     await operate(system, group="other.org")
     await asyncio.sleep(0.5)

@@ -1,0 +1,82 @@
+"""Deferred kinds on a real control plane, whose discovery answers a little later than its watches tell."""
+
+import json
+import secrets
+import time
+from datetime import datetime
+
+import pytest
+
+from tests.e2e.test_kinds import definition
+from tests.servers.kubelet import Kubelet
+from tests.servers.system import System, config_map
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+ROUNDS = 5
+
+
+@pytest.fixture
+async def system(tmp_path, valkey, control_plane):
+    async with System(
+        tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url, kubeconfig=control_plane.kubeconfig
+    ) as system:
+        yield system
+
+
+@pytest.fixture
+async def person(control_plane, system):
+    async with Kubelet(control_plane, system.namespace) as person:
+        yield person
+
+
+@pytest.fixture
+def group():
+    return f"g{secrets.token_hex(3)}.example.com"
+
+
+def widget(group, name="w"):
+    return f"apiVersion: {group}/v1\nkind: Widget\nmetadata: {{name: {name}}}\nspec: {{size: 1}}\n"
+
+
+def tree(**texts):
+    return {f"apps/web/{name}.yaml": text for name, text in texts.items()}
+
+
+async def is_there(person, system, path):
+    status, _ = await person.request("GET", path.replace("NS", system.namespace))
+    return status == 200
+
+
+async def test_what_was_deferred_follows_as_soon_as_its_kind_appears(system, person, request):
+    seconds = []
+    for number in range(ROUNDS):
+        group = f"r{number}.{secrets.token_hex(3)}.example.com"
+        job_id = await system.push(tree(a=widget(group), b=config_map("web", str(number))))
+
+        async def waits(job_id=job_id):
+            _, job = await system.get(f"/api/v1/jobs/{job_id}")
+            return any(step["action"] == "defer" for sync in job["syncs"] for step in sync["steps"])
+
+        await system.until(waits, "the rest is applied")
+        began = time.time()
+        status, answer = await person.request(
+            "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition(group=group)
+        )
+        assert status == 201, answer
+        job = await system.ended(job_id)
+        assert job["state"] == "succeeded", job["message"]
+        assert await is_there(person, system, f"/apis/{group}/v1/namespaces/NS/widgets/w")
+        seconds.append(datetime.fromisoformat(job["syncs"][0]["applied"]).timestamp() - began)
+    figures = ", ".join(f"{each:.3f}" for each in sorted(seconds))
+    request.config.get_terminal_writer().line(f"\nfrom a definition to its object: {figures} s")
+    assert max(seconds) < 10
+
+
+async def test_a_definition_and_its_objects_in_one_tree_go_live_in_one_sync(system, person, group):
+    files = tree(a=widget(group), b=config_map("web"), c=json.dumps(definition(group=group)))
+    job = await system.ended(await system.push(files))
+    assert job["state"] == "succeeded", job["message"]
+    assert await is_there(person, system, f"/apis/{group}/v1/namespaces/NS/widgets/w")
+    (sync,) = job["syncs"]
+    assert [step["action"] for step in sync["steps"]] == ["create"] * 3
