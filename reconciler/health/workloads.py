@@ -16,6 +16,7 @@ from reconciler.health.conditions import (
     reason_of,
     suspended,
 )
+from reconciler.health.pods import pod
 from reconciler.model.objects import Document
 from reconciler.model.outcome import Health
 
@@ -101,15 +102,14 @@ def job(document: Document) -> Health:
     return progressing(f"{done}, {counted(tries, 'pod')} failed" if tries else done)
 
 
-def has_succeeded(document: Document) -> bool | None:
-    """Whether a Job or Pod that has come to its end has succeeded, also while it is being deleted; None for all others."""
+def end_of(document: Document) -> Health | None:
+    """What a Job or Pod that has come to its end came to, also while it is being deleted; None for all others."""
     match document.get("apiVersion"), document.get("kind"):
         case "batch/v1", "Job":
-            if condition(document, "Complete", "True"):
-                return True
-            return False if condition(document, "Failed", "True") else None
+            has_ended = condition(document, "Complete", "True") or condition(document, "Failed", "True")
+            return job(document) if has_ended else None
         case "v1", "Pod":
-            return {"Succeeded": True, "Failed": False}.get(str(part(document, "status").get("phase")))
+            return pod(document) if part(document, "status").get("phase") in ("Succeeded", "Failed") else None
     return None
 
 

@@ -80,13 +80,15 @@ class Client:
         """One object; None when it is not there."""
         return await self._look(Call("GET", kind.path(namespace, name), accept=METADATA if metadata_only else JSON))
 
-    async def list(self, kind: Kind, *, selector: str = "", metadata_only: bool = False, cached: bool = False) -> Listing:
+    async def list(
+        self, kind: Kind, namespace: str = "", *, selector: str = "", metadata_only: bool = False, cached: bool = False
+    ) -> Listing:
         """All objects of a kind, page by page; `cached` asks the server's cache, which may be behind."""
         accept = METADATA_LIST if metadata_only else JSON
         query = {"labelSelector": selector} | ({"resourceVersion": "0"} if cached else {"limit": str(PAGE)})
         items: list[Document] = []
         while True:
-            page = await self._ask(Call("GET", kind.path(), query, accept=accept))
+            page = await self._ask(Call("GET", kind.path(namespace), query, accept=accept))
             items += page.get("items") or ()
             if not (more := page["metadata"].get("continue")):
                 return Listing(tuple(items), page["metadata"].get("resourceVersion", ""))

@@ -5,25 +5,23 @@ those who wait. Our own write is known from its answer, so that the watch event 
 """
 
 import asyncio
-import contextlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-
-import orjson
+from dataclasses import replace
 
 from reconciler.errors import ApplyRefused, Transient
 from reconciler.health.declared import Rulebook
-from reconciler.health.workloads import has_succeeded
+from reconciler.health.workloads import end_of
 from reconciler.kube.client import Client, WatchEvent
+from reconciler.kube.entries import Entry, number, owned_of, pack, unpack
 from reconciler.model.declared import Application, Instance, Name
-from reconciler.model.objects import Document, Kind, LiveMetadata, ManagerEntry, ObjectKey
+from reconciler.model.objects import Document, Kind, LiveMetadata, ObjectKey
 from reconciler.model.outcome import Drift, Health, Owned
 from reconciler.plan.claim import ClaimState, claim
 from reconciler.plan.drift import fingerprint
-from reconciler.plan.marks import APPLIED, FINALIZER, HOOK, INSTANCE, OWNER, PRUNE, RUN, selector, wave_of
+from reconciler.plan.marks import APPLIED, selector
 from reconciler.plan.unexplained import is_unexplained
 
 WATCH_SECONDS = 290
@@ -42,19 +40,6 @@ SuspicionListener = Callable[[ObjectKey], None]
 """Told of an object whose content changed though nobody's entry says who did it."""
 
 
-@dataclass(slots=True)
-class _Entry:
-    owned: Owned
-    kind: Kind
-    fingerprint: str
-    managers: bytes
-    """The managers as JSON: a tenth of the memory of the parsed ones."""
-    generation: int
-    health: Health | None
-    ended: bool | None
-    """Whether a Job or Pod that has come to its end has succeeded."""
-
-
 class OwnedIndex:
     """The owned objects of one instance in one cluster."""
 
@@ -62,7 +47,7 @@ class OwnedIndex:
         self._client = client
         self._instance = instance
         self._rulebook = rulebook
-        self._entries: dict[ObjectKey, _Entry] = {}
+        self._entries: dict[ObjectKey, Entry] = {}
         self._owned: dict[ObjectKey, Owned] = {}
         self._by_application: dict[Name, dict[ObjectKey, Owned]] = {}
         self._namespaces: Counter[str] = Counter()
@@ -105,15 +90,15 @@ class OwnedIndex:
         entry = self._entries.get(key)
         return entry.health if entry else None
 
-    def ended(self, key: ObjectKey) -> bool | None:
-        """Whether a Job or Pod has succeeded; None while it has not come to its end, as far as was seen, and for other kinds."""
+    def ended(self, key: ObjectKey) -> Health | None:
+        """What a Job or Pod came to; None while it has not come to its end, as far as was seen, and for other kinds."""
         entry = self._entries.get(key)
         return entry.ended if entry else None
 
     def live(self, key: ObjectKey) -> LiveMetadata | None:
         """The metadata of an owned object as last seen; None when it is not there."""
         entry = self._entries.get(key)
-        return _unpack(entry, self._instance) if entry else None
+        return unpack(entry, self._instance) if entry else None
 
     def listen(self, listener: Listener) -> None:
         """Have a function called for every change that may be drift; it must not block and must not raise."""
@@ -269,7 +254,7 @@ class OwnedIndex:
             live = LiveMetadata.of(event.object, kind)
             known = self._entries.get(live.key)
             if known is None or (
-                known.owned.uid == live.uid and _number(known.owned.resource_version) <= _number(live.resource_version)
+                known.owned.uid == live.uid and number(known.owned.resource_version) <= number(live.resource_version)
             ):
                 self._remove(live.key)
         elif event.type in ("ADDED", "MODIFIED"):
@@ -280,7 +265,7 @@ class OwnedIndex:
         known = {"apiVersion": kind.api_version, "kind": kind.kind}
         seen = {**document, **known}
         health = self._rulebook.assess(seen, claim(live, self._instance).application)
-        self._put(live, kind, health, ended=has_succeeded(seen))
+        self._put(live, kind, health, ended=end_of(seen))
         return live.key
 
     def _is_whole(self, kind: Kind) -> bool:
@@ -288,7 +273,7 @@ class OwnedIndex:
         return self._rulebook.has_health(kind.group, kind.kind)
 
     def _put(
-        self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False, ended: bool | None = None
+        self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False, ended: Health | None = None
     ) -> None:
         found = claim(live, self._instance)
         if found.state is not ClaimState.OWNED or found.application is None:
@@ -298,31 +283,19 @@ class OwnedIndex:
             return
         self.strays.discard(live.key)
         known = self._entries.get(live.key)
-        if known and known.owned.uid == live.uid and _number(live.resource_version) < _number(known.owned.resource_version):
+        if known and known.owned.uid == live.uid and number(live.resource_version) < number(known.owned.resource_version):
             return
         mark = fingerprint(live, self._instance.manager)
         applied = live.annotations.get(APPLIED, "")
         is_same = known is not None and (known.fingerprint, known.owned.applied) == (mark, applied)
-        owned = Owned(
-            key=live.key,
-            uid=live.uid,
-            resource_version=live.resource_version,
-            application=found.application,
-            applied=applied,
-            deleting=live.deleting,
-            prune=live.annotations.get(PRUNE, ""),
-            wave=wave_of(live.annotations),
-            is_hook=HOOK in live.annotations,
-            run=live.annotations.get(RUN, ""),
-            is_kept=FINALIZER in live.finalizers,
-            drift=known.owned.drift if known and is_same and not is_ours else (),
-        )
+        drift = known.owned.drift if known and is_same and not is_ours else ()
+        owned = owned_of(live, found.application, drift)
         if known is not None and known.owned.application != owned.application:
             self._release(known.owned)
         is_suspect = not is_ours and known is not None and self._is_suspect(known, live)
         if ended is None and known is not None and known.owned.uid == live.uid:
             ended = known.ended  # metadata alone does not tell; and no end is taken back
-        entry = self._entries[live.key] = _Entry(owned, kind, mark, _pack(live), live.generation, health, ended)
+        entry = self._entries[live.key] = Entry(owned, kind, mark, pack(live), live.generation, health, ended)
         self._hold(entry, owned)
         if known is None or (known.health, known.ended) != (health, ended):
             self._wake(live.key)
@@ -331,11 +304,11 @@ class OwnedIndex:
         for listener in self._suspicion_listeners if is_suspect else ():
             listener(live.key)
 
-    def _is_suspect(self, known: _Entry, live: LiveMetadata) -> bool:
+    def _is_suspect(self, known: Entry, live: LiveMetadata) -> bool:
         """Whether the content changed and nobody says who did it, while we were not at it."""
         if live.generation <= known.generation or live.key in self._applying:
             return False
-        return is_unexplained(_unpack(known, self._instance), live, self._instance.manager)
+        return is_unexplained(unpack(known, self._instance), live, self._instance.manager)
 
     def _remove(self, key: ObjectKey) -> None:
         self.strays.discard(key)
@@ -344,7 +317,7 @@ class OwnedIndex:
             self._wake(key)
             self._tell(key, None)
 
-    def _hold(self, entry: _Entry, owned: Owned) -> None:
+    def _hold(self, entry: Entry, owned: Owned) -> None:
         if owned.key not in self._owned:
             self._namespaces[owned.key.namespace] += 1
         entry.owned = self._owned[owned.key] = owned
@@ -361,7 +334,7 @@ class OwnedIndex:
     def _remove_missing(self, kind: Kind, seen: set[ObjectKey], *, before: int) -> None:
         """Forget what a list did not show, unless it is newer than the list."""
         for key, entry in tuple(self._entries.items()):
-            is_older = _number(entry.owned.resource_version) <= before
+            is_older = number(entry.owned.resource_version) <= before
             if (key.group, key.kind) == (kind.group, kind.kind) and key not in seen and is_older:
                 self._remove(key)
 
@@ -374,34 +347,3 @@ class OwnedIndex:
             event.set()
         for listener in self._health_listeners:
             listener(key)
-
-
-def _number(resource_version: str) -> int:
-    """Resource versions of one kind may be compared as numbers since 1.35, and always could.
-
-    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-    """
-    with contextlib.suppress(ValueError):
-        return int(resource_version)
-    return 0
-
-
-def _pack(live: LiveMetadata) -> bytes:
-    return orjson.dumps([(m.manager, m.operation, m.subresource, m.api_version, m.time, m.fields) for m in live.managers])
-
-
-def _unpack(entry: _Entry, instance: Instance) -> LiveMetadata:
-    owned = entry.owned
-    owner = f"{owned.application}:{owned.key.identity}"
-    annotations = {OWNER: owner, APPLIED: owned.applied} | ({PRUNE: owned.prune} if owned.prune else {})
-    return LiveMetadata(
-        key=owned.key,
-        api_version=entry.kind.api_version,
-        uid=owned.uid,
-        resource_version=owned.resource_version,
-        generation=entry.generation,
-        deleting=owned.deleting,
-        labels={INSTANCE: instance.id},
-        annotations=annotations,
-        managers=tuple(ManagerEntry(*fields) for fields in orjson.loads(entry.managers)),
-    )

@@ -4,6 +4,7 @@ One ConfigMap of kinds an instance, written before the first object of a new kin
 an intent. They live in the namespace `trueup`, which is made when it is missing.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
@@ -33,6 +34,7 @@ class Records:
         self._instance = instance
         self._kinds: frozenset[tuple[str, str]] = frozenset()
         self._intents: dict[Name, Intent] | None = None
+        self._changing = asyncio.Lock()
 
     async def kinds(self) -> frozenset[tuple[str, str]]:
         """Group and kind of everything that was ever applied."""
@@ -63,20 +65,22 @@ class Records:
 
     async def reload_intents(self) -> None:
         """Take in what somebody wrote by hand."""
-        query = {"labelSelector": f"{LABEL}={self._instance.id}"}
-        documents = await self._client.list_in(CONFIG_MAP, NAMESPACE, query)
-        found = (d["data"] for d in documents if d.get("data"))
-        self._intents = {Name.parse(data["application"]): _intent(data.get("intent", "{}")) for data in found}
+        async with self._changing:  # a list from before a change must not undo what is known of it
+            listing = await self._client.list(CONFIG_MAP, NAMESPACE, selector=f"{LABEL}={self._instance.id}")
+            found = (d["data"] for d in listing.items if d.get("data"))
+            self._intents = {Name.parse(data["application"]): _intent(data.get("intent", "{}")) for data in found}
 
     async def change_intent(self, application: Name, change: Callable[[Intent], Intent]) -> Intent:
         """Change what is recorded, and leave what others decided meanwhile; costs nothing where nothing changes."""
-        known = (await self.intents()).get(application, Intent())
-        if change(known) == known:
-            return known
-        found = await self._change_intent(application, change)
-        if self._intents is not None:
-            self._intents[application] = found
-        return found
+        await self.intents()
+        async with self._changing:
+            known = self.known(application)
+            if change(known) == known:
+                return known
+            found = await self._change_intent(application, change)
+            if self._intents is not None:
+                self._intents[application] = found
+            return found
 
     async def _change_intent(self, application: Name, change: Callable[[Intent], Intent]) -> Intent:
         name = f"trueup-intent-{self._instance.id}-{application.namespace}.{application.name}"

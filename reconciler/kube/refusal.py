@@ -32,6 +32,11 @@ class FieldHolder:
     field: str
 
 
+WARMING = "storage is (re)initializing"
+"""How the server answers lists of a kind that it has served for some milliseconds only; it is not busy, though it answers 429.
+https://github.com/kubernetes/kubernetes, `staging/src/k8s.io/apiserver/pkg/storage/cacher/cacher.go`"""
+
+
 class FieldConflict(ApplyRefused):
     """Other managers hold fields of the object; whether they are taken is a matter of policy."""
 
@@ -46,6 +51,8 @@ def refusal(status: int, answer: bytes, key: ObjectKey | None, retry_after: str 
     message = _message(body, key)
     what = f"{key}: " if key else ""
     seconds = float(retry_after) if retry_after.isdigit() else None
+    if status == 429 and WARMING in message:
+        return ClusterUnavailable(f"{what}the API server has just learned of this kind: {message}")
     if status == 429 or (status == 503 and seconds):
         return ClusterUnavailable(
             f"{what}the API server asks for patience: {message}", retry_seconds=seconds or DEFAULT_RETRY_SECONDS

@@ -19,7 +19,7 @@ import orjson
 from reconciler.model.hooks import Hook, Phase, Removal
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import Manifest, ObjectKey
-from reconciler.model.outcome import Owned
+from reconciler.model.outcome import Health, HealthStatus, Owned
 from reconciler.plan.marks import FINALIZER, RUN
 from reconciler.plan.order import rank
 
@@ -120,10 +120,10 @@ def move(facts: Facts) -> Move:
     return Move.REMOVE if makes_room else Move.START
 
 
-def state_of(key: ObjectKey, ended: bool | None, *, is_healthy: bool, is_degraded: bool) -> RunState:  # noqa: FBT001 - three-valued
+def state_of(key: ObjectKey, ended: Health | None, *, is_healthy: bool, is_degraded: bool) -> RunState:
     """How the object of a run is: a Job has ended when it says so; whatever has no end has come to it when it is healthy."""
     if ended is not None:
-        return RunState.SUCCEEDED if ended else RunState.FAILED
+        return RunState.SUCCEEDED if ended.status is HealthStatus.HEALTHY else RunState.FAILED
     if (key.group, key.kind) == ("batch", "Job"):
         return RunState.RUNNING
     return RunState.SUCCEEDED if is_healthy else RunState.FAILED if is_degraded else RunState.RUNNING
@@ -188,6 +188,11 @@ def remembered(ran: Sequence[HookRun], run: HookRun, declared: Collection[str] |
 def forgotten(ran: Sequence[HookRun], run: HookRun) -> tuple[HookRun, ...]:
     """What is remembered without a run that is about to be repeated."""
     return tuple(past for past in ran if past != run)
+
+
+def without_failures(ran: Sequence[HookRun], before: str) -> tuple[HookRun, ...]:
+    """What is remembered without Jobs, no hooks, that had failed before a time."""
+    return tuple(past for past in ran if past.phase or past.has_succeeded or past.at >= before)
 
 
 def has_run(manifest: Manifest, past: Mapping[RunKey, HookRun]) -> HookRun | None:

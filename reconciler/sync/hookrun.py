@@ -246,7 +246,7 @@ class HookRunner:
 
     async def _why(self) -> str:
         """What its object and its pods say, taken once."""
-        health = self._cluster.index.health(self._key)
+        health = self._cluster.index.ended(self._key) or self._cluster.index.health(self._key)
         told = [health.reason if health else "", await explain(self._cluster.client, self._cluster.kinds, self._key)]
         return "; ".join(text for text in told if text) or "it failed"
 

@@ -21,6 +21,7 @@ from reconciler.sync.decide import accept, decide
 from reconciler.sync.environment import Environment
 from reconciler.sync.passage import Passage
 from reconciler.sync.report import failed, report
+from reconciler.sync.runs import forget_failures
 from reconciler.sync.source import Inputs, Source, Target, load, vanished
 from reconciler.sync.unit import Surroundings, Unit
 from reconciler.sync.vigil import Vigil
@@ -56,6 +57,8 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
     for target in order.targets:
         observer(SyncStarted(target.name, target.revision))
     await environment.cluster.records.intents()
+    for target in order.targets if order.asked_at else ():
+        await forget_failures(target.name, order.asked_at, environment)
     sources = await load(order.targets, environment.workshop)
     refused = await accept(sources, order.targets, environment)
     unit = Unit((target.application for target in order.targets), order.surroundings, unreadable=refused)

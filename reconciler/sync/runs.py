@@ -9,7 +9,7 @@ from reconciler.model.declared import Name
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Health, HealthStatus, Owned
-from reconciler.plan.hooks import by_key, has_run, remembered, run_of
+from reconciler.plan.hooks import by_key, has_run, remembered, run_of, without_failures
 from reconciler.plan.marks import FINALIZER
 from reconciler.sync.environment import Environment
 
@@ -19,9 +19,12 @@ RETRY_SECONDS = 1.0
 
 def health_of(key: ObjectKey, environment: Environment) -> Health | None:
     """How an object is; of a Job that is gone since it is done, how it ended; None when it is not there."""
-    index, rendering = environment.cluster.index, environment.desired.declares(key)
+    index = environment.cluster.index
     owned = index.owned.get(key)
-    if rendering is None or (owned is not None and not owned.deleting):
+    if owned is not None and not owned.deleting:
+        return index.health(key)
+    rendering = environment.desired.declares(key)
+    if rendering is None:
         return index.health(key)
     run = has_run(rendering.manifests[key], by_key(environment.cluster.records.known(rendering.application.name).ran))
     if run is None:
@@ -45,13 +48,19 @@ async def settle(key: ObjectKey, environment: Environment) -> None:
     if owned is None or not owned.is_kept or (ended is None and not owned.deleting):
         return
     if ended is not None:
-        await note_run(owned.application, _run(owned, environment, has_succeeded=ended), environment)
+        await note_run(owned.application, _run(owned, ended, environment), environment)
     await environment.cluster.writer.release(key, FINALIZER)
 
 
-def _run(owned: Owned, environment: Environment, *, has_succeeded: bool) -> HookRun:
+async def forget_failures(application: Name, before: str, environment: Environment) -> None:
+    """Have Jobs run again that had failed, and are gone, when a person asks (`before`, RFC 3339) for a sync."""
+    records = environment.cluster.records
+    await records.change_intent(application, lambda intent: dataclasses.replace(intent, ran=without_failures(intent.ran, before)))
+
+
+def _run(owned: Owned, ended: Health, environment: Environment) -> HookRun:
     rendering = environment.desired.of(owned.application)
-    health = environment.cluster.index.health(owned.key)
+    has_succeeded = ended.status is HealthStatus.HEALTHY
     phase, digest = run_of(owned)
     return HookRun(
         identity=owned.key.identity,
@@ -60,7 +69,7 @@ def _run(owned: Owned, environment: Environment, *, has_succeeded: bool) -> Hook
         at=now(),
         has_succeeded=has_succeeded,
         phase=phase,
-        reason="" if has_succeeded or health is None else health.reason,
+        reason="" if has_succeeded else ended.reason,
     )
 
 

@@ -68,5 +68,6 @@ class Vigil:
         bad = [key for key, health in found.items() if health.status not in GOOD]
         if not bad or self.preempted.is_set():
             return found
-        told = {key: await explain(cluster.client, cluster.kinds, key) for key in bad[:EXPLAINED]}
+        there = [key for key in bad if key in cluster.index.owned]  # what is gone says no more than is remembered
+        told = {key: await explain(cluster.client, cluster.kinds, key) for key in there[:EXPLAINED]}
         return {key: Health(health.status, told.get(key) or health.reason) for key, health in found.items()}

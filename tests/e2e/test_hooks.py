@@ -46,7 +46,7 @@ def steps(job):
     return [(step["action"], step["object"].partition("/")[2]) for sync in job["syncs"] for step in sync["steps"]]
 
 
-def applied(system, resource="jobs"):
+def applied(system, resource="jobs.batch"):
     return sum(n for r, n in system.cluster.counts().items() if r.verb == "apply" and r.resource == resource)
 
 
@@ -192,6 +192,17 @@ async def test_a_job_that_vanishes_when_it_is_done_is_no_drift_and_runs_again_wh
     assert (changed["state"], steps(changed)) == ("succeeded", [("create", "Job/once")])
     _, application = await system.get("/api/v1/applications/trueup/web")
     assert application["health"] == "Healthy"
+
+
+async def test_a_job_that_failed_and_is_gone_runs_again_when_a_person_asks(system):
+    failed = await system.ended(await system.push(tree(a=job("once", "tool:failing", ttl=0), b=config_map("web"))))
+    assert "Job/once: BackoffLimitExceeded" in failed["message"]
+    await system.until(lambda: is_gone(system, "once"), "the job is gone")
+    before = applied(system)
+    _, accepted = await system.post("/api/v1/applications/trueup/web/sync")
+    again = await system.ended(accepted["id"])
+    assert (again["state"], ("create", "Job/once") in steps(again)) == ("failed", True)
+    assert applied(system) == before + 1
 
 
 async def test_a_name_that_is_to_be_generated_is_another_one_for_each_content(system):

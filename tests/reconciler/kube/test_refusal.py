@@ -75,3 +75,7 @@ def test_values_of_secrets_are_in_no_message():
 def test_patience_is_asked_for_in_seconds():
     assert said(429, "too many requests", retry_after="7").retry_seconds == 7.0
     assert said(429, "too many requests").retry_seconds
+
+
+def test_a_kind_that_has_just_come_asks_for_no_patience():
+    assert said(429, "storage is (re)initializing", retry_after="1").retry_seconds is None

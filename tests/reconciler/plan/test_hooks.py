@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.model.hooks import Hook, Phase, Removal
 from reconciler.model.intent import HookRun
+from reconciler.model.outcome import Health, HealthStatus
 from reconciler.plan.hooks import (
     Facts,
     Move,
@@ -23,6 +24,7 @@ from reconciler.plan.hooks import (
     run_name,
     run_of,
     state_of,
+    without_failures,
 )
 from reconciler.plan.marks import APPLIED, FINALIZER, HOOK, RUN, WAVE
 from tests.reconciler.plan.made import document, key, manifest, owned
@@ -34,6 +36,7 @@ THIS, OLDER = run_name(Phase.PRE_SYNC, NOW), run_name(Phase.PRE_SYNC, "before")
 ANY = Hook(frozenset({Phase.PRE_SYNC}))
 KEPT = Hook(frozenset({Phase.PRE_SYNC}), frozenset({Removal.SUCCEEDED}))
 RUNNING, SUCCEEDED, FAILED = RunState
+WELL, ILL = Health(HealthStatus.HEALTHY), Health(HealthStatus.DEGRADED)
 
 
 def ran(identity=JOB.identity, digest=NOW, *, good=True, phase="pre-sync", at="2026-01-01", reason=""):
@@ -88,9 +91,9 @@ def test_what_is_to_be_done_about_a_hook(facts, expected):
         pytest.param(JOB, None, False, False, RUNNING, id="a Job runs"),
         pytest.param(JOB, None, True, False, RUNNING, id="a Job is healthy only when it has ended"),
         pytest.param(JOB, None, False, True, RUNNING, id="a Job fails only when it has ended"),
-        pytest.param(JOB, True, True, False, SUCCEEDED, id="a Job is complete"),
-        pytest.param(JOB, False, False, True, FAILED, id="a Job has failed"),
-        pytest.param(key("Pod"), False, False, True, FAILED, id="a Pod has failed"),
+        pytest.param(JOB, WELL, True, False, SUCCEEDED, id="a Job is complete"),
+        pytest.param(JOB, ILL, False, True, FAILED, id="a Job has failed"),
+        pytest.param(key("Pod"), ILL, False, True, FAILED, id="a Pod has failed"),
         pytest.param(key("Pod"), None, True, False, SUCCEEDED, id="a Pod that serves is ready"),
         pytest.param(NOTE, None, True, False, SUCCEEDED, id="what has no end is healthy"),
         pytest.param(NOTE, None, False, True, FAILED, id="what has no end is degraded"),
@@ -217,3 +220,8 @@ def test_what_is_known_is_not_written_again():
 def test_a_run_that_is_repeated_is_forgotten_first():
     other = ran("other")
     assert forgotten([BAD, other], BAD) == (other,)
+
+
+def test_jobs_that_had_failed_are_forgotten_when_a_person_asks():
+    job, later, hook_run = ran(good=False, phase="", at="1"), ran(good=False, phase="", at="3"), ran(good=False, at="1")
+    assert without_failures([job, later, hook_run, ran(phase="", at="1")], "2") == (later, hook_run, ran(phase="", at="1"))
