@@ -49,8 +49,8 @@ class JobSurroundings:
         Raises:
             Waiting: when they have not in time.
         """
-        here = {str(name) for name in self._held.environment.applications}
-        elsewhere = [name for name in self._job.applications if name not in here]
+        known = self._context.declarations.applications.keys() - self._held.environment.applications.keys()
+        elsewhere = [name for name in self._job.applications if Name.parse(name) in known]
         if not elsewhere:
             return
         deadline = time.monotonic() + APPLIED_SECONDS
@@ -121,8 +121,8 @@ async def is_dirty(application: Application, held: Held) -> bool:
 
 async def go_on_with_dependents(held: Held, healthy: Sequence[Name]) -> None:
     """Applications that wait for these, and that no job goes on with any more, get one of their own."""
-    context, news = held.context, frozenset(healthy)
-    for application in context.declarations.applications.values():
+    context, news = held.context, held.context.declarations.awaited.intersection(healthy)
+    for application in context.declarations.applications.values() if news else ():
         if not news.intersection(application.depends_on) or application.sync.mode is not SyncMode.AUTOMATIC:
             continue
         record = await context.applications.get(str(application.name))

@@ -98,7 +98,7 @@ class Syncs:
                 return None
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
-                asked_at = job.created.isoformat() if job.kind is JobKind.MANUAL else ""
+                asked_at = job.created.isoformat() if job.kind in (JobKind.MANUAL, JobKind.APPROVAL) else ""
                 order = Order(targets, preempted, await self._approvals(job, targets), asked_at, around)
                 outcome = await sync(order, held.environment, progress)
             await note(held, job, targets, outcome)
