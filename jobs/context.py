@@ -27,7 +27,7 @@ STATUS_OF = {
 }
 """Everything else is pending; a held commit says so in its description."""
 
-UNTOLD = frozenset({JobKind.DRIFT, JobKind.DIFF})
+UNTOLD = frozenset({JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL})
 """Jobs that say nothing about their commit."""
 
 

@@ -26,6 +26,7 @@ from reconciler.events import (
     HookStarted,
     Planned,
     PruneHeld,
+    Refreshed,
     Rendered,
     StepFinished,
     SyncFinished,
@@ -75,6 +76,11 @@ class Progress:
             case Rendered():
                 self._say("sync.rendered", event.application, objects=event.objects, seconds=round(event.seconds, 3))
                 self._stage("rendered")
+            case Refreshed():
+                self._log.info(
+                    "sync.refreshed", objects=event.objects, differing=event.differing, seconds=round(event.seconds, 3)
+                )
+                self._stage("refreshed")
             case Planned():
                 self._say("sync.planned", event.application, **event.counts)
                 self._put(event.application, kept=event.counts.get("keep", 0))
@@ -229,6 +235,7 @@ def _ended(report: SyncReport) -> dict[str, Any]:
         "holds": hold_records(report.holds),
         "held_digest": report.held_digest,
         "awaits": awaited_texts(report.awaited),
+        "notices": report.notices,
     }
 
 

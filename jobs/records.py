@@ -33,6 +33,8 @@ class JobKind(enum.StrEnum):
     """A person asked what a sync would do."""
     DEPENDENCY = "dependency"
     """What an application waits for is healthy, and no other job goes on with it."""
+    PARTIAL = "partial"
+    """A person asked for a sync of a few objects."""
 
 
 class JobState(enum.StrEnum):
@@ -140,6 +142,7 @@ class SyncRecord(Record):
     holds: tuple[HoldRecord, ...] = ()
     held_digest: str = Field(default="", description="What an approval is bound to.")
     awaits: tuple[str, ...] = Field(default=(), description="Applications, kinds and objects that it waits for, while it waits.")
+    notices: tuple[str, ...] = Field(default=(), description="What people should know, though nothing is wrong.")
 
 
 class JobRecord(Record):
@@ -165,6 +168,8 @@ class JobRecord(Record):
     syncs: tuple[SyncRecord, ...] = ()
     superseded_by: str = Field(default="", description="The commit that took its place.")
     approves: str = Field(default="", description="The digest of the held deletions that an approval is bound to.")
+    only: tuple[str, ...] = Field(default=(), description="The objects that were asked for; none: all of the applications.")
+    refresh: bool = Field(default=False, description="Whether the live objects were listed, instead of trusting the watches.")
 
 
 class DriftRecord(Record):

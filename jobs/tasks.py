@@ -93,7 +93,7 @@ async def _begin(context: Context, job: JobRecord) -> None:
     applications = [context.declarations.applications[name] for name in names if name in context.declarations.applications]
     if not applications:
         raise Stalled(f"there is no application {', '.join(job.applications)}")
-    if job.kind in (JobKind.MANUAL, JobKind.DIFF):
+    if job.kind in (JobKind.MANUAL, JobKind.PARTIAL, JobKind.DIFF):
         await _observe_heads(context, applications[0].sources[0].repository)
     await dispatch(context, job, applications)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, SyncRecord, Verdict, VerdictState
 from reconciler.model.outcome import GOOD, SyncState
 
-COMMIT_KINDS = frozenset(JobKind) - {JobKind.DRIFT, JobKind.DIFF}
-"""Jobs that decide about a commit; drift and diffs say nothing about it."""
+COMMIT_KINDS = frozenset(JobKind) - {JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL}
+"""Jobs that decide about a commit; drift, diffs and syncs of a few objects say nothing about it."""
 
 _STATES = {
     JobState.HELD: VerdictState.HELD,

@@ -1,5 +1,7 @@
 """The JSON of the API that is no record: lists, acceptances, verdicts, problems."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.records import ApplicationRecord, DriftRecord, JobRecord, JobState, Verdict
@@ -54,6 +56,20 @@ class Problem(Schema):
     status: int
     detail: str = ""
     request: str = Field(default="", description="The request's id, as in the log.")
+
+
+class SyncRequest(Schema):
+    """What is synced, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    only: tuple[Annotated[str, Field(pattern=r"^([^/\s]+/)?[^/\s]+/[^/\s]+$", max_length=600)], ...] = Field(
+        default=(),
+        max_length=100,
+        description="Only these objects, `KIND/NAME` or `NAMESPACE/KIND/NAME`; nothing is deleted then.",
+    )
+    refresh: bool = Field(default=False, description="List the live objects, instead of trusting the watches.")
+    dry_run: bool = Field(default=False, description="Only say what would be done.")
 
 
 class ApproveRequest(Schema):

@@ -32,6 +32,16 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The live objects themselves were looked at."""
+
+    objects: int
+    differing: int
+    """How many have other values than their metadata made believe."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """It is decided what to do, counted by action."""
 
@@ -112,6 +122,7 @@ class SyncFinished:
 Event: TypeAlias = (
     SyncStarted
     | Rendered
+    | Refreshed
     | Planned
     | HookStarted
     | StepFinished

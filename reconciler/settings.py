@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from reconciler.expressions import parse, parse_condition
-from reconciler.model.declared import HealthRule
+from reconciler.model.declared import HealthRule, IgnoreRule
 
 
 class Settings(BaseSettings):
@@ -120,6 +120,11 @@ class ReconcilerSettings(Settings):
                 except ValueError as error:
                     raise ValueError(f"{rule.kind}, {name}: {error}") from error
         return rules
+
+    ignore: tuple[IgnoreRule, ...] = Field(
+        default=(),
+        description="Fields that are left to others in every application, as a JSON list of rules like those of `spec.sync.ignore`.",
+    )
 
     @field_validator("git_protocols", mode="before")
     @classmethod

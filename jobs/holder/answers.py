@@ -12,11 +12,13 @@ from jobs.observe import field_records
 from jobs.records import FindingRecord, ResourceList, ResourceRecord, StrayList, StrayRecord
 from reconciler.errors import Stalled
 from reconciler.model.declared import Name
-from reconciler.model.objects import ObjectKey
+from reconciler.model.objects import Manifest, ObjectKey
+from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Health, HealthStatus
 from reconciler.plan.drift import tolerated
+from reconciler.plan.marks import APPLY
 from reconciler.sync.desired import Rendering
-from reconciler.sync.findings import find
+from reconciler.sync.findings import find, tolerance_of
 from reconciler.sync.runs import health_of
 
 
@@ -57,10 +59,12 @@ class Answers:
     def _resource(self, key: ObjectKey, rendering: Rendering) -> ResourceRecord:
         environment, index = self._held.environment, self._held.cluster.index
         live, owned = index.live(key), index.owned.get(key)
-        health = health_of(key, environment) or (None if live else Health(HealthStatus.MISSING, "not there"))
         manifest = rendering.manifests.get(key)
+        health = health_of(key, environment) or (None if live else _absent(manifest))
         foreign = (
-            tolerated(manifest, live, environment.instance, rendering.application.sync.foreign) if manifest and live else None
+            tolerated(manifest, live, environment.instance, tolerance_of(key, rendering.application, environment))
+            if manifest and live
+            else None
         )
         return ResourceRecord(
             object=str(key),
@@ -72,3 +76,10 @@ class Answers:
             drift=tuple(FindingRecord(kind=f.kind, fields=field_records(f.fields)) for f in find(key, live, environment)),
             foreign=field_records(foreign.fields) if foreign else (),
         )
+
+
+def _absent(manifest: Manifest | None) -> Health:
+    """How an object is that is not among ours."""
+    if manifest is not None and manifest.options.apply in (ApplyMode.IGNORE, ApplyMode.IF_ABSENT):
+        return Health(HealthStatus.UNKNOWN, f"left alone: {APPLY}: {manifest.options.apply}")
+    return Health(HealthStatus.MISSING, "not there")

@@ -89,7 +89,7 @@ class Healths:
     def _objects(self, name: Name) -> Iterator[tuple[ObjectKey, Health]]:
         rendering = self._held.environment.desired.of(name)
         index, environment = self._held.cluster.index, self._held.environment
-        for key in rendering.manifests if rendering else ():
+        for key in rendering.awaited(index.owned) if rendering else ():
             if (health := health_of(key, environment)) is not None:
                 yield key, health
             elif key in index.owned:

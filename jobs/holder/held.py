@@ -60,7 +60,8 @@ class Held:
     def of(cls, context: Context, names: set[str], cluster: Cluster) -> "Held":
         """A cluster whose lease is ours."""
         workshop = Workshop(context.mirrors, context.renderer, context.declarations.repositories)
-        return cls(context, names, cluster, Environment(context.instance, cluster, workshop, context.seal_key))
+        environment = Environment(context.instance, cluster, workshop, context.seal_key, ignore=context.settings.ignore)
+        return cls(context, names, cluster, environment)
 
     def refresh(self) -> Mapping[Name, Application]:
         """Take the newest declarations into force; the applications of this cluster."""

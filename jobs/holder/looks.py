@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 from jobs.holder.held import Held
 from jobs.observe import hold_records, step_record
-from jobs.records import SyncRecord
+from jobs.records import JobRecord, SyncRecord
 from reconciler.errors import TrueupError
 from reconciler.model.outcome import SyncState
 from reconciler.sync.preview import Preview, preview
 from reconciler.sync.source import Target
 
 
-async def previewed(target: Target, held: Held) -> SyncRecord:
+async def previewed(target: Target, held: Held, job: JobRecord) -> SyncRecord:
     """One application's steps as a sync would do them; failed where the API server would refuse one, or it cannot be rendered."""
     application = target.application
     record = SyncRecord(
@@ -23,7 +23,7 @@ async def previewed(target: Target, held: Held) -> SyncRecord:
         started=datetime.now(UTC),
     )
     try:
-        found = await preview(target, held.environment)
+        found = await preview(target, held.environment, only=job.only, is_refreshed=job.refresh)
     except TrueupError as error:
         return record.model_copy(update={"state": SyncState.FAILED, "message": str(error), "finished": datetime.now(UTC)})
     refused = [result for result in found.results if result.error]

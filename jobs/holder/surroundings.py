@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
+from jobs.context import UNTOLD
 from jobs.holder.awaiting import Awaiting
 from jobs.holder.held import Held
 from jobs.records import JobKind, JobRecord
@@ -142,4 +143,4 @@ async def _is_taken_care_of(application: Application, held: Held) -> bool:
     context = held.context
     ids = await context.redis.zrange(context.keys.jobs_of("application", str(application.name)), 0, LOOKED_AT - 1, desc=True)
     found = await context.jobs.load_brief([job_id.decode() for job_id in ids])
-    return any(not job.state.is_final and job.kind not in (JobKind.DRIFT, JobKind.DIFF) for job in found)
+    return any(not job.state.is_final and job.kind not in UNTOLD for job in found)

@@ -99,8 +99,11 @@ class Syncs:
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
                 asked_at = job.created.isoformat() if job.kind in (JobKind.MANUAL, JobKind.APPROVAL) else ""
-                order = Order(targets, preempted, await self._approvals(job, targets), asked_at, around)
+                approved = await self._approvals(job, targets)
+                order = Order(targets, preempted, approved, asked_at, around, job.only, job.refresh)
                 outcome = await sync(order, held.environment, progress)
+            if job.kind is JobKind.PARTIAL:  # says nothing of the whole
+                return outcome.reports
             await note(held, job, targets, outcome)
         await go_on_with_dependents(
             held, [report.application for report in outcome.reports if report.state in (SyncState.SUCCEEDED, SyncState.HELD)]
@@ -112,7 +115,7 @@ class Syncs:
         targets = await self._targets(names)
         first = targets[0].revision
         await self._context.jobs.update(job.id, commit=first.commit, ref=first.ref)
-        found = await asyncio.gather(*(previewed(target, self._held) for target in targets))
+        found = await asyncio.gather(*(previewed(target, self._held, job) for target in targets))
         await self._context.jobs.put_syncs(job.id, found)
 
     async def _targets(self, names: Sequence[Name]) -> list[Target]:

@@ -1,6 +1,7 @@
 """Applications: how they are, and requests that become jobs."""
 
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -14,9 +15,11 @@ from receiver.api.jobs import listed
 from receiver.auth import Person, Role
 from receiver.front import FRONT, Front
 from receiver.problems import Refused, not_found
-from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, DriftList
+from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, DriftList, SyncRequest
 
 BODY_BYTES = 64 * 1024
+
+Asked = TypeVar("Asked", ApproveRequest, SyncRequest)
 
 
 async def find(request: web.Request) -> web.Response:
@@ -34,10 +37,13 @@ async def get(request: web.Request) -> web.Response:
 
 
 async def sync(request: web.Request) -> web.Response:
-    """Sync an application to the newest commit of its revision, now."""
+    """Sync an application to the newest commit of its revision, now: all of it, or a few objects, or only look at what would be done."""
     front = request.app[FRONT]
     person = front.tokens.require(request, Role.DEPLOYER)
-    return await _start(front, await _application(front, request), person, JobKind.MANUAL)
+    application = await _application(front, request)
+    wanted = await _asked(request, SyncRequest, '{"only": ["Deployment/web"], "refresh": true, "dry_run": true}')
+    kind = JobKind.DIFF if wanted.dry_run else JobKind.PARTIAL if wanted.only else JobKind.MANUAL
+    return await _start(front, application, person, kind, only=wanted.only, refresh=wanted.refresh)
 
 
 async def approve(request: web.Request) -> web.Response:
@@ -45,12 +51,7 @@ async def approve(request: web.Request) -> web.Response:
     front = request.app[FRONT]
     person = front.tokens.require(request, Role.APPROVER)
     application = await _application(front, request)
-    try:
-        wanted = ApproveRequest.model_validate_json(await request.content.read(BODY_BYTES) or b"{}")
-    except ValidationError as error:
-        raise Refused(
-            400, "Bad Request", f'the body must be JSON such as {{}} or {{"digest": "…"}}: {error.errors()[0]["msg"]}'
-        ) from error
+    wanted = await _asked(request, ApproveRequest, '{"digest": "…"}')
     if not application.held_digest:
         raise Refused(409, "Conflict", f"nothing of {application.name} is held")
     if wanted.digest not in ("", application.held_digest):
@@ -96,13 +97,28 @@ async def _application(front: Front, request: web.Request) -> ApplicationRecord:
     return record
 
 
-async def _start(front: Front, application: ApplicationRecord, person: Person, kind: JobKind, approves: str = "") -> web.Response:
+async def _asked(request: web.Request, shape: type[Asked], example: str) -> Asked:
+    """What the body says; none says nothing.
+
+    Raises:
+        Refused: when it is something else, naming the field.
+    """
+    try:
+        return shape.model_validate_json(await request.content.read(BODY_BYTES) or b"{}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        told = f"{where}: {first['msg']}" if where else str(first["msg"])
+        raise Refused(400, "Bad Request", f"the body must be JSON such as {{}} or {example}: {told}") from error
+
+
+async def _start(front: Front, application: ApplicationRecord, person: Person, kind: JobKind, **asked: object) -> web.Response:
     now = datetime.now(UTC)
     desired = application.desired.rpartition(":")[2]
     record = JobRecord(
-        id=new_job_id(now), kind=kind, state=JobState.QUEUED, approves=approves, repository=application.repository,
+        id=new_job_id(now), kind=kind, state=JobState.QUEUED, repository=application.repository,
         commit=desired if kind is JobKind.APPROVAL else "", actor=person.name, applications=(application.name,),
-        created=now, updated=now,
+        created=now, updated=now, **asked,
     )  # fmt: skip
     accepted = await front.intake.accept(Arrival(received(record)), timeout_seconds=front.settings.durable_timeout)
     url = f"/api/v1/jobs/{accepted.job_id}"

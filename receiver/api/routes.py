@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from jobs.records import ApplicationRecord, JobRecord, ResourceList, StrayList
 from receiver.api import applications, clusters, commits, events, jobs
-from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, CommitAnswer, DriftList, JobList
+from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, CommitAnswer, DriftList, JobList, SyncRequest
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +44,7 @@ ROUTES = (
     Route("GET", f"{_APPLICATION}/drift", applications.drift, DriftList, "viewer"),
     Route("GET", f"{_APPLICATION}/history", applications.history, JobList, "viewer", ("limit", "next")),
     Route("POST", f"{_APPLICATION}/diff", applications.diff, AcceptedAnswer, "viewer", status=202),
-    Route("POST", f"{_APPLICATION}/sync", applications.sync, AcceptedAnswer, "deployer", status=202),
+    Route("POST", f"{_APPLICATION}/sync", applications.sync, AcceptedAnswer, "deployer", body=SyncRequest, status=202),
     Route("POST", f"{_APPLICATION}/approve", applications.approve, AcceptedAnswer, "approver", body=ApproveRequest, status=202),
     Route("GET", "/api/v1/clusters/{cluster}/strays", clusters.strays, StrayList, "viewer", ("search",)),
     Route("GET", "/api/v1/events", events.stream, None, "viewer"),

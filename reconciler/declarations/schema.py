@@ -5,9 +5,18 @@ Custom resource definitions are generated from it, so every field says what it i
 
 import hashlib
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from reconciler.expressions import parse, parse_condition
@@ -23,6 +32,7 @@ from reconciler.model.declared import (
     Forge,
     GitSource,
     HealthRule,
+    IgnoreRule,
     Name,
     RenderOptions,
     Repository,
@@ -30,6 +40,7 @@ from reconciler.model.declared import (
     SyncMode,
     SyncPolicy,
 )
+from reconciler.model.patterns import FieldPattern
 from reconciler.urls import default_api, guess_forge, parse_url
 
 API_VERSION = "trueup.dev/v1alpha1"
@@ -68,6 +79,11 @@ def _url(value: str) -> str:
     return value
 
 
+def _field(value: str) -> str:
+    FieldPattern.parse(value)
+    return value
+
+
 def _revision(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][\w./+-]*", value) or ".." in value or value.endswith((".lock", "/", ".")):
         raise ValueError("must be a branch, a tag or a full commit hash")
@@ -90,6 +106,7 @@ Url = Annotated[str, AfterValidator(_url)]
 Revision = Annotated[str, AfterValidator(_revision)]
 Condition = Annotated[str, AfterValidator(_condition)]
 Expression = Annotated[str, AfterValidator(_expression)]
+FieldPath = Annotated[str, AfterValidator(_field)]
 NameOrNothing = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 
@@ -181,6 +198,30 @@ class DestinationSpec(_Part):
     create_namespace: bool = Field(default=False, description="Create the namespace when it is missing.")
 
 
+class IgnoreSpec(_Part):
+    """Fields that are left to others."""
+
+    group: str | None = Field(default=None, description="API group of the objects, empty for the core group; left out: any.")
+    kind: str = Field(default="*", min_length=1, description="Their kind; may be a glob.")
+    name: str = Field(default="*", min_length=1, description="Their name; may be a glob.")
+    namespace: str = Field(default="*", description="Their namespace; may be a glob.")
+    paths: tuple[FieldPath, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Fields: `spec.replicas`, `spec.containers[name=web].image`, or JSON pointers; none: all.",
+    )
+    managers: tuple[str, ...] = Field(default=(), max_length=50, description="Only what these field managers hold; may be globs.")
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        self.value()
+        return self
+
+    def value(self) -> IgnoreRule:
+        """The value that travels."""
+        return IgnoreRule(self.kind, self.group, self.name, self.namespace, self.paths, self.managers)
+
+
 class SyncSpec(_Part):
     """How the application is kept true."""
 
@@ -191,6 +232,7 @@ class SyncSpec(_Part):
     adopt: AdoptPolicy = Field(default=AdoptPolicy.KNOWN, description="Objects that other tools made: take from known ones.")
     foreign: ForeignPolicy | None = Field(default=None, description="Fields that others put beside ours.")
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.ORPHAN, description="When the Application is gone.")
+    ignore: tuple[IgnoreSpec, ...] = Field(default=(), max_length=100, description="Fields that are left to others.")
 
 
 class HealthRuleSpec(_Part):
@@ -303,6 +345,7 @@ def _sync_policy(spec: SyncSpec) -> SyncPolicy:
         adopt=spec.adopt,
         foreign=spec.foreign,
         deletion=spec.deletion_policy,
+        ignore=tuple(rule.value() for rule in spec.ignore),
     )
 
 

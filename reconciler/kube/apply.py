@@ -1,22 +1,29 @@
 """The one seam that every write to a cluster passes: it knows what is allowed, retries what may pass, and feeds the index."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import orjson
 
 from reconciler.errors import ApplyRefused, ClusterUnavailable, NotAllowed, Waiting
-from reconciler.kube.client import Client
+from reconciler.kube.client import PROPAGATION, Client
 from reconciler.kube.owned import OwnedIndex
-from reconciler.model.declared import Instance
-from reconciler.model.objects import Document, Kind, Kinds, LiveMetadata, ManagerEntry, Manifest, ObjectKey
+from reconciler.model.declared import IgnoreRule, Instance
+from reconciler.model.objects import Document, FieldSet, Kind, Kinds, LiveMetadata, ManagerEntry, Manifest, ObjectKey
 from reconciler.model.outcome import Awaited
-from reconciler.plan.claim import our_entry
-from reconciler.plan.drift import united
+from reconciler.plan.claim import released
+from reconciler.plan.foreign import taken_over, unmarked
 from reconciler.plan.ignore import left_to_others, without
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 """Pauses between the tries of one write, at least what Retry-After says; then the job tries again later."""
+
+MANAGERS = "/metadata/managedFields"
+
+MISSED = "the server rejected our request due to an error in our request"
+"""How the server says that the test in a JSON patch failed."""
 
 UNCONVERTIBLE = "invalid group/version"
 """How the server says that an entry in managedFields is at a version that is no longer served; then nobody can apply.
@@ -27,6 +34,15 @@ RELEASES = 5
 
 CHANGED = frozenset({404, 409, 422})
 """How the server says that an object is gone, or another one than was seen; 422 is a test of a JSON patch that failed."""
+NO_VERSION = "1"
+"""A resourceVersion that no object has. An apply that names it creates what is missing, and is refused with 409 where anything is
+there: the only way to create by server-side apply without a look first (seen on a real API server, tests/e2e/test_modes.py)."""
+
+TRIES = 5
+"""An object that somebody writes between our look at it and our patch is looked at again, this often."""
+
+Choose = Callable[[ManagerEntry], tuple[FieldSet, FieldSet]]
+"""Of an entry the fields that become ours, and those that stay with it."""
 
 T = TypeVar("T")
 
@@ -64,8 +80,42 @@ class Writer:
         self._kinds = kinds
         self._manager = instance.manager
 
-    async def apply(self, manifest: Manifest, *, force: bool, allowance: Allowance = EVERYTHING) -> LiveMetadata:
+    async def create(self, manifest: Manifest, *, allowance: Allowance = EVERYTHING) -> LiveMetadata | None:
+        """Apply an object that is not there; None where one is, which is not touched. One request.
+
+        Raises:
+            ApplyRefused: with the server's reason.
+            ClusterUnavailable: when several tries failed.
+            Waiting: when the cluster does not serve the kind.
+        """
+        allowance.check(manifest.key)
+        kind = self._kind(manifest.key, manifest.version)
+        metadata = {**manifest.document["metadata"], "resourceVersion": NO_VERSION}
+        body = orjson.dumps({**manifest.document, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
+        try:
+            return await self._send(kind, replace(manifest, body=body), force=False)
+        except ApplyRefused as error:
+            if error.code != 409:
+                raise
+            return None
+
+    async def apply(
+        self,
+        manifest: Manifest,
+        *,
+        force: bool,
+        rules: Iterable[IgnoreRule] = (),
+        live: LiveMetadata | None = None,
+        allowance: Allowance = EVERYTHING,
+    ) -> LiveMetadata:
         """Server-side apply of one object; one request.
+
+        Args:
+            manifest: what is desired.
+            force: take fields that others hold.
+            rules: fields that are left to others, and are not sent where others hold them.
+            live: what is there, where that is known better than by what is Owned.
+            allowance: what the application may touch.
 
         Raises:
             ApplyRefused: with the server's reason; a `FieldConflict` where other managers hold fields and *force* is off.
@@ -74,29 +124,43 @@ class Writer:
         """
         allowance.check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
-        sent = self._sent(manifest)
+        return await self._send(kind, self._sent(manifest, rules, live), force=force)
 
+    async def _send(self, kind: Kind, sent: Manifest, *, force: bool) -> LiveMetadata:
         async def send() -> Document:
             return await self._client.apply(kind, sent, manager=self._manager, force=force)
 
-        with self._index.applying(manifest.key):
+        with self._index.applying(sent.key):
             try:
                 answer = await _retried(send)
             except ClusterUnavailable as error:
                 if UNCONVERTIBLE not in str(error):
                     raise
-                await self._mend_versions(kind, manifest.key)
+                await self._mend_versions(kind, sent.key)
                 answer = await _retried(send)
             live = LiveMetadata.of(answer, kind)
             self._index.saw(live, kind)
         return live
 
-    async def dry_run(self, manifest: Manifest) -> Document:
+    async def look(self, key: ObjectKey) -> LiveMetadata | None:
+        """The metadata of an object as it is now, whoever made it; None when it is not there."""
+        found = await self._looked(key)
+        return found[1] if found else None
+
+    async def dry_run(self, manifest: Manifest, rules: Iterable[IgnoreRule] = ()) -> Document:
         """What the object would be after an apply; changes nothing."""
         kind = self._kind(manifest.key, manifest.version)
-        return await self._client.apply(kind, self._sent(manifest), manager=self._manager, force=True, dry_run=True)
+        return await self._client.apply(kind, self._sent(manifest, rules), manager=self._manager, force=True, dry_run=True)
 
-    async def delete(self, key: ObjectKey, *, uid: str, resource_version: str = "", allowance: Allowance = EVERYTHING) -> bool:
+    async def delete(
+        self,
+        key: ObjectKey,
+        *,
+        uid: str,
+        resource_version: str = "",
+        propagation: str = PROPAGATION,
+        allowance: Allowance = EVERYTHING,
+    ) -> bool:
         """Delete exactly the object that was seen, unchanged where its version is named; False when it was gone already.
 
         Raises:
@@ -104,32 +168,55 @@ class Writer:
         """
         allowance.check(key)
         kind = self._kind(key)
-        return await _retried(lambda: self._client.delete(kind, key, uid=uid, resource_version=resource_version))
+        return await _retried(
+            lambda: self._client.delete(kind, key, uid=uid, resource_version=resource_version, propagation=propagation)
+        )
 
-    async def take_over(self, live: LiveMetadata, entries: Sequence[ManagerEntry], allowance: Allowance = EVERYTHING) -> None:
-        """Make the fields of other entries ours, so that the apply that follows removes what is not desired; one request."""
-        allowance.check(live.key)
-        kind = self._kind(live.key)
-        current = await self._client.get(kind, live.key.namespace, live.key.name, metadata_only=True)
-        if current is None:
-            return
-        fresh = LiveMetadata.of(current, kind)
-        ours = our_entry(fresh, self._manager)
-        doomed = {(entry.manager, entry.operation, entry.subresource) for entry in entries}
-        theirs = [entry for entry in fresh.managers if (entry.manager, entry.operation, entry.subresource) in doomed]
-        if ours is None or not theirs:
-            return
-        kept = [
-            {**raw, "fieldsV1": united(ours.fields, [entry.fields for entry in theirs])} if entry is ours else raw
-            for raw, entry in zip(current["metadata"]["managedFields"], fresh.managers, strict=True)
-            if entry not in theirs
-        ]
-        operations = [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": fresh.resource_version},
-            {"op": "replace", "path": "/metadata/managedFields", "value": kept},
-        ]
-        with self._index.applying(live.key):
-            await _retried(lambda: self._client.patch(kind, live.key, operations, manager=self._manager))
+    async def take_over(self, manifest: Manifest, choose: Choose, allowance: Allowance = EVERYTHING) -> LiveMetadata | None:
+        """Make fields of other entries ours, so that the apply that follows removes what is not desired; content stays as it is.
+
+        Returns the object as it was before; None when it is gone. Two requests, one where nothing is to be taken.
+        """
+        allowance.check(manifest.key)
+        kind = self._kind(manifest.key, manifest.version)
+        for _ in range(TRIES):
+            found = await self._looked(manifest.key, kind)
+            if found is None:
+                return None
+            metadata, live = found
+            raw = metadata.get("managedFields") or []
+            wanted = taken_over(raw, live, manifest, self._manager, choose)
+            operations = [{"op": "replace", "path": MANAGERS, "value": wanted}, *unmarked(live.annotations)]
+            if wanted == raw or await self._patched(kind, live, operations):
+                return live
+        raise ClusterUnavailable(f"{manifest.key} changes faster than it can be taken over", retry_seconds=1.0)
+
+    async def let_go(self, key: ObjectKey, allowance: Allowance = EVERYTHING) -> None:
+        """Let an object go: it stays as it is, and nothing on it says that it is ours. Two requests."""
+        allowance.check(key)
+        kind = self._kind(key)
+        for _ in range(TRIES):
+            found = await self._looked(key, kind)
+            if found is None or await self._patched(kind, found[1], released(*found, self._manager)):
+                return
+
+    async def _looked(self, key: ObjectKey, kind: Kind | None = None) -> tuple[Document, LiveMetadata] | None:
+        kind = kind or self._kind(key)
+        current = await self._client.get(kind, key.namespace, key.name, metadata_only=True)
+        return (current["metadata"], LiveMetadata.of(current, kind)) if current else None
+
+    async def _patched(self, kind: Kind, live: LiveMetadata, operations: list[Mapping[str, Any]]) -> bool:
+        """Whether metadata was changed; False when somebody wrote the object since it was looked at."""
+        first = {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version}
+        try:
+            with self._index.applying(live.key):
+                answer = await _retried(lambda: self._client.patch(kind, live.key, [first, *operations], manager=self._manager))
+                self._index.saw(LiveMetadata.of(answer, kind), kind)
+        except ApplyRefused as error:
+            if error.code == 422 and MISSED in str(error):
+                return False
+            raise
+        return True
 
     async def release(self, key: ObjectKey, finalizer: str, allowance: Allowance = EVERYTHING) -> None:
         """Take a finalizer out of an object; nothing when it is not there."""
@@ -164,10 +251,10 @@ class Writer:
             if error.reason != "AlreadyExists":
                 raise
 
-    def _sent(self, manifest: Manifest) -> Manifest:
+    def _sent(self, manifest: Manifest, rules: Iterable[IgnoreRule], live: LiveMetadata | None = None) -> Manifest:
         """The manifest without the fields that others own by right."""
-        known = self._index.live(manifest.key)
-        return without(manifest, left_to_others(known, self._manager)) if known else manifest
+        known = live or self._index.live(manifest.key)
+        return without(manifest, left_to_others(manifest, known, self._manager, rules)) if known else manifest
 
     async def _mend_versions(self, kind: Kind, key: ObjectKey) -> None:
         """Point managedFields entries at a version that is served."""

@@ -16,9 +16,10 @@ from kubernetes_asyncio import client
 
 from reconciler.errors import ClusterUnavailable, Transient, TrueupError
 from reconciler.kube.config import Access, api_client, unreachable
-from reconciler.kube.refusal import refusal
+from reconciler.kube.refusal import Answer, Attempt, refusal
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, Kind, Manifest, ObjectKey
+from reconciler.plan.redact import secret_values
 from reconciler.settings import ReconcilerSettings
 
 PAGE = 500
@@ -26,6 +27,9 @@ PAGE = 500
 
 WATCH_LINE_BYTES = 16 * 1024 * 1024
 """One event carries one object; etcd takes 1.5 MiB, managedFields not counted."""
+
+APPLY = "application/apply-patch+yaml"
+VERBS = {"GET": "read", "POST": "create", "PUT": "replace", "PATCH": "change", "DELETE": "delete"}
 
 JSON = "application/json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -63,6 +67,14 @@ class Call:
     accept: str = JSON
     key: ObjectKey | None = None
     """The object that it is about, for messages."""
+
+    @property
+    def attempt(self) -> Attempt:
+        """What it tries to do, for messages."""
+        verb = "apply" if self.content == APPLY else VERBS[self.method]
+        is_secret = self.key is not None and (self.key.group, self.key.kind) == ("", "Secret")
+        sent = orjson.loads(self.body) if is_secret and self.body else None
+        return Attempt(verb, self.key, secret_values(sent) if isinstance(sent, dict) else frozenset())
 
 
 class Client:
@@ -115,7 +127,7 @@ class Client:
         accept, path = METADATA, kind.path(key.namespace, key.name)
         if dry_run:
             query["dryRun"], accept = "All", JSON
-        return await self._ask(Call("PATCH", path, query, manifest.body, "application/apply-patch+yaml", accept, key))
+        return await self._ask(Call("PATCH", path, query, manifest.body, APPLY, accept, key))
 
     async def patch(self, kind: Kind, key: ObjectKey, operations: object, *, manager: str) -> Document:
         """A JSON patch; the answer is the metadata."""
@@ -137,7 +149,9 @@ class Client:
         path = kind.path(key.namespace, key.name)
         return await self._ask(Call("PUT", path, {"fieldManager": manager}, orjson.dumps(document), key=key))
 
-    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str, resource_version: str = "") -> bool:
+    async def delete(
+        self, kind: Kind, key: ObjectKey, *, uid: str, resource_version: str = "", propagation: str = PROPAGATION
+    ) -> bool:
         """Delete exactly the object that was seen, unchanged where its version is named; False when it is gone already.
 
         Raises:
@@ -146,7 +160,7 @@ class Client:
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": PROPAGATION,
+            "propagationPolicy": propagation,
             "preconditions": {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {}),
         }
         path = kind.path(key.namespace, key.name)
@@ -176,7 +190,7 @@ class Client:
         call = Call("GET", kind.path(), query, accept=METADATA if metadata_only else JSON)
         async with self._send(call, aiohttp.ClientTimeout(total=timeout_seconds + 30, sock_connect=10)) as response:
             if response.status != 200:
-                raise refusal(response.status, await response.read(), None)
+                raise refusal(Answer(response.status, await response.read()), Attempt("watch"))
             yield self._events(response)
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
@@ -195,32 +209,32 @@ class Client:
 
     async def _ask(self, call: Call) -> Document:
         """The answer to a request; everything but 2xx is an error."""
-        status, answer, retry_after = await self._exchange(call)
-        if status >= 300:
-            raise self._refusal(status, answer, call, retry_after)
-        document: Document = orjson.loads(answer)
+        answer = await self._exchange(call)
+        if answer.status >= 300:
+            raise self._refusal(answer, call)
+        document: Document = orjson.loads(answer.body)
         return document
 
     async def _look(self, call: Call) -> Document | None:
         """The answer to a request; None when the object is not there."""
-        status, answer, retry_after = await self._exchange(call)
-        if status == 404 and _is_absence(answer):
+        answer = await self._exchange(call)
+        if answer.status == 404 and _is_absence(answer.body):
             return None
-        if status >= 300:
-            raise self._refusal(status, answer, call, retry_after)
-        document: Document = orjson.loads(answer)
+        if answer.status >= 300:
+            raise self._refusal(answer, call)
+        document: Document = orjson.loads(answer.body)
         return document
 
-    async def _exchange(self, call: Call) -> tuple[int, bytes, str]:
+    async def _exchange(self, call: Call) -> Answer:
         async with self._slots:
             if (seconds := self._paused_until - time.monotonic()) > 0:
                 await asyncio.sleep(seconds)
             async with self._send(call, self._timeout) as response:
-                return response.status, await response.read(), response.headers.get("Retry-After", "")
+                return Answer(response.status, await response.read(), response.headers.get("Retry-After", ""))
 
-    def _refusal(self, status: int, answer: bytes, call: Call, retry_after: str) -> TrueupError:
-        error = refusal(status, answer, call.key, retry_after)
-        if status == 429 and isinstance(error, Transient) and error.retry_seconds:
+    def _refusal(self, answer: Answer, call: Call) -> TrueupError:
+        error = refusal(answer, call.attempt)
+        if answer.status == 429 and isinstance(error, Transient) and error.retry_seconds:
             self._paused_until = time.monotonic() + error.retry_seconds
         return error
 
@@ -237,7 +251,9 @@ class Client:
                 call.method, self.host + call.path, params=call.query, headers=headers, data=call.body, timeout=limit
             ) as response:
                 yield response
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except TimeoutError as error:
+            raise ClusterUnavailable(f"{call.attempt}{self.host} did not answer within {limit.total:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
             raise unreachable(self.host, error) from error
 
 

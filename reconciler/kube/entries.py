@@ -8,7 +8,8 @@ import orjson
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Kind, LiveMetadata, ManagerEntry
 from reconciler.model.outcome import Drift, Health, Owned
-from reconciler.plan.marks import APPLIED, FINALIZER, HOOK, INSTANCE, OWNER, PRUNE, RUN, wave_of
+from reconciler.plan.marks import APPLIED, FINALIZER, INSTANCE, OWNER, PRUNE, RUN
+from reconciler.plan.options import options_of
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Entry:
 
 def owned_of(live: LiveMetadata, application: Name, drift: tuple[Drift, ...]) -> Owned:
     """An object of an application, as its metadata tells."""
+    options = options_of(live.annotations, live.labels)
     return Owned(
         key=live.key,
         uid=live.uid,
@@ -35,9 +37,9 @@ def owned_of(live: LiveMetadata, application: Name, drift: tuple[Drift, ...]) ->
         application=application,
         applied=live.annotations.get(APPLIED, ""),
         deleting=live.deleting,
-        prune=live.annotations.get(PRUNE, ""),
-        wave=wave_of(live.annotations),
-        is_hook=HOOK in live.annotations,
+        prune=options.prune,
+        wave=options.wave,
+        is_hook=options.is_hook,
         run=live.annotations.get(RUN, ""),
         is_kept=FINALIZER in live.finalizers,
         drift=drift,

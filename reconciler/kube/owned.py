@@ -18,10 +18,12 @@ from reconciler.kube.client import Client, WatchEvent
 from reconciler.kube.entries import Entry, number, owned_of, pack, unpack
 from reconciler.model.declared import Application, Instance, Name
 from reconciler.model.objects import Document, Kind, LiveMetadata, ObjectKey
+from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Drift, Health, Owned
 from reconciler.plan.claim import ClaimState, claim
 from reconciler.plan.drift import fingerprint
 from reconciler.plan.marks import APPLIED, selector
+from reconciler.plan.options import options_of
 from reconciler.plan.unexplained import is_unexplained
 
 WATCH_SECONDS = 290
@@ -205,6 +207,17 @@ class OwnedIndex:
             self._remove_missing(kind, seen, before=int(listing.resource_version or 0))
         return count
 
+    async def relist(self, kind: Kind, *, whole: bool) -> tuple[Document, ...]:
+        """List what is ours of a kind as it is now, and take in what the watch missed; whole objects, or their metadata."""
+        listing = await self._client.list(kind, selector=selector(self._instance), metadata_only=not whole)
+        seen = set()
+        for item in listing.items:
+            live = LiveMetadata.of(item, kind)
+            seen.add(live.key)
+            self._put(live, kind, self.health(live.key))
+        self._remove_missing(kind, seen, before=int(listing.resource_version or 0))
+        return listing.items
+
     async def _follow(self, kind: Kind, synced: asyncio.Event) -> None:
         """Keep one kind known, for ever: list, watch, resume, list again when the past is forgotten."""
         version, failures = "", 0
@@ -285,7 +298,8 @@ class OwnedIndex:
         known = self._entries.get(live.key)
         if known and known.owned.uid == live.uid and number(live.resource_version) < number(known.owned.resource_version):
             return
-        mark = fingerprint(live, self._instance.manager)
+        options = options_of(live.annotations, live.labels)
+        mark = fingerprint(live, self._instance.manager, is_whole=options.apply is ApplyMode.REPLACE)
         applied = live.annotations.get(APPLIED, "")
         is_same = known is not None and (known.fingerprint, known.owned.applied) == (mark, applied)
         drift = known.owned.drift if known and is_same and not is_ours else ()

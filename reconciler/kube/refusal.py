@@ -1,27 +1,34 @@
-"""What an API server's refusal means, in words a person can act on. Values of Secrets never stand in a message."""
+"""What an API server's refusal means: in words a person can act on, and by what happens next. Values of Secrets never stand in it.
+
+A refusal names the object, the field where the server does, the reason, and the mend. What the server says was recorded from a real
+one, see tests/reconciler/kube/refusals.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from reconciler.errors import ApplyRefused, ClusterUnavailable, TrueupError
+from reconciler.errors import ApplyRefused, ClusterUnavailable, TrueupError, Waiting
 from reconciler.model.objects import ObjectKey
+from reconciler.plan.redact import redact_message
 
-USERS_MISTAKES = ("failed to create typed patch object", "failed to convert new object", "unable to decode")
+MISTAKES = ("failed to create typed patch object", "failed to convert new object", "unable to decode")
 """How the message begins where bad input is answered with 500: it will not get better by itself (tests/contract/test_refusals.py)."""
-
-_PREAMBLES = (
-    r"failed to create typed patch object \([^)]*\): ",
-    r"failed to convert new object \([^)]*\) to proper version: unable to convert unstructured object to [^:]*: (error decoding from json: )?",
-    r'(\w+(\.\S+)? )?"[^"]*" is invalid: ',
-)
-"""What a message begins with that says nothing of what is wrong."""
 
 DEFAULT_RETRY_SECONDS = 1.0
 """When the server asks for patience and does not say how much."""
+
+NAMESPACE_SECONDS = 5.0
+"""A namespace that is being deleted takes at least a moment."""
+
+LONGEST = 600
+"""Letters of what the server says; some answers print whole objects."""
+
+SHOWN = 5
+"""So many fields are named, the others counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,74 +52,274 @@ class FieldConflict(ApplyRefused):
         self.holders = holders
 
 
-def refusal(status: int, answer: bytes, key: ObjectKey | None, retry_after: str = "") -> TrueupError:
-    """The error that an answer other than 2xx means."""
-    body = _parse(answer)
-    message = _message(body, key)
-    what = f"{key}: " if key else ""
-    seconds = float(retry_after) if retry_after.isdigit() else None
-    if status == 429 and WARMING in message:
-        return ClusterUnavailable(f"{what}the API server has just learned of this kind: {message}")
-    if status == 429 or (status == 503 and seconds):
-        return ClusterUnavailable(
-            f"{what}the API server asks for patience: {message}", retry_seconds=seconds or DEFAULT_RETRY_SECONDS
-        )
-    if status == 409 and (holders := _holders(body)):
-        named = ", ".join(sorted({f"{holder.field} (held by {holder.manager})" for holder in holders}))
-        mend = "set spec.sync.adopt: always to take them, or leave them out of Git"
-        return FieldConflict(f"apply {what}other managers hold fields: {named}; {mend}", holders)
-    if status >= 500 and not str(body.get("message", "")).startswith(USERS_MISTAKES):
-        return ClusterUnavailable(f"{what}the API server answered {status}: {message}")
-    return ApplyRefused(f"apply {what}{message}{_mend(status, body, message)}", code=status, reason=str(body.get("reason", "")))
+class Unchangeable(ApplyRefused):
+    """The kind forbids to change a field of an object that is there."""
+
+    def __init__(self, message: str, fields: tuple[str, ...]) -> None:
+        super().__init__(message, code=422, reason="Invalid")
+        self.fields = fields
+        """As the server names them; some are no path of the document."""
+
+
+class ObjectUnavailable(ClusterUnavailable):
+    """The server failed at this one object; others may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was asked for."""
+
+    verb: str = "apply"
+    key: ObjectKey | None = None
+    secrets: frozenset[str] = frozenset()
+    """Texts that must not be told."""
+
+    def __str__(self) -> str:
+        """`apply shop/ConfigMap/web`; empty where it was about no object."""
+        return f"{self.verb} {self.key}: " if self.key else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said to it."""
+
+    status: int
+    body: bytes
+    retry_after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """An answer, read."""
+
+    status: int
+    reason: str
+    message: str
+    """Made readable, without what must not be told."""
+    causes: tuple[Mapping[str, str], ...]
+    attempt: Attempt
+    retry_seconds: float | None
+    is_mistake: bool
+    """Whether it is bad input, whatever the status says."""
+
+    @property
+    def sort(self) -> int:
+        """The status by which it is judged."""
+        return 400 if self.is_mistake and self.status >= 500 else self.status
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that the server names."""
+        found = (cause["field"] for cause in self.causes)
+        return tuple(dict.fromkeys(field for field in found if field not in ("", "[]", "<nil>")))
+
+    def told(self, mend: str = "") -> str:
+        """The message for people."""
+        return f"{self.attempt}{self.message}" + (f"; {mend}" if mend else "")
+
+
+def refusal(answer: Answer, attempt: Attempt) -> TrueupError:
+    """The error that an answer other than 2xx means; its class says what happens next."""
+    refused = _read(answer, attempt)
+    for rule in RULES:
+        if (refused.sort in rule.statuses or not rule.statuses) and (match := rule.text.search(refused.message)):
+            mend = rule.mend.format(**{name: value or "" for name, value in match.groupdict().items()})
+            return rule.becomes(refused, mend)
+    if refused.sort >= 500:
+        return _object_unavailable(refused, "it is tried again")
+    return _stalled(refused, "")
+
+
+def _stalled(refused: _Refused, mend: str) -> TrueupError:
+    return ApplyRefused(refused.told(mend), code=refused.status, reason=refused.reason)
+
+
+def _waiting(refused: _Refused, mend: str) -> TrueupError:
+    return Waiting(refused.told(mend), retry_seconds=NAMESPACE_SECONDS)
+
+
+def _object_unavailable(refused: _Refused, mend: str) -> TrueupError:
+    return ObjectUnavailable(f"{refused.attempt}the API server answered {refused.status}: {refused.message}; {mend}")
+
+
+def _warming(refused: _Refused, _: str) -> TrueupError:
+    return ClusterUnavailable(f"{refused.attempt}the API server has just learned of this kind: {refused.message}")
+
+
+def _patience(refused: _Refused, _: str) -> TrueupError:
+    if refused.status == 503 and not refused.retry_seconds:
+        return _object_unavailable(refused, "it is tried again")
+    seconds = refused.retry_seconds or DEFAULT_RETRY_SECONDS
+    return ClusterUnavailable(f"{refused.attempt}the API server asks for patience: {refused.message}", retry_seconds=seconds)
+
+
+def _unauthorized(refused: _Refused, mend: str) -> TrueupError:
+    return ClusterUnavailable(f"{refused.attempt}the API server does not accept Trueup's credentials; {mend}")
+
+
+def _conflict(refused: _Refused, mend: str) -> TrueupError:
+    holders = tuple(
+        FieldHolder(_manager(cause["message"]), cause["field"].removeprefix("."))
+        for cause in refused.causes
+        if cause["reason"] == "FieldManagerConflict"
+    )
+    if not holders:
+        return _stalled(refused, "")
+    named = ", ".join(sorted({f"{holder.field} (held by {holder.manager})" for holder in holders}))
+    return FieldConflict(f"{refused.attempt}other managers hold fields: {named}; {mend}", holders)
+
+
+def _unchangeable(refused: _Refused, mend: str) -> TrueupError:
+    """Only when nothing else is wrong with it: made anew, it would be refused as well, and be gone."""
+    if not refused.causes or not all(UNCHANGEABLE.search(_QUOTE.sub("", cause["message"])) for cause in refused.causes):
+        return _stalled(refused, "")
+    return Unchangeable(
+        f"{refused.attempt}{_listed([f'{f}: cannot be changed' for f in refused.fields])}; {mend}", refused.fields
+    )
+
+
+def _unserved(refused: _Refused, mend: str) -> TrueupError:
+    return Waiting(f"{refused.attempt}{mend}") if refused.attempt.key else _stalled(refused, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One sort of refusal."""
+
+    statuses: frozenset[int]
+    """Empty: any."""
+    text: re.Pattern[str]
+    """Found in what the server says; its groups may stand in the mend."""
+    mend: str
+    becomes: Callable[[_Refused, str], TrueupError] = _stalled
+
+
+def _rule(statuses: Iterable[int], text: str, mend: str, becomes: Callable[[_Refused, str], TrueupError] = _stalled) -> Rule:
+    return Rule(frozenset(statuses), re.compile(text, re.DOTALL), mend, becomes)
+
+
+UNCHANGEABLE = re.compile(
+    r"immutable|may not (?:be )?change|can(?:not|'t) (?:be )?change|updates? to .*forbidden|fields other than"
+)
+"""How the server, and the authors of custom kinds, say that a field is fixed."""
+
+_QUOTE = re.compile(r'"(\\.|[^"\\])*"')
+"""A value may say anything."""
+
+_ANY: tuple[int, ...] = ()
+_QUOTED = r"""["'](?P<name>[^"']+)["']"""
+
+RULES: tuple[Rule, ...] = (
+    _rule(_ANY, rf"admission webhook {_QUOTED} denied the request",
+          "change the object, or what webhook {name} asks for"),
+    _rule(_ANY, rf"failed calling webhook {_QUOTED}",
+          "webhook {name} does not answer, and nothing passes without it: see to its Service, or remove its configuration",
+          _object_unavailable),
+    _rule(_ANY, rf"ValidatingAdmissionPolicy {_QUOTED}.* denied request",
+          "change the object, or the policy {name}"),
+    _rule({429}, re.escape(WARMING), "", _warming),
+    _rule({429}, "", "", _patience),
+    _rule({503}, "", "", _patience),
+    _rule({401}, "", "renew the token or certificate of its kubeconfig, or its service account", _unauthorized),
+    _rule({409}, "", "set spec.sync.adopt: always to take them, or leave them out of Git", _conflict),
+    _rule({403}, r"namespace (?P<name>\S+) because it is being terminated",
+          "namespace {name} is being deleted; tried again when it is gone", _waiting),
+    _rule({403}, r"exceeded quota: (?P<name>[^,\s]+)", "raise the quota {name}, or ask for less"),
+    _rule({403}, r"status unknown for quota", "tried again when the quota is counted", _waiting),
+    _rule({403}, rf"violates PodSecurity {_QUOTED}",
+          "meet the standard {name}, or relax the label pod-security.kubernetes.io/enforce of the namespace"),
+    _rule({403}, r"(?:maximum|minimum) .*usage per|max limit to request ratio", "ask for another amount, or change the LimitRange"),
+    _rule({403}, r"error looking up service account (?P<name>\S+):", "declare the ServiceAccount {name} too"),
+    _rule({403}, r"attempting to grant RBAC permissions not currently held",
+          "Trueup may give only rights that it has: give its account those rights, or the verb escalate"),
+    _rule({403}, r"cannot (?P<verb>\w+) resource \"(?P<resource>[^\"]+)\" in API group \"(?P<group>[^\"]*)\"(?: in the namespace "
+          r"\"(?P<namespace>[^\"]+)\")?",
+          "give Trueup's account this right: verb {verb}, resource {resource}, apiGroup \"{group}\""),
+    _rule({404}, r"namespaces \"(?P<name>[^\"]+)\" not found",
+          "create the namespace {name}, or set spec.destination.createNamespace"),
+    _rule({404}, r"^404 page not found|could not find the requested resource",
+          "the cluster does not serve its kind at this version; tried again when it does", _unserved),
+    _rule({405, 415}, "", "objects of this kind cannot be applied; take it out of Git"),
+    _rule(_ANY, r"request is too large|[Rr]equest entity too large|Too long: may not be more than (?:1048576|262144) bytes",
+          "it is larger than Kubernetes keeps; divide it, or keep its content elsewhere"),
+    _rule({422}, UNCHANGEABLE.pattern,
+          "to have the object deleted and made anew, set the annotation trueup.dev/force: recreate; or give it another name",
+          _unchangeable),
+    _rule({400, 422}, r"field not declared in schema|unknown field",
+          "see whether the field is misspelt, in the wrong place, or of another apiVersion"),
+    _rule({400, 422}, r"duplicate entries for key", "keep one of them"),
+    _rule({504}, "", "it is tried again", _object_unavailable),
+)  # fmt: skip
+"""The first that fits counts."""
+
+
+def _read(answer: Answer, attempt: Attempt) -> _Refused:
+    body = _parse(answer.body)
+    reason, details = str(body.get("reason", "")), body.get("details") or {}
+    causes = tuple(_told(cause, attempt) for cause in details.get("causes") or () if isinstance(cause, dict))
+    named = [cause for cause in causes if cause["field"] and cause["reason"] != "FieldManagerConflict"]
+    whole = redact_message(str(body.get("message") or "no reason given"), attempt.secrets)
+    text = _listed(_causes(named)) if reason == "Invalid" and named else whole
+    is_secret = attempt.key is not None and (attempt.key.group, attempt.key.kind) == ("", "Secret")
+    seconds = float(answer.retry_after) if answer.retry_after.isdigit() else None
+    shown = _readable(_without_values(text) if is_secret else text)
+    return _Refused(answer.status, reason, shown, causes, attempt, seconds, str(body.get("message", "")).startswith(MISTAKES))
+
+
+def _told(cause: Mapping[str, Any], attempt: Attempt) -> Mapping[str, str]:
+    """A cause without what must not be told; the field is named by keys, which may be."""
+    message = redact_message(str(cause.get("message") or ""), attempt.secrets)
+    return {"reason": str(cause.get("reason") or ""), "field": str(cause.get("field") or ""), "message": message}
 
 
 def _parse(answer: bytes) -> Mapping[str, Any]:
     try:
         body = orjson.loads(answer)
     except orjson.JSONDecodeError:
-        body = {"message": answer.decode(errors="replace").strip()[:500]}
-    return body if isinstance(body, dict) else {"message": str(body)[:500]}
+        text = answer.decode(errors="replace").strip()
+        body = {"message": "a web page, which is not from the API server itself" if text.startswith("<") else text}
+    return body if isinstance(body, dict) else {"message": str(body)}
 
 
-def _message(body: Mapping[str, Any], key: ObjectKey | None) -> str:
-    """The fields that are wrong, where the server names them; else what it says."""
-    causes = (body.get("details") or {}).get("causes") or ()
-    is_secret = key is not None and (key.group, key.kind) == ("", "Secret")
-    if body.get("reason") == "Invalid" and causes:
-        parts = [f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes]
-        text = "; ".join(parts)
-    else:
-        text = str(body.get("message") or "no reason given")
-    for preamble in _PREAMBLES:
-        text = re.sub(f"^{preamble}", "", text)
-    return re.sub(r'(Invalid value: )("(\\.|[^"\\])*"|\S+)', r"\1***", text) if is_secret else text[:1500]
+def _causes(causes: Iterable[Mapping[str, str]]) -> list[str]:
+    """The fields that are wrong, and how."""
+    found = (f"{cause['field']}: {cause['message']}".removeprefix("[]: ") for cause in causes if cause["field"] != "<nil>")
+    return [_short(text) for text in dict.fromkeys(found)]
 
 
-def _holders(body: Mapping[str, Any]) -> tuple[FieldHolder, ...]:
-    causes = (body.get("details") or {}).get("causes") or ()
-    return tuple(
-        FieldHolder(_manager(str(cause.get("message", ""))), str(cause.get("field", "")).removeprefix("."))
-        for cause in causes
-        if cause.get("reason") == "FieldManagerConflict"
+def _readable(text: str) -> str:
+    """What the server says, without what only its authors understand."""
+    text = re.sub(r"^failed to create typed patch object \([^)]*\): (errors:\s*)?\.?", "", text)
+    text = re.sub(
+        r"^failed to convert new object \(.*?\) to proper version: unable to convert unstructured object to \S+ Kind=\w+: ",
+        "",
+        text,
     )
+    text = re.sub(r"^error decoding from json: ", "", text)
+    text = re.sub(r", got &(value\.valueUnstructured)?\{.*\}", ", got something else", text, flags=re.DOTALL)
+    text = re.sub(r'^(\w+(\.\S+)? )?"[^"]*" is (invalid|forbidden): ', "", text)
+    text = re.sub(r" \(e\.g\. .*\)$", "", text)
+    text = re.sub(r"(https?://[^\s\"?]*)\?[^\s\"]*", r"\1", text)
+    text = re.sub(r"\n@@.*", "", text, flags=re.DOTALL)  # a difference of Go values
+    return re.sub(r"\s*\n\s*\.?", "; ", text.strip())[:LONGEST]
+
+
+def _without_values(text: str) -> str:
+    """What the server quotes of a Secret is a value, or may be one."""
+    return re.sub(r'(Invalid value: |Unsupported value: |Duplicate value: )("(\\.|[^"\\])*"|\S+)', r"\1***", text)
+
+
+def _short(text: str) -> str:
+    """A whole object that is called invalid says nothing to anybody."""
+    return re.sub(r"(Invalid value: )[\[{].{60,}[\]}](: )", r"\1…\2", text, flags=re.DOTALL)
+
+
+def _listed(parts: Iterable[str]) -> str:
+    texts = list(parts)
+    return "; ".join(texts[:SHOWN]) + (f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else "")
 
 
 def _manager(message: str) -> str:
     """`conflict with "kubectl" using apps/v1` names the manager in quotes."""
     match = re.search(r'conflict with "([^"]*)"', message)
     return match[1] if match else "somebody"
-
-
-def _mend(status: int, body: Mapping[str, Any], message: str) -> str:
-    reason = body.get("reason")
-    if status == 403 and "is being terminated" in message:
-        return "; the namespace is being deleted: wait until it is gone"
-    if status == 403 and "exceeded quota" in message:
-        return "; raise the quota, or ask for less"
-    if status == 403 and "denied the request" not in message:
-        return "; give Trueup's service account this right"
-    if status == 404 and "namespaces" in message:
-        return "; create the namespace, or set spec.destination.createNamespace"
-    if reason == "Invalid" and "immutable" in message:
-        return "; the field cannot be changed: delete the object, or give it another name"
-    return ""

@@ -3,8 +3,11 @@
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
+
+from reconciler.model.patterns import FieldPattern
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -166,6 +169,51 @@ class DeletionPolicy(enum.StrEnum):
     PRUNE = "prune"
 
 
+@dataclass(frozen=True)
+class IgnoreRule:
+    """Fields that others own: of which objects, which fields, and by whom."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # rules are read from settings too
+
+    kind: str = "*"
+    group: str | None = None
+    """None: any."""
+    name: str = "*"
+    namespace: str = "*"
+    paths: tuple[str, ...] = ()
+    """As `model.patterns` reads them; none: every field."""
+    managers: tuple[str, ...] = ()
+    """Only what these hold; none: whoever holds it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing.
+
+        Raises:
+            ValueError: naming the mistake.
+        """
+        if not (self.paths or self.managers):
+            raise ValueError("an ignore rule needs paths, managers, or both")
+        self.patterns  # noqa: B018 - raises for a path that has no meaning
+
+    @cached_property
+    def patterns(self) -> tuple[FieldPattern, ...]:
+        """The paths, read; one that means everything where there are none."""
+        return tuple(FieldPattern.parse(path) for path in self.paths) or (FieldPattern(()),)
+
+    def covers(self, group: str, kind: str, namespace: str, name: str) -> bool:
+        """Whether an object is meant; kind, name and namespace may be globs."""
+        return (
+            self.group in (None, group)
+            and fnmatchcase(kind, self.kind)
+            and fnmatchcase(name, self.name)
+            and fnmatchcase(namespace, self.namespace)
+        )
+
+    def is_by(self, manager: str) -> bool:
+        """Whether a manager is one that fields are left to."""
+        return not self.managers or any(fnmatchcase(manager, pattern) for pattern in self.managers)
+
+
 @dataclass(frozen=True, slots=True)
 class SyncPolicy:
     """How an application is kept true."""
@@ -179,6 +227,8 @@ class SyncPolicy:
     foreign: ForeignPolicy | None = None
     """None: `remove` for people's tools, `report` for all others."""
     deletion: DeletionPolicy = DeletionPolicy.ORPHAN
+    ignore: tuple[IgnoreRule, ...] = ()
+    """Fields that are left to others."""
 
 
 SECRETS_ARE_NOT_WATCHED = "is not judged: the content of Secrets is never watched; judge what makes it, or what uses it"

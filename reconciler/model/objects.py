@@ -12,6 +12,7 @@ from typing import Any, Self, TypeAlias
 import orjson
 
 from reconciler.model.hooks import Hook
+from reconciler.model.options import PLAIN, ObjectOptions
 
 Document: TypeAlias = dict[str, Any]
 """One parsed Kubernetes object."""
@@ -169,6 +170,7 @@ class Manifest:
     wave: int = 0
     hook: Hook | None = None
     """None: an ordinary object."""
+    options: ObjectOptions = PLAIN
 
     @cached_property
     def document(self) -> Document:

@@ -8,6 +8,7 @@ from typing import Self, TypeAlias
 
 from reconciler.model.declared import Name
 from reconciler.model.objects import Manifest, ObjectKey
+from reconciler.model.options import PruneRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +136,12 @@ class Owned:
     applied: str
     """The digest of the content that was applied last, from the annotation `trueup.dev/applied`."""
     deleting: bool = False
-    prune: str = ""
-    """The live annotation `trueup.dev/prune`."""
+    prune: PruneRule = PruneRule.GUARDED
+    """What the live object's annotations say of its deletion."""
     wave: int = 0
-    """The live annotation `trueup.dev/wave`."""
+    """What the live object's annotations say of its wave."""
     is_hook: bool = False
-    """Whether the live object carries the annotation `trueup.dev/hook`."""
+    """Whether the live object's annotations say that it is a hook."""
     run: str = ""
     """The live annotation `trueup.dev/run`: in which phase, and for which content, a hook runs."""
     is_kept: bool = False
@@ -165,6 +166,8 @@ class Action(enum.StrEnum):
     """Its kind is not served yet."""
     RUN = "run"
     """A hook that runs."""
+    RELEASE = "release"
+    """Let go: it stays in the cluster as it is, and is ours no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,9 +313,11 @@ class SyncReport:
     """When to try again; None: when an input changes."""
     awaited: Awaited = field(default_factory=Awaited)
     """What makes it worth trying again at once."""
+    notices: tuple[str, ...] = ()
+    """What people should know, though nothing is wrong."""
 
 
 def changed(results: Sequence[StepResult]) -> int:
     """How many objects were created, updated or deleted without an error."""
-    did = (Action.CREATE, Action.UPDATE, Action.DELETE)
+    did = (Action.CREATE, Action.UPDATE, Action.DELETE, Action.RELEASE)
     return sum(1 for result in results if result.action in did and not result.error)

@@ -5,11 +5,13 @@ under another name.
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import LiveMetadata, ManagerEntry
-from reconciler.plan.marks import INSTANCE, OWNER, parse_owner
+from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, parse_owner
 
 
 class ClaimState(enum.Enum):
@@ -47,6 +49,22 @@ def claim(live: LiveMetadata, instance: Instance) -> Claim:
     if not holds_label or owner is None or owner[1] != live.key:
         return Claim(ClaimState.COPY if _is_copy(live) else ClaimState.STRAY)
     return Claim(ClaimState.OWNED, owner[0])
+
+
+def released(metadata: Mapping[str, Any], live: LiveMetadata, manager: str) -> list[Mapping[str, Any]]:
+    """The JSON patch that takes all three witnesses off an object and leaves its content as it is."""
+    ours = our_entry(live, manager)
+    kept = [raw for raw, entry in zip(metadata.get("managedFields") or (), live.managers, strict=True) if entry is not ours]
+    marks = [
+        f"/metadata/{field}/{name.replace('/', '~1')}"
+        for field, names in (("labels", (INSTANCE, APPLICATION)), ("annotations", (OWNER, APPLIED)))
+        for name in names
+        if name in (metadata.get(field) or {})
+    ]
+    return [
+        {"op": "replace", "path": "/metadata/managedFields", "value": kept},
+        *({"op": "remove", "path": path} for path in marks),
+    ]
 
 
 def _is_copy(live: LiveMetadata) -> bool:

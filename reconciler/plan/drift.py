@@ -3,17 +3,19 @@
 The rules were found, and tried to be broken, on a real API server; the cases stand in tests/contract/test_ownership.py.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
-from reconciler.model.declared import ForeignPolicy, Instance
-from reconciler.model.objects import Document, FieldPath, FieldSet, Kinds, LiveMetadata, ManagerEntry, Manifest, format_path
+from reconciler.model.declared import ForeignPolicy, IgnoreRule, Instance
+from reconciler.model.objects import Document, FieldPath, Kinds, LiveMetadata, ManagerEntry, Manifest, format_path
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
 from reconciler.plan.claim import our_entry
-from reconciler.plan.fieldset import beside, holds, less, union
+from reconciler.plan.fieldset import beside, holds
+from reconciler.plan.foreign import STRICT, Tolerance, divided, intruders
 from reconciler.plan.ignore import is_ignored, left_to_others
 from reconciler.plan.marks import APPLIED
 from reconciler.plan.ownership import lost
@@ -22,15 +24,12 @@ from reconciler.plan.tools import is_people
 RECORD = "managedFields"
 """Stands for a field where it is the record of ownership itself that was changed."""
 
-RESTART = "f:kubectl.kubernetes.io/restartedAt"
-"""A request to restart, whichever tool made it: left where it is, since taking it out would restart once more."""
-
 
 def assess(
     manifest: Manifest,
     live: LiveMetadata | None,
     instance: Instance,
-    foreign: ForeignPolicy | None = None,
+    tolerance: Tolerance = STRICT,
     *,
     kinds: Kinds | None = None,
 ) -> tuple[Drift, ...]:
@@ -43,7 +42,7 @@ def assess(
         manifest: what is desired.
         live: what the API server says; None when the object is not there.
         instance: whose manager is ours.
-        foreign: what is done about fields beside ours; None: `remove` for people's tools, `report` for all others.
+        tolerance: what others may do to the object.
         kinds: what the cluster serves, where known: an entry at a version that it no longer serves is no entry, since until it
             is mended nobody can apply (https://github.com/kubernetes/kubernetes/issues/111937).
     """
@@ -57,11 +56,13 @@ def assess(
         return (Drift(manifest.key, DriftKind.CHANGED, (FieldDrift(RECORD),)),)
     if live.annotations.get(APPLIED) != manifest.digest and _holds_applied(entry):
         return ()
-    finding = _changed(manifest, live, instance) or _foreign(manifest, live, entry, foreign)
+    finding = _changed(manifest, live, instance, tolerance) or _foreign(manifest, live, entry, tolerance)
     return (finding,) if finding else ()
 
 
-def lost_fields(manifest: Manifest, live: LiveMetadata, instance: Instance) -> tuple[FieldPath, ...]:
+def lost_fields(
+    manifest: Manifest, live: LiveMetadata, instance: Instance, rules: Sequence[IgnoreRule] = ()
+) -> tuple[FieldPath, ...]:
     """The desired fields that our entry does not hold; everything (the empty path) when there is no entry.
 
     Asked of the answer to our own apply, these are *unverifiable*: the server does not keep them.
@@ -69,55 +70,51 @@ def lost_fields(manifest: Manifest, live: LiveMetadata, instance: Instance) -> t
     entry = our_entry(live, instance.manager)
     if entry is None:
         return ((),)
-    left = left_to_others(live, instance.manager)
     others = [other.fields for other in live.managers if other is not entry]
     document = _ownable(manifest.document)
-    gone = (field for path in lost(document, entry.fields, others) for field in _fields_of(document, path))
-    return tuple(path for path in gone if not is_ignored(manifest.key, path, left))
-
-
-def intruders(live: LiveMetadata, foreign: ForeignPolicy | None) -> tuple[ManagerEntry, ...]:
-    """The entries whose fields are to be taken out: people's tools, unless the policy says less; subresources never."""
-    if foreign not in (None, ForeignPolicy.REMOVE):
+    gone = [field for path in lost(document, entry.fields, others) for field in _fields_of(document, path)]
+    if not gone:
         return ()
-    return tuple(
-        entry for entry in live.managers if not entry.subresource and is_people(entry.manager) and less(entry.fields, RESTART)
-    )
+    left = left_to_others(manifest, live, instance.manager, rules)
+    return tuple(path for path in gone if not is_ignored(manifest, path, left, rules))
 
 
-def tolerated(manifest: Manifest, live: LiveMetadata, instance: Instance, foreign: ForeignPolicy | None) -> Drift | None:
+def tolerated(manifest: Manifest, live: LiveMetadata, instance: Instance, tolerance: Tolerance) -> Drift | None:
     """What others hold beside ours and is left there: for people to see, never to repair; None when there is nothing.
 
     Nothing of it concerns a sync: controllers put fields beside ours all the time. As in `assess`, it is looked at only when
-    nothing of ours is lost.
+    nothing of ours is lost. What an ignore rule names is nobody's business here either.
     """
     entry = our_entry(live, instance.manager)
-    if entry is None or foreign is ForeignPolicy.IGNORE or lost_fields(manifest, live, instance):
+    is_told = entry is not None and tolerance.of(manifest) is not ForeignPolicy.IGNORE
+    if entry is None or not is_told or lost_fields(manifest, live, instance, tolerance.rules):
         return None
-    doomed = intruders(live, foreign)
-    found = [other for other in live.managers if other is not entry and other not in doomed and not other.subresource]
+    doomed = {(e.manager, e.operation, e.api_version) for e in intruders(manifest, live, instance.manager, tolerance)}
+    found = [
+        dataclasses.replace(other, fields=divided(other, manifest, tolerance)[0])
+        for other in live.managers
+        if other is not entry and not other.subresource and (other.manager, other.operation, other.api_version) not in doomed
+    ]
     fields = _fields_beside(found, entry)
     return Drift(manifest.key, DriftKind.FOREIGN, fields) if fields else None
 
 
-def united(ours: FieldSet, theirs: Sequence[FieldSet]) -> FieldSet:
-    """Our fields and theirs together; applying afterwards removes what is theirs and not desired, except a restart's mark."""
-    return union(ours, [less(fields, RESTART) for fields in theirs])
+def fingerprint(live: LiveMetadata, manager: str, *, is_whole: bool = False) -> str:
+    """A hash of all that drift is read from: as long as it stays the same, nothing has drifted.
 
-
-def fingerprint(live: LiveMetadata, manager: str) -> str:
-    """A hash of all that drift is read from: as long as it stays the same, nothing has drifted."""
+    Of an object that is applied as a whole every entry counts.
+    """
     relevant = [
         (entry.manager, entry.operation, entry.subresource, entry.api_version, entry.fields)
         for entry in live.managers
-        if entry.manager == manager or is_people(entry.manager) or entry.subresource == "scale"
+        if is_whole or entry.manager == manager or is_people(entry.manager) or entry.subresource == "scale"
     ]
     text = orjson.dumps((relevant, live.deleting), option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
-def _changed(manifest: Manifest, live: LiveMetadata, instance: Instance) -> Drift | None:
-    gone = lost_fields(manifest, live, instance)
+def _changed(manifest: Manifest, live: LiveMetadata, instance: Instance, tolerance: Tolerance) -> Drift | None:
+    gone = lost_fields(manifest, live, instance, tolerance.rules)
     if not gone:
         return None
     ours, document = our_entry(live, instance.manager), _ownable(manifest.document)
@@ -128,9 +125,9 @@ def _changed(manifest: Manifest, live: LiveMetadata, instance: Instance) -> Drif
     return Drift(manifest.key, DriftKind.CHANGED, fields)
 
 
-def _foreign(manifest: Manifest, live: LiveMetadata, entry: ManagerEntry, policy: ForeignPolicy | None) -> Drift | None:
-    """What people's tools hold beside us; also what they merely hold with us, since it would outlive its removal from Git."""
-    found = intruders(live, policy)
+def _foreign(manifest: Manifest, live: LiveMetadata, entry: ManagerEntry, tolerance: Tolerance) -> Drift | None:
+    """What is to be taken out beside us; also what is merely held with us, since it would outlive its removal from Git."""
+    found = intruders(manifest, live, entry.manager, tolerance)
     if not found:
         return None
     fields = _fields_beside(found, entry) or tuple(FieldDrift(RECORD, other.manager, other.time) for other in found)
@@ -141,7 +138,7 @@ def _fields_beside(entries: Sequence[ManagerEntry], ours: ManagerEntry) -> tuple
     return tuple(
         FieldDrift(format_path(path), other.manager, other.time)
         for other in entries
-        for path in beside(less(other.fields, RESTART), ours.fields)
+        for path in beside(other.fields, ours.fields)
     )
 
 

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.model.objects import FieldPath, FieldSet
-
-ANY = "*"
-"""In a pattern: every item of an associative list."""
+from reconciler.model.patterns import Part, fits
 
 
 def holds(fields: FieldSet, document: Any, path: FieldPath) -> bool:
@@ -70,17 +68,51 @@ def less(fields: FieldSet, unwanted: str) -> FieldSet:
     return kept
 
 
-def matching(fields: FieldSet, pattern: Sequence[str]) -> Iterator[FieldPath]:
-    """The fields of a set at a path in which `ANY` stands for every item; items are elements, `k:{"name":"web"}`."""
-    if not pattern:
-        yield ()
-        return
-    first, rest = pattern[0], pattern[1:]
-    names = [element for element in fields if element.startswith("k:")] if first == ANY else [f"f:{first}"]
-    for element in names:
-        if element in fields:
-            part = element if first == ANY else first
-            yield from ((part, *below) for below in matching(fields[element], rest))
+def held_at(fields: FieldSet, document: Any, path: FieldPath) -> FieldPath | None:
+    """Where a field of the document is held: at its own path, or at the value that Kubernetes treats as one and that contains it.
+
+    None when it is not held. The keys of an item are no field of their own: whoever holds them holds that the item is there.
+    """
+    for depth, part in enumerate(path):
+        below = document[part]
+        element = f"f:{part}" if isinstance(part, str) else next((e for e in fields if _is_item(e, below)), "")
+        if element not in fields:
+            return None
+        fields, document = fields[element], below
+        if not fields:
+            return path[: depth + 1]
+        if element.startswith("k:") and path[depth + 1 : depth + 2] and path[depth + 1] in json.loads(element[2:]):
+            return None
+    return path
+
+
+def split(fields: FieldSet, patterns: Sequence[Sequence[Part]], document: Any) -> tuple[FieldSet, FieldSet]:
+    """The fields of a set that patterns mean, and the others; a value that Kubernetes treats as one is not divided.
+
+    Args:
+        fields: a fieldsV1, or a node of one.
+        patterns: what is looked for, from this node down.
+        document: the desired document at this node, which tells which item a place means; None where it has nothing here.
+    """
+    if any(not parts for parts in patterns):
+        return fields, {}
+    meant: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for element, node in fields.items():
+        name, below = _child(element, document)
+        further = [parts[1:] for parts in patterns if element != "." and fits(parts[0], name, below)]
+        if further and not node:
+            meant[element] = node
+            continue
+        found, rest = split(node, further, below) if further else ({}, node)
+        if found:  # who gives up a container gives up all that is in it; who gives up its key gives up an item
+            meant[element] = found
+            rest = {name: node for name, node in rest.items() if name not in (".", *_key_elements(element))}
+        if rest or not node:
+            others[element] = rest
+    if meant:
+        others.pop(".", None)
+    return meant, others
 
 
 def leaves(fields: FieldSet) -> Iterator[tuple[str, ...]]:
@@ -102,6 +134,20 @@ def _is_item(element: str, item: Any) -> bool:
     if element.startswith("v:"):
         return bool(json.loads(element[2:]) == item)
     return is_named(element, item)
+
+
+def _key_elements(element: str) -> list[str]:
+    return [f"f:{name}" for name in json.loads(element[2:])] if element.startswith("k:") else []
+
+
+def _child(element: str, document: Any) -> tuple[str | int, Any]:
+    """What an element is called in the document, or as a pattern would call it, and its value."""
+    if element.startswith("f:"):
+        return element[2:], document.get(element[2:]) if isinstance(document, dict) else None
+    for place, item in enumerate(document if isinstance(document, list) else ()):
+        if _is_item(element, item):
+            return place, item
+    return -1, json.loads(element[2:]) if element.startswith("k:") else None
 
 
 def _name(element: str) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -13,8 +12,9 @@ from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, Kinds, Manifest, ObjectKey, RawDocument
 from reconciler.plan.content import content_digest
 from reconciler.plan.hookmarks import hook_of
-from reconciler.plan.marks import APPLICATION, APPLIED, HOOK, INSTANCE, OWNER, RUN, application_label, owner_text, wave_of
+from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, RUN, application_label, owner_text
 from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
+from reconciler.plan.options import in_our_words, may_be_nameless, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,12 @@ def _named(raws: Sequence[RawDocument], stamp: Stamp) -> Iterator[RawDocument]:
     for raw in raws:
         metadata = raw.document.get("metadata")
         prefix = metadata.get("generateName") if isinstance(metadata, dict) else None
-        if not isinstance(metadata, dict) or not isinstance(prefix, str) or not _is_nameless_hook(metadata):
+        if not isinstance(metadata, dict) or not isinstance(prefix, str) or not may_be_nameless(metadata):
             yield raw
             continue
         content = content or content_digest(raws, stamp.seal_key)[:10]
         named = {name: value for name, value in metadata.items() if name != "generateName"} | {"name": prefix + content}
         yield RawDocument({**raw.document, "metadata": named}, raw.source)
-
-
-def _is_nameless_hook(metadata: Mapping[str, Any]) -> bool:
-    annotations = metadata.get("annotations")
-    return not metadata.get("name") and isinstance(annotations, dict) and HOOK in annotations
 
 
 def is_built_in(group: str) -> bool:
@@ -99,8 +94,9 @@ def _prepare_one(raw: RawDocument, stamp: Stamp, kinds: Kinds, definitions: _Def
     digest = _digest(document, stamp.seal_key)
     document["metadata"]["annotations"][APPLIED] = digest
     body = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    annotations = document["metadata"]["annotations"]
-    return Manifest(key, document["apiVersion"], body, digest, raw.source, wave_of(annotations), hook_of(annotations))
+    annotations, labels = document["metadata"]["annotations"], document["metadata"]["labels"]
+    options, hook = options_of(annotations, labels), hook_of(in_our_words(annotations, labels))
+    return Manifest(key, document["apiVersion"], body, digest, raw.source, options.wave, hook, options)
 
 
 def _nature(document: Document, kinds: Kinds, definitions: _Definitions) -> tuple[bool | None, bool]:

@@ -1,10 +1,10 @@
 """The labels and annotations by which Trueup knows its own: what they are called, and what they say."""
 
 import re
-from collections.abc import Mapping
 
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import HEALTH
 
 INSTANCE = "trueup.dev/instance"
 """Label: the instance's id; the selector of every watch."""
@@ -18,17 +18,26 @@ OWNER = "trueup.dev/owner"
 APPLIED = "trueup.dev/applied"
 """Annotation: the digest of what was applied."""
 
+APPLY = "trueup.dev/apply"
+"""Annotation of people: how the object is applied; the words are those of `model.options.ApplyMode`."""
+
 PRUNE = "trueup.dev/prune"
-"""Annotation of people: what is done when the object is no longer in Git; one of `PRUNE_WORDS`."""
+"""Annotation of people: what is done when the object is no longer in Git; the words of `PruneRule`, and `disabled`."""
 
 PRUNE_ALLOW = "allow"
 """A protected kind is deleted without an approval."""
 
-PRUNE_NEVER = frozenset({"never", "disabled"})
-"""It is left; `disabled` is the word that people know from Flux."""
+PRUNE_DISABLED = "disabled"
+"""The word for `never` that people know from Flux."""
 
-PRUNE_WORDS = frozenset({PRUNE_ALLOW, *PRUNE_NEVER})
-"""Every word that the annotation may have."""
+DELETE = "trueup.dev/delete"
+"""Annotation of people: `never` leaves the object when its Application is removed."""
+
+FORCE = "trueup.dev/force"
+"""Annotation of people: `recreate` has it deleted and made anew where a field cannot be changed."""
+
+FOREIGN = "trueup.dev/foreign"
+"""Annotation of people: what is done about fields that others put beside ours, instead of what the application says."""
 
 WAVE = "trueup.dev/wave"
 """Annotation of people: a whole number; lower waves are applied, and healthy, before higher ones."""
@@ -48,16 +57,12 @@ RUN = "trueup.dev/run"
 FINALIZER = "trueup.dev/run"
 """Finalizer of Jobs that are gone when they are done: taken out once it is written down how they ended."""
 
-WAVE_DIGITS = re.compile(r"-?[0-9]{1,9}")
+PREFIX = "trueup.dev/"
+MARKS = frozenset({OWNER, APPLIED, RUN, APPLY, PRUNE, DELETE, FORCE, FOREIGN, HEALTH, WAVE, HOOK, HOOK_DELETE, HOOK_TIMEOUT})
+"""Every annotation of ours that an object may carry; another one is a mistake."""
 
 LABEL_LENGTH = 63
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
-
-
-def wave_of(annotations: Mapping[str, str]) -> int:
-    """The wave that an object's annotations name; 0 where they name none, or no number."""
-    text = annotations.get(WAVE, "")
-    return int(text) if WAVE_DIGITS.fullmatch(text) else 0
 
 
 def selector(instance: Instance) -> str:

@@ -14,9 +14,8 @@ import orjson
 
 from reconciler.errors import InvalidManifest
 from reconciler.model.objects import Document, ObjectKey, RawDocument, format_path
-from reconciler.model.outcome import HEALTH, HealthMark
-from reconciler.plan.hookmarks import hook_of
-from reconciler.plan.marks import PRUNE, PRUNE_WORDS, WAVE, WAVE_DIGITS
+from reconciler.plan.marks import PREFIX
+from reconciler.plan.options import mistakes
 
 SERVER_SET = frozenset(
     {"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion",
@@ -86,7 +85,7 @@ def check_values(document: Document, key: ObjectKey, source: str) -> None:
     what, metadata = f"{source}: {key}", document["metadata"]
     for field in ("labels", "annotations"):
         _check_texts(metadata, ("metadata", field), what)
-    _check_words(metadata.get("annotations", {}), what)
+    _check_words(document, what)
     texts = TEXTS.get(document["kind"], {}) if document["apiVersion"] == "v1" else {}
     for field, is_base64 in texts.items():
         _check_texts(document, (field,), what)
@@ -135,20 +134,11 @@ def _check_identity(document: Document, source: str) -> None:
         )
 
 
-def _check_words(annotations: Mapping[str, str], what: str) -> None:
-    """A misspelt annotation of ours must not be taken for none."""
-    prune = annotations.get(PRUNE)
-    if prune is not None and prune not in PRUNE_WORDS:
-        raise InvalidManifest(f"{what}: annotation {PRUNE} is {prune!r}; write {', '.join(sorted(PRUNE_WORDS))}")
-    health = annotations.get(HEALTH)
-    if health is not None and health not in tuple(HealthMark):
-        raise InvalidManifest(f"{what}: annotation {HEALTH} is {health!r}; write {', '.join(sorted(HealthMark))}")
-    if not WAVE_DIGITS.fullmatch(wave := annotations.get(WAVE, "0")):
-        raise InvalidManifest(f"{what}: annotation {WAVE} is {wave!r} and must be a whole number; write e.g. '1'")
-    try:
-        hook_of(annotations)
-    except ValueError as error:
-        raise InvalidManifest(f"{what}: {error}") from error
+def _check_words(document: Document, what: str) -> None:
+    """A misspelt annotation of ours must not be taken for none. What our own kinds carry is told by their schema."""
+    if not document["apiVersion"].startswith(PREFIX):
+        for mistake in mistakes(document["metadata"].get("annotations", {})):
+            raise InvalidManifest(f"{what}: {mistake}")
 
 
 def _check_texts(holder: Document, path: tuple[str, ...], what: str) -> None:

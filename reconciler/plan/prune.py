@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from reconciler.model.declared import Name
 from reconciler.model.objects import Kinds, ObjectKey
+from reconciler.model.options import PruneRule
 from reconciler.model.outcome import Action, Hold, Owned, Step, digest_of
-from reconciler.plan.marks import PRUNE, PRUNE_ALLOW, PRUNE_NEVER
+from reconciler.plan.marks import PRUNE, PRUNE_ALLOW
 from reconciler.plan.order import deletion_order
 
 MOST = 3
@@ -122,7 +123,7 @@ def _spared(owned: Owned, kinds: Kinds) -> str:
         return f"not deleted: the cluster did not tell what it serves of {', '.join(sorted(kinds.failed))}"
     if kinds.find(key.group, key.kind) is None:
         return "not deleted: the cluster does not serve its kind now"
-    return f"not deleted: annotation {PRUNE}: {owned.prune}" if owned.prune in PRUNE_NEVER else ""
+    return f"not deleted: {PRUNE}: {owned.prune}" if owned.prune == PruneRule.NEVER else ""
 
 
 def _is_left_by_hook(owned: Owned) -> bool:
@@ -149,6 +150,9 @@ def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator
     protected = tuple(key for key in keys if (key.group, key.kind) in PROTECTED and doomed[key].prune != PRUNE_ALLOW)
     if protected:
         yield Hold("protected-kind", f"{_listed(protected)} would take data along; {PRUNE}: {PRUNE_ALLOW} permits it", protected)
+    confirmed = tuple(key for key in keys if doomed[key].prune == PruneRule.CONFIRM)
+    if confirmed:
+        yield Hold("confirm", f"{_listed(confirmed)} asks for an approval: {PRUNE}: {PruneRule.CONFIRM}", confirmed)
 
 
 def _too_many(in_job: int, owned: int) -> str:

@@ -2,13 +2,17 @@
 
 import base64
 import binascii
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reconciler.model.objects import Document
 from reconciler.plan.normalise import BOOKKEEPING, is_secret
 
 MASK = "***"
+
+SHORTEST_LINE = 8
+"""The same for one line of many."""
 
 SHORTEST = 4
 """Shorter values are left in messages: masking every `a` of a sentence tells the value and hides the sentence."""
@@ -40,12 +44,17 @@ def mask_pair(old: Document, new: Document) -> tuple[Document, Document]:
 
 
 def secret_values(document: Document) -> frozenset[str]:
-    """Every text that would betray a value of a Secret: as it stands, decoded and encoded; nothing for other kinds."""
+    """Every text that would betray a value of a Secret: as it stands, decoded and encoded, quoted, and line by line.
+
+    Nothing for other kinds.
+    """
     if not is_secret(document):
         return frozenset()
-    values = {value for name in ("data", "stringData") for value in (document.get(name) or {}).values() if isinstance(value, str)}
-    forms = (form for value in values for form in (value, value.strip(), _decoded(value), _encoded(value)))
-    return frozenset(form for form in forms if len(form) >= SHORTEST)
+    values = {text for name in ("data", "stringData") for text in _texts(document.get(name))}
+    plain = {form for value in values for form in (value, value.strip(), _decoded(value))}
+    forms = plain | {_encoded(value) for value in values} | {json.dumps(form)[1:-1] for form in plain}
+    lines = {line.strip() for form in plain for line in form.splitlines()}
+    return frozenset(form for form in forms if len(form) >= SHORTEST) | {line for line in lines if len(line) >= SHORTEST_LINE}
 
 
 def redact_message(text: str, secrets: Iterable[str]) -> str:
@@ -53,6 +62,14 @@ def redact_message(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text within a value, also where it has no business."""
+    if isinstance(value, str):
+        yield value
+    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(below)
 
 
 def _masked(values: Any) -> Any:

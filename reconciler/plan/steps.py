@@ -1,6 +1,7 @@
 """The plan of a sync: what is done to each object, and why. An object is sent only when its content differs or has drifted."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -8,8 +9,10 @@ from reconciler.model.declared import Application, DriftPolicy, Name
 from reconciler.model.hooks import Phase
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kinds, Manifest, ObjectKey
+from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Action, Awaited, Drift, DriftKind, Owned, Plan, Revision, Step
 from reconciler.plan.hooks import RunKey, due, has_run
+from reconciler.plan.marks import APPLY
 from reconciler.plan.order import stages
 from reconciler.plan.prune import Deletions, PruneRequest, deletions
 
@@ -40,6 +43,8 @@ class PlanRequest:
     """The digest of all that the application renders to; left out where there are no hooks."""
     past: Mapping[RunKey, HookRun] = field(default_factory=dict)
     """What is remembered of hooks, and of Jobs that are gone when they are done."""
+    others: AbstractSet[ObjectKey] = frozenset()
+    """Objects that are there and are not ours, as far as they were met."""
 
 
 def plan(request: PlanRequest) -> Plan:
@@ -102,10 +107,14 @@ def doomed_by(request: PlanRequest) -> Deletions:
 
 
 def _step(manifest: Manifest, request: PlanRequest) -> Step:
-    key = manifest.key
+    key, mode = manifest.key, manifest.options.apply
+    if mode is ApplyMode.IGNORE:
+        return _ignored(manifest, request.owned.get(key), request.application.name)
     if request.kinds.find(key.group, key.kind, manifest.version) is None:
         return Step(Action.DEFER, key, _why_unserved(manifest, request.kinds), manifest)
     owned = request.owned.get(key)
+    if mode is ApplyMode.IF_ABSENT and (key in request.others if owned is None else not owned.deleting):
+        return Step(Action.KEEP, key, f"is there; {APPLY}: {mode}", manifest)
     if (owned is None or owned.deleting) and (run := has_run(manifest, request.past)) is not None:
         return Step(Action.KEEP, key, f"ran at {run.at}, and is gone since it has a time to live", manifest)
     if owned is None:
@@ -119,6 +128,13 @@ def _step(manifest: Manifest, request: PlanRequest) -> Step:
     if owned.drift:
         return _repair(manifest, owned.drift, request.application.sync.drift)
     return Step(Action.KEEP, key, "as desired", manifest)
+
+
+def _ignored(manifest: Manifest, owned: Owned | None, application: Name) -> Step:
+    """An object that is ours is let go once: nothing is done about it from then on, not even when it leaves Git."""
+    if owned is None or owned.deleting or owned.application != application:
+        return Step(Action.KEEP, manifest.key, f"{APPLY}: {ApplyMode.IGNORE}", manifest)
+    return Step(Action.RELEASE, manifest.key, f"{APPLY}: {ApplyMode.IGNORE}; it stays as it is, and is ours no longer", manifest)
 
 
 def _why_unserved(manifest: Manifest, kinds: Kinds) -> str:

@@ -14,6 +14,12 @@ KNOWN = (*PEOPLE, "helm", "Helm", "helm-controller", "argocd-*", "kustomize", "k
 SCALERS = ("kube-controller-manager", "horizontal-pod-autoscaler", "keda*", "vpa*")
 """Who scales by itself, through the subresource `scale`."""
 
+CLUSTER = ("kube-*", "cloud-controller-manager", "kubelet", "service-controller", "ancient-changes")
+"""Kubernetes itself: its fields are taken out of nothing. Entries too old to tell who made them count as its own."""
+
+TRUEUP = ("trueup", "trueup-*")
+"""Instances of Trueup, ours or another: never `known`, since each keeps its objects true."""
+
 
 def is_people(manager: str) -> bool:
     """Whether a manager is a tool in people's hands."""
@@ -22,7 +28,12 @@ def is_people(manager: str) -> bool:
 
 def is_known(manager: str) -> bool:
     """Whether objects of this manager are taken over by the policy `known`."""
-    return _matches(manager, KNOWN)
+    return _matches(manager, KNOWN) and not _matches(manager, TRUEUP)
+
+
+def is_cluster(manager: str) -> bool:
+    """Whether a manager is part of Kubernetes itself."""
+    return _matches(manager, CLUSTER)
 
 
 def is_scaler(manager: str) -> bool:

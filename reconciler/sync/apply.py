@@ -7,22 +7,24 @@ wave in which something could not be done yet; what is deferred before the waves
 import asyncio
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 
-from reconciler.errors import ApplyRefused, Stalled
+from reconciler.errors import Stalled, TrueupError, Waiting
 from reconciler.events import Observer, StepFinished
-from reconciler.kube.refusal import FieldConflict
-from reconciler.model.declared import AdoptPolicy, Application
-from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
-from reconciler.model.outcome import GOOD, Action, DriftKind, Plan, Step, StepResult
-from reconciler.plan.drift import intruders
+from reconciler.kube.refusal import ObjectUnavailable
+from reconciler.model.declared import Application
+from reconciler.model.objects import ObjectKey
+from reconciler.model.outcome import GOOD, Action, Plan, Step, StepResult
 from reconciler.plan.hooks import as_sent
 from reconciler.plan.order import is_in_wave
-from reconciler.plan.tools import is_known
 from reconciler.sync.environment import Environment
-from reconciler.sync.findings import find, note_unverifiable, with_values
+from reconciler.sync.findings import with_values
 from reconciler.sync.report import Course
+from reconciler.sync.send import send
 from reconciler.sync.vigil import Vigil
+
+SENT = frozenset({Action.CREATE, Action.UPDATE, Action.RELEASE})
+"""What takes a request."""
 
 
 async def apply(plan: Plan, vigil: Vigil) -> Course:
@@ -36,7 +38,7 @@ async def apply(plan: Plan, vigil: Vigil) -> Course:
     await _ensure_namespaces(plan, application, environment)
     for number, stage in enumerate(plan.stages):
         steps = [step for step in stage if step.action is not Action.KEEP]
-        done = await asyncio.gather(*(_finish(step, application, environment, observer) for step in steps))
+        done = await _together(_finish(step, application, environment, observer) for step in steps)
         results += done
         later = sum(len(stage) for stage in plan.stages[number + 1 :])
         has_failed = any(result.error for result in done)
@@ -68,55 +70,29 @@ async def _finish(step: Step, application: Application, environment: Environment
     began = time.monotonic()
     error = ""
     try:
-        if (manifest := step.manifest) is not None and step.action in (Action.CREATE, Action.UPDATE):
+        if (manifest := step.manifest) is not None and step.action in SENT:
             step = dataclasses.replace(step, drift=await with_values(step.drift, manifest, environment))
-            await send(step, as_sent(manifest), application, environment)
+            step = await send(step, as_sent(manifest), application, environment)
     except Stalled as refused:
         error = f"{step.manifest.source}: {refused}" if step.manifest and step.manifest.source else str(refused)
+    except (Waiting, ObjectUnavailable) as later:  # the others go on
+        step = dataclasses.replace(step, action=Action.DEFER, reason=_about(step, later))
     fields = tuple(field for drift in step.drift for field in drift.fields)
     result = StepResult(step.action, step.key, step.reason, fields, error)
     observer(StepFinished(application.name, result, time.monotonic() - began))
     return result
 
 
-async def send(step: Step, manifest: Manifest, application: Application, environment: Environment) -> None:
-    """Apply one object; what people's tools hold beside or with us is taken over first, or right after an adoption."""
-    if any(drift.kind is DriftKind.FOREIGN for drift in step.drift):
-        await _take_over(environment.cluster.index.live(step.key), application, environment)
-    live = await _apply(step, manifest, application, environment)
-    if any(drift.kind is DriftKind.FOREIGN for drift in find(step.key, live, environment)):
-        await _take_over(live, application, environment)
-        live = await _apply(step, manifest, application, environment)
-    note_unverifiable(manifest, live, environment)
-    environment.proofs.pop(step.key, None)
+def _about(step: Step, error: TrueupError) -> str:
+    """Why an object waits, without its name, which stands beside it."""
+    return str(error).removeprefix("apply ").removeprefix(str(step.key)).lstrip(": ")
 
 
-async def _take_over(live: LiveMetadata | None, application: Application, environment: Environment) -> None:
-    if live is not None:
-        await environment.cluster.writer.take_over(live, intruders(live, application.sync.foreign))
-
-
-async def _apply(step: Step, manifest: Manifest, application: Application, environment: Environment) -> LiveMetadata:
-    """Apply; first contact is without force, so that another tool's object is adopted by policy only."""
-    writer = environment.cluster.writer
+async def _together(work: Iterable[Coroutine[None, None, StepResult]]) -> list[StepResult]:
+    """Several objects at once. When the API server is away none of them goes on alone."""
     try:
-        return await writer.apply(manifest, force=step.force)
-    except FieldConflict as conflict:
-        if not _may_adopt(conflict, application.sync.adopt):
-            raise
-        return await writer.apply(manifest, force=True)
-    except ApplyRefused as error:
-        if error.code != 404 or not application.destination.create_namespace or not step.key.namespace:
-            raise
-        await writer.ensure_namespace(step.key.namespace)
-        return await writer.apply(manifest, force=step.force)
-
-
-def _may_adopt(conflict: FieldConflict, policy: AdoptPolicy) -> bool:
-    match policy:
-        case AdoptPolicy.ALWAYS:
-            return True
-        case AdoptPolicy.KNOWN:
-            return all(is_known(holder.manager) for holder in conflict.holders)
-        case AdoptPolicy.NEVER:
-            return False
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

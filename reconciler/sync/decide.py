@@ -9,6 +9,7 @@ from reconciler.model.outcome import Plan
 from reconciler.plan.content import content_digest
 from reconciler.plan.hooks import by_key
 from reconciler.plan.manifest import Stamp, prepare
+from reconciler.plan.select import chosen, narrowed
 from reconciler.plan.steps import PlanRequest, plan
 from reconciler.sync.desired import Rendering
 from reconciler.sync.environment import Environment
@@ -84,14 +85,17 @@ def measure(application: Name, environment: Environment) -> None:
             index.mark(key, find(key, index.live(key), environment))
 
 
-def decide(request: Target, environment: Environment, *, deletions_in_job: int = 0, approved: str = "") -> Plan:
+def decide(
+    request: Target, environment: Environment, *, deletions_in_job: int = 0, approved: str = "", only: Sequence[str] = ()
+) -> Plan:
     """What a sync of one application will do, from what is owned and desired now.
 
     Raises:
-        Stalled: when another application declares one of its objects too.
+        Stalled: when another application declares one of its objects too, or none of it is called as in *only*.
     """
     environment.desired.refuse_conflicts(request.name)
-    return plan(plan_request(request, environment, deletions_in_job=deletions_in_job, approved=approved))
+    whole = plan(plan_request(request, environment, deletions_in_job=deletions_in_job, approved=approved))
+    return narrowed(whole, chosen((step.key for stage in whole.stages for step in stage), only)) if only else whole
 
 
 def plan_request(target: Target, environment: Environment, *, deletions_in_job: int = 0, approved: str = "") -> PlanRequest:
@@ -111,6 +115,7 @@ def plan_request(target: Target, environment: Environment, *, deletions_in_job: 
         kinds=environment.cluster.kinds,
         deletions_in_job=deletions_in_job,
         approved=approved,
+        others=environment.others,
     )
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.errors import Stalled
-from reconciler.model.declared import Application, Name
+from reconciler.model.declared import Application, IgnoreRule, Name
 from reconciler.model.objects import Manifest, ObjectKey
-from reconciler.model.outcome import Revision
+from reconciler.model.options import ApplyMode
+from reconciler.model.outcome import Owned, Revision
+from reconciler.plan.autoscale import notice, rule_for, target_of
 from reconciler.plan.steps import conflict
 
 
@@ -33,6 +35,11 @@ class Rendering:
         yield from self.manifests
         yield from self.hooks
 
+    def awaited(self, owned: Mapping[ObjectKey, Owned]) -> tuple[ObjectKey, ...]:
+        """The objects whose health counts: not those that are left alone, unless we made them."""
+        alone = (ApplyMode.IGNORE, ApplyMode.IF_ABSENT)
+        return tuple(key for key, manifest in self.manifests.items() if manifest.options.apply not in alone or key in owned)
+
 
 class Desired:
     """The renderings of one cluster's applications, and who declares which object."""
@@ -40,6 +47,8 @@ class Desired:
     def __init__(self) -> None:
         self._renderings: dict[Name, Rendering] = {}
         self._declared: dict[ObjectKey, tuple[Name, ...]] = {}
+        self._scalers: dict[ObjectKey, ObjectKey] = {}
+        """What is scaled, by its autoscaler."""
 
     def __contains__(self, application: Name) -> bool:
         """Whether the application was rendered."""
@@ -53,6 +62,7 @@ class Desired:
         """The same renderings; what is put into the one is not in the other."""
         other = Desired()
         other._renderings, other._declared = dict(self._renderings), dict(self._declared)
+        other._scalers = dict(self._scalers)
         return other
 
     def put(self, rendering: Rendering) -> None:
@@ -60,8 +70,10 @@ class Desired:
         name = rendering.application.name
         self.forget(name)
         self._renderings[name] = rendering
-        for key in rendering.keys:
+        for key, manifest in (*rendering.manifests.items(), *rendering.hooks.items()):
             self._declared[key] = tuple(sorted((*self._declared.get(key, ()), name)))
+            if target := target_of(manifest):
+                self._scalers[key] = target
 
     def forget(self, application: Name) -> None:
         """The application is gone, or is Unknown again."""
@@ -72,6 +84,7 @@ class Desired:
                 self._declared[key] = others
             else:
                 del self._declared[key]
+                self._scalers.pop(key, None)
 
     def of(self, application: Name) -> Rendering | None:
         """What an application desires; None while it is Unknown."""
@@ -86,6 +99,16 @@ class Desired:
     def declared_by(self, key: ObjectKey) -> tuple[Name, ...]:
         """Every application that desires an object, or has it as a hook."""
         return self._declared.get(key, ())
+
+    def rules_about(self, key: ObjectKey) -> tuple[IgnoreRule, ...]:
+        """What is left to an autoscaler that is in Git."""
+        return tuple(rule_for(target) for target in self._scalers.values() if target == key)
+
+    def notices(self, application: Name) -> tuple[str, ...]:
+        """What people should know of an application, though nothing is wrong."""
+        manifests = self._renderings[application].manifests if application in self else {}
+        scaled = ((manifests[target], scaler) for scaler, target in sorted(self._scalers.items()) if target in manifests)
+        return tuple(text for target, scaler in scaled if (text := notice(target, scaler)))
 
     def refuse_conflicts(self, application: Name) -> None:
         """Two applications that declare one object would take it from each other for ever.

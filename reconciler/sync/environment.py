@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.kube.cluster import Cluster
-from reconciler.model.declared import Application, Instance, Name
+from reconciler.model.declared import Application, IgnoreRule, Instance, Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Drift
 from reconciler.sync.desired import Desired
@@ -35,5 +35,9 @@ class Environment:
     proofs: dict[ObjectKey, Proof] = field(default_factory=dict)
     namespaces: set[str] = field(default_factory=set)
     """Namespaces that were made sure of."""
+    others: set[ObjectKey] = field(default_factory=set)
+    """Objects that were met and are not ours, and that are made only where they are missing: not looked at again until the sweep."""
+    ignore: tuple[IgnoreRule, ...] = ()
+    """Fields that are left to others, whatever the application."""
     applications: Mapping[Name, Application] = field(default_factory=dict)
     """Every application that is declared for this cluster now."""

@@ -6,11 +6,13 @@ from typing import Any
 import orjson
 
 from reconciler.errors import TrueupError
-from reconciler.model.declared import DriftPolicy
+from reconciler.model.declared import Application, DriftPolicy
 from reconciler.model.objects import Document, LiveMetadata, Manifest, ObjectKey, format_path
+from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
 from reconciler.plan.diff import diff, value_at
 from reconciler.plan.drift import assess, lost_fields
+from reconciler.plan.foreign import Tolerance
 from reconciler.plan.hooks import by_key, has_run
 from reconciler.sync.environment import Environment, Proof
 
@@ -28,11 +30,20 @@ def find(key: ObjectKey, live: LiveMetadata | None, environment: Environment) ->
         manifest, by_key(environment.cluster.records.known(rendering.application.name).ran)
     ):
         return ()  # it is gone since it is done
-    policy, kinds = rendering.application.sync.foreign, environment.cluster.kinds
-    found = assess(manifest, live, environment.instance, policy, kinds=kinds)
+    mode = manifest.options.apply
+    if mode is ApplyMode.IGNORE or (mode is ApplyMode.IF_ABSENT and live is not None and not live.deleting):
+        return ()
+    tolerance, kinds = tolerance_of(key, rendering.application, environment), environment.cluster.kinds
+    found = assess(manifest, live, environment.instance, tolerance, kinds=kinds)
     known = environment.unverifiable.get(key, frozenset())
     told = tuple(drift for drift in (_without(finding, known) for finding in found) if drift is not None)
     return told or _proven(key, live, environment)
+
+
+def tolerance_of(key: ObjectKey, application: Application, environment: Environment) -> Tolerance:
+    """What others may do to an object of an application."""
+    rules = (*environment.ignore, *application.sync.ignore, *environment.desired.rules_about(key))
+    return Tolerance(application.sync.foreign, rules)
 
 
 async def look_closer(key: ObjectKey, environment: Environment) -> bool:
@@ -47,7 +58,9 @@ async def look_closer(key: ObjectKey, environment: Environment) -> bool:
     if rendering is None or live is None or rendering.application.sync.drift is DriftPolicy.IGNORE:
         return False
     manifest = rendering.manifests[key]
-    answer = await environment.cluster.writer.dry_run(manifest)
+    if manifest.options.apply in (ApplyMode.IGNORE, ApplyMode.IF_ABSENT):
+        return False
+    answer = await environment.cluster.writer.dry_run(manifest, tolerance_of(key, rendering.application, environment).rules)
     if answer["metadata"].get("generation", 0) <= live.generation:
         environment.proofs.pop(key, None)
         return False
@@ -57,15 +70,38 @@ async def look_closer(key: ObjectKey, environment: Environment) -> bool:
     return True
 
 
+async def compare(key: ObjectKey, live: Document, environment: Environment) -> bool:
+    """Whether one dry run says that a live object has other values than it should; what is found is known to `find` then.
+
+    Raises:
+        TrueupError: when the server does not answer, or would refuse the object.
+    """
+    rendering = environment.desired.declares(key)
+    if rendering is None or rendering.manifests[key].options.apply in (ApplyMode.IGNORE, ApplyMode.IF_ABSENT):
+        return False
+    rules = tolerance_of(key, rendering.application, environment).rules
+    changes = diff(live, await environment.cluster.writer.dry_run(rendering.manifests[key], rules))
+    if not changes:
+        return False
+    metadata = live["metadata"]
+    fields = tuple(FieldDrift(c.path, desired=text_of(c.new), found=text_of(c.old)) for c in changes)
+    environment.proofs[key] = Proof(metadata["uid"], metadata.get("generation", 0), Drift(key, DriftKind.CHANGED, fields))
+    return True
+
+
 def _proven(key: ObjectKey, live: LiveMetadata | None, environment: Environment) -> tuple[Drift, ...]:
     proof = environment.proofs.get(key)
     is_it = proof is not None and live is not None and (live.uid, live.generation) == (proof.uid, proof.generation)
     return (proof.drift,) if proof is not None and is_it else ()
 
 
-def note_unverifiable(manifest: Manifest, live: LiveMetadata, environment: Environment) -> tuple[str, ...]:
+def note_unverifiable(
+    manifest: Manifest, live: LiveMetadata, application: Application, environment: Environment
+) -> tuple[str, ...]:
     """Remember what the server did not keep of our own apply, so that it is reported once and never repaired."""
-    paths = frozenset(format_path(path) for path in lost_fields(manifest, live, environment.instance))
+    environment.proofs.pop(manifest.key, None)  # of what was there before
+    rules = tolerance_of(manifest.key, application, environment).rules
+    paths = frozenset(format_path(path) for path in lost_fields(manifest, live, environment.instance, rules))
     before = environment.unverifiable.get(manifest.key, frozenset())
     if paths:
         environment.unverifiable[manifest.key] = paths

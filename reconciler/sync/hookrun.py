@@ -33,8 +33,8 @@ from reconciler.plan.hooks import (
 )
 from reconciler.plan.marks import FINALIZER
 from reconciler.plan.tools import is_known
-from reconciler.sync.apply import send
 from reconciler.sync.runs import note_run, now
+from reconciler.sync.send import send
 from reconciler.sync.source import Target
 from reconciler.sync.vigil import Vigil
 

@@ -35,6 +35,8 @@ class Passage:
     asked_at: str = ""
     """When a person asked for the sync."""
     began: float = field(default_factory=time.monotonic)
+    only: tuple[str, ...] = ()
+    """The objects that are meant; none: all, with hooks, and what is no longer declared."""
     plan: Plan | None = None
     course: Course = field(default_factory=Course)
 
@@ -53,7 +55,7 @@ class Passage:
                 self.vigil.observer(Healthy(name, self.target.revision))
                 unit.settle(name)
                 await self._prune()
-            finished = report(self.target, dataclasses.replace(self.course, is_preempted=self._is_preempted))
+            finished = self._noticed(report(self.target, dataclasses.replace(self.course, is_preempted=self._is_preempted)))
         except TrueupError as error:
             finished = failed(self.target, error, self.course.results)
         finally:
@@ -99,7 +101,7 @@ class Passage:
 
     async def _hooks(self, phase: Phase) -> None:
         """Run the hooks of a phase; not when something failed before, or a newer commit waits."""
-        if self.course.is_good and not self._is_preempted:
+        if self.course.is_good and not self._is_preempted and not self.only:
             results = await run_hooks(phase, self.target, self.vigil, asked_at=self.asked_at)
             self.course = dataclasses.replace(self.course, results=(*self.course.results, *results))
 
@@ -107,7 +109,10 @@ class Passage:
         """Wait until everything that the application desires is healthy; where something is missing, only look."""
         environment = self.vigil.environment
         rendering = environment.desired.of(self.target.name)
-        keys = tuple(rendering.manifests) if rendering else ()
+        keys = rendering.awaited(environment.cluster.index.owned) if rendering else ()
+        if self.only and self.plan is not None:
+            meant = {step.key for step in self.plan.steps}
+            keys = tuple(key for key in keys if key in meant)
         if self.course.is_good:
             self.course = dataclasses.replace(self.course, health=await self.vigil.healthy(keys))
         elif self.course.deferred and not self.course.errors:
@@ -122,6 +127,8 @@ class Passage:
         Raises:
             Waiting: when such an application is in the way.
         """
+        if self.only:
+            return
         if self.unit.unreadable and self._deletions:
             names = ", ".join(str(name) for name in self.unit.unreadable)
             raise Waiting(f"deletes nothing while {names} cannot be rendered, which may want it now")
@@ -145,7 +152,12 @@ class Passage:
         return dataclasses.replace(finished, steps=(*finished.steps, *results))
 
     def _decide(self) -> Plan:
-        return decide(self.target, self.vigil.environment, approved=self.approved)
+        return decide(self.target, self.vigil.environment, approved=self.approved, only=self.only)
+
+    def _noticed(self, report: SyncReport) -> SyncReport:
+        """The report, with what people should know beside it."""
+        message = f"{report.message} (only {', '.join(self.only)})" if self.only else report.message
+        return dataclasses.replace(report, message=message, notices=self.vigil.environment.desired.notices(self.target.name))
 
     @property
     def _is_preempted(self) -> bool:

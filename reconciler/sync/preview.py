@@ -5,12 +5,19 @@ import dataclasses
 from collections.abc import Sequence
 
 from reconciler.errors import Stalled, TrueupError, Waiting
+from reconciler.kube.refusal import Unchangeable
 from reconciler.model.declared import Application
+from reconciler.model.objects import LiveMetadata, Manifest
+from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Action, FieldDrift, Plan, Step, StepResult
+from reconciler.plan.adopt import adoption
 from reconciler.plan.diff import FieldChange, diff
-from reconciler.sync.decide import accept, decide
+from reconciler.sync.decide import accept, decide, measure
 from reconciler.sync.environment import Environment
-from reconciler.sync.findings import text_of
+from reconciler.sync.findings import text_of, tolerance_of
+from reconciler.sync.recreate import why_anew
+from reconciler.sync.refresh import refresh
+from reconciler.sync.send import LEFT
 from reconciler.sync.source import Target, load
 
 AT_ONCE = 10
@@ -33,8 +40,17 @@ class Preview:
         return len(self.plan.steps) - len(self.results)
 
 
-async def preview(target: Target, environment: Environment, *, approved: str = "") -> Preview:
+async def preview(
+    target: Target, environment: Environment, *, approved: str = "", only: Sequence[str] = (), is_refreshed: bool = False
+) -> Preview:
     """What a sync of one application to this revision would do now.
+
+    Args:
+        target: the application and its commits.
+        environment: where it is desired; what is known of it stays as it is.
+        approved: the digest of the deletions that a person approved.
+        only: the objects that are meant, as people name them; none: all.
+        is_refreshed: whether the live objects themselves are listed, instead of trusting the watches.
 
     Raises:
         TrueupError: when it cannot be rendered, or must not be applied as a whole.
@@ -44,7 +60,12 @@ async def preview(target: Target, environment: Environment, *, approved: str = "
     refused = await accept(await load([target], environment.workshop), [target], scratch, is_kept=False)
     if target.name in refused:
         raise refused[target.name]
-    plan = decide(target, scratch, approved=approved)
+    try:
+        if is_refreshed:
+            await refresh([target], scratch)
+        plan = decide(target, scratch, approved=approved, only=only)
+    finally:
+        measure(target.name, environment)
     free = asyncio.Semaphore(AT_ONCE)
     steps = [step for step in plan.steps if step.action is not Action.KEEP]
     results = await asyncio.gather(*(_result(step, target.application, scratch, free) for step in steps))
@@ -57,7 +78,7 @@ async def _result(step: Step, application: Application, environment: Environment
     if step.manifest is not None and step.action in (Action.CREATE, Action.UPDATE):
         async with free:
             try:
-                fields = await _changes(step, environment)
+                step, fields = await _changes(step, step.manifest, application, environment)
             except (Stalled, Waiting) as refused:
                 is_to_be_made = application.destination.create_namespace and getattr(refused, "code", 0) == NOT_FOUND
                 error = "" if is_to_be_made else str(refused)
@@ -67,9 +88,21 @@ async def _result(step: Step, application: Application, environment: Environment
     return StepResult(step.action, step.key, step.reason, told, error)
 
 
-async def _changes(step: Step, environment: Environment) -> Sequence[FieldChange]:
-    """Every field that would differ; none for what would be created, whose manifest says it all."""
-    assert step.manifest is not None
-    answer = await environment.cluster.writer.dry_run(step.manifest)
-    live = await environment.cluster.read(step.manifest)
-    return diff(live, answer) if live else ()
+async def _changes(
+    step: Step, manifest: Manifest, application: Application, environment: Environment
+) -> tuple[Step, Sequence[FieldChange]]:
+    """The step as it would turn out, and every field that would differ; none of what would be made, which says it all."""
+    cluster, tolerance = environment.cluster, tolerance_of(manifest.key, application, environment)
+    kind, live = cluster.kinds.find(manifest.key.group, manifest.key.kind, manifest.version), await cluster.read(manifest)
+    if step.action is Action.CREATE and live and kind:
+        if manifest.options.apply is ApplyMode.IF_ABSENT:
+            return dataclasses.replace(step, action=Action.SKIP, reason=LEFT), ()
+        found = adoption(manifest, LiveMetadata.of(live, kind), environment.instance, application.sync.adopt, tolerance)
+        step = dataclasses.replace(step, action=Action.UPDATE, reason=found.reason)
+    try:
+        answer = await cluster.writer.dry_run(manifest, tolerance.rules)
+    except Unchangeable as refused:
+        if not manifest.options.recreate:
+            raise
+        return dataclasses.replace(step, reason=why_anew(refused)), ()
+    return step, diff(live, answer) if live else ()

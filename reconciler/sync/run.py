@@ -20,6 +20,7 @@ from reconciler.sync.apply import apply
 from reconciler.sync.decide import accept, decide
 from reconciler.sync.environment import Environment
 from reconciler.sync.passage import Passage
+from reconciler.sync.refresh import refresh
 from reconciler.sync.report import failed, report
 from reconciler.sync.runs import forget_failures
 from reconciler.sync.source import Inputs, Source, Target, load, vanished
@@ -40,6 +41,10 @@ class Order:
     """When a person asked for it (RFC 3339): hooks that had failed before run again. Empty: nobody did."""
     surroundings: Surroundings | None = None
     """How what is not in this unit is; None: there is nothing else, as far as anybody can say."""
+    only: tuple[str, ...] = ()
+    """The objects that are meant, as people name them; none: all, with hooks, and what is no longer declared."""
+    is_refreshed: bool = False
+    """Whether the live objects themselves are looked at, instead of what the watches have told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
         await forget_failures(target.name, order.asked_at, environment)
     sources = await load(order.targets, environment.workshop)
     refused = await accept(sources, order.targets, environment)
+    if order.is_refreshed:
+        observer(await refresh([target for target in order.targets if target.name not in refused], environment))
     unit = Unit((target.application for target in order.targets), order.surroundings, unreadable=refused)
     async with asyncio.TaskGroup() as group:
         tasks = []
@@ -70,7 +77,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
             vigil = Vigil(target.application, environment, observer, order.preempted.get(name) or asyncio.Event())
             found = sources[name]
             source = refused.get(name) or (found if isinstance(found, Source) else vanished(target))
-            passage = Passage(target, vigil, unit, source, order.approved.get(name, ""), order.asked_at, began)
+            passage = Passage(target, vigil, unit, source, order.approved.get(name, ""), order.asked_at, began, order.only)
             tasks.append(group.create_task(passage.run()))
     inputs = {name: source.inputs for name, source in sources.items() if isinstance(source, Source) and name not in refused}
     return Outcome(tuple(task.result() for task in tasks), inputs)

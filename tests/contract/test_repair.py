@@ -6,6 +6,7 @@ from reconciler.model.declared import ForeignPolicy
 from reconciler.model.objects import LiveMetadata
 from reconciler.model.outcome import DriftKind
 from reconciler.plan import drift
+from reconciler.plan.foreign import STRICT, Tolerance, take, taken_over
 from tests.contract.api import JSON_PATCH, STRATEGIC, entries
 from tests.contract.objects import (
     config_map,
@@ -25,13 +26,7 @@ async def taken_out(api, trueup, manifest):
     """What is done about fields of people's tools: a patch that makes them ours, and an apply that does not name them."""
     seen = (await api.metadata(manifest.document)).object
     live = LiveMetadata.of(seen, api.kind(manifest.document))
-    doomed = drift.intruders(live, None)
-    ours = next(entry for entry in live.managers if entry.operation == "Apply" and entry.manager == "trueup")
-    kept = [
-        {**each, "fieldsV1": drift.united(ours.fields, [one.fields for one in doomed])} if entry is ours else each
-        for each, entry in zip(seen["metadata"]["managedFields"], live.managers, strict=True)
-        if entry not in doomed
-    ]
+    kept = taken_over(seen["metadata"]["managedFields"], live, manifest, "trueup", lambda one: take(one, manifest, STRICT))
     change = [
         {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
         {"op": "replace", "path": "/metadata/managedFields", "value": kept},
@@ -78,7 +73,7 @@ async def test_what_a_controller_adds_is_reported_at_most(api, trueup):
     manifest = await trueup.applied(config_map())
     await api.patch(config_map(), {"data": {"ca": "x"}}, "cainjector")
     assert await trueup.drift(manifest) == ()
-    found = drift.tolerated(manifest, await trueup.live(manifest), trueup.instance, ForeignPolicy.REPORT)
+    found = drift.tolerated(manifest, await trueup.live(manifest), trueup.instance, Tolerance(ForeignPolicy.REPORT))
     assert [(each.path, each.manager) for each in found.fields] == [("data.ca", "cainjector")]
 
 

@@ -41,9 +41,9 @@ async def test_replicas_under_an_autoscaler_are_left_alone(api, trueup, defined,
     manifest = await trueup.applied(wanted)
     await api.patch(wanted, {"spec": {"replicas": 7}}, "kube-controller-manager", subresource="scale")
     live = await trueup.live(manifest)
-    assert left_to_others(live, "trueup") == (("spec", "replicas"),)
+    assert left_to_others(manifest, live, "trueup") == (("spec", "replicas"),)
     assert await trueup.drift(manifest) == ()
-    sent = without(manifest, left_to_others(live, "trueup"))
+    sent = without(manifest, left_to_others(manifest, live, "trueup"))
     assert (await trueup.apply(sent)).code == 200
     assert (await api.get(wanted)).object["spec"]["replicas"] == 7
     assert await trueup.drift(manifest) == ()

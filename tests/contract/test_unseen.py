@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.model.objects import LiveMetadata
 from reconciler.plan import drift, tools
+from reconciler.plan.foreign import STRICT, intruders
 from tests.contract.api import APPLY, entries, fields
 from tests.contract.filled import samples
 from tests.contract.objects import (
@@ -130,5 +131,5 @@ async def test_people_and_their_tools_are_known_by_their_managers(api, trueup):
     await api.patch(config_map(), {"data": {"a": "1"}}, "kubectl-edit")
     live = LiveMetadata.of((await api.metadata(config_map())).object, api.kind(config_map()))
     assert [entry.manager for entry in live.managers if tools.is_people(entry.manager)] == ["kubectl-edit"]
-    assert [entry.manager for entry in drift.intruders(live, None)] == ["kubectl-edit"]
+    assert [entry.manager for entry in intruders(manifest, live, "trueup", STRICT)] == ["kubectl-edit"]
     assert manifest.key == live.key

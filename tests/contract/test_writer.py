@@ -10,6 +10,8 @@ from reconciler.kube.config import Access
 from reconciler.kube.owned import OwnedIndex
 from reconciler.kube.refusal import FieldConflict
 from reconciler.plan import drift
+from reconciler.plan.claim import ClaimState
+from reconciler.plan.foreign import STRICT, take
 from reconciler.settings import ReconcilerSettings
 from tests.contract.api import entries
 from tests.contract.objects import config_map, custom, definition, document, secret, unique
@@ -63,8 +65,9 @@ async def test_fields_of_people_are_taken_over_and_go_with_the_next_apply(api, t
     manifest = trueup.manifest(config_map())
     await writer.apply(manifest, force=True)
     await api.patch(manifest.document, {"data": {"debug": "1"}}, "kubectl-edit")
-    seen = await trueup.live(manifest)
-    await writer.take_over(seen, drift.intruders(seen, None))
+    await writer.take_over(manifest, lambda entry: take(entry, manifest, STRICT))
+    assert (await trueup.live(manifest)).annotations["trueup.dev/applied"] == "", "whoever dies here leaves it unfinished"
+    assert [field.path for field in (await trueup.drift(manifest))[0].fields] == ["metadata.annotations[trueup.dev/applied]"]
     await writer.apply(manifest, force=True)
     live = (await api.get(manifest.document)).object
     assert live["data"] == {"colour": "blue"}
@@ -109,3 +112,38 @@ async def test_a_watch_that_begins_too_early_is_an_error_event(api, client: Clie
     async with client.watch(kind, resource_version="1", selector="", metadata_only=True, timeout_seconds=5) as events:
         event = await anext(events)
     assert (event.type, event.object["code"]) == ("ERROR", 410)
+
+
+async def test_what_is_there_is_not_touched_by_an_apply_that_creates(api, trueup, writer):
+    manifest = trueup.manifest(config_map())
+    assert (await writer.create(manifest)).key == manifest.key
+    assert await trueup.drift(manifest) == ()
+    before = (await api.get(manifest.document)).object
+    assert await writer.create(trueup.manifest(config_map(data={"colour": "red"}))) is None
+    assert (await api.get(manifest.document)).object == before
+
+
+async def test_an_object_of_another_tool_is_taken_over_without_a_change_and_then_applied(api, trueup, writer):
+    await api.create(config_map(data={"colour": "blue", "old": "1"}), "helm")
+    manifest = trueup.manifest(config_map())
+    assert await writer.create(manifest) is None
+    before = await writer.take_over(manifest, lambda entry: (entry.fields, {}))
+    taken = (await api.get(manifest.document)).object
+    assert (taken["data"], list(entries(taken))) == ({"colour": "blue", "old": "1"}, [("trueup", "Apply", "")])
+    assert [entry.manager for entry in before.managers] == ["helm"]
+    await writer.apply(manifest, force=True)
+    assert (await api.get(manifest.document)).object["data"] == {"colour": "blue"}
+
+
+@pytest.mark.parametrize("is_shared", [False, True], ids=["ours alone", "shared"])
+async def test_what_is_let_go_keeps_its_content_and_nothing_of_us(api, trueup, writer, is_shared):
+    manifest = trueup.manifest(config_map(labels={"tier": "front"}))
+    await writer.apply(manifest, force=True)
+    if is_shared:
+        await api.patch(manifest.document, {"data": {"seen": "1"}}, "controller")
+    await writer.let_go(manifest.key)
+    live = (await api.get(manifest.document)).object
+    assert live["data"] == {"colour": "blue"} | ({"seen": "1"} if is_shared else {})
+    assert (live["metadata"]["labels"], live["metadata"].get("annotations", {})) == ({"tier": "front"}, {})
+    assert list(entries(live)) == ([("controller", "Update", "")] if is_shared else [])
+    assert (await trueup.claim(manifest.document)).state is ClaimState.UNRELATED

@@ -7,6 +7,7 @@ from reconciler.model.objects import Document, LiveMetadata, Manifest, RawDocume
 from reconciler.model.outcome import Drift
 from reconciler.plan import drift
 from reconciler.plan.claim import Claim, claim
+from reconciler.plan.foreign import Tolerance
 from reconciler.plan.manifest import Stamp, prepare
 from tests.contract.api import METADATA, Answer, Api
 
@@ -56,7 +57,7 @@ class Trueup:
 
     async def drift(self, manifest: Manifest, foreign: ForeignPolicy | None = None) -> tuple[Drift, ...]:
         """What is wrong with the object."""
-        return drift.assess(manifest, await self.live(manifest), self.instance, foreign, kinds=self.api.kinds)
+        return drift.assess(manifest, await self.live(manifest), self.instance, Tolerance(foreign), kinds=self.api.kinds)
 
     async def claim(self, document: dict[str, Any]) -> Claim:
         """Whose an object is."""

@@ -206,3 +206,8 @@ def test_jobs_that_a_dependency_has_let_go_decide_about_their_commit():
     new = job(JobState.SUCCEEDED, sync("web"), minute=1, kind=JobKind.DEPENDENCY)
     (found,) = verdicts([old, new], commit=COMMIT, instance="trueup")
     assert (found.state, found.message) == (VerdictState.FAILED, "1 of 2 applications healthy; db: no image")
+
+
+@pytest.mark.parametrize("kind", [JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL])
+def test_what_is_no_sync_of_a_whole_commit_says_nothing_about_it(kind):
+    assert verdicts([job(JobState.FAILED, sync("web", BAD, "x"), kind=kind)], commit=COMMIT, instance="trueup") == ()

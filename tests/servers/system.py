@@ -55,6 +55,7 @@ class System:
         self._timeout = timeout
         self._kubeconfig = kubeconfig
         self._more = more
+        self._timeout = timeout
         self._stack = contextlib.AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
         self._head = "0" * 40

@@ -38,6 +38,7 @@ SYMBOLS = {
     Action.DEFER: "?",
     Action.SKIP: "·",
     Action.RUN: ">",
+    Action.RELEASE: "↑",
 }
 
 
@@ -215,7 +216,9 @@ async def _diff(name: str, revision: str) -> Preview:
     try:
         async with _workshop(settings, declared) as workshop, open_cluster(access, instance, settings) as cluster:
             await cluster.resume()
-            environment = Environment(instance, cluster, workshop, seal_key(settings), applications=declared.applications)
+            environment = Environment(
+                instance, cluster, workshop, seal_key(settings), applications=declared.applications, ignore=settings.ignore
+            )
             target = await _target(application, revision, workshop)
             return await preview(target, environment)
     except TrueupError as error:

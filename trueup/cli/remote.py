@@ -32,16 +32,30 @@ timeout_option = click.option(
 )
 
 
-@click.command(epilog="Example: trueup sync my-web-app --timeout 2m")
+@click.command(epilog="Example: trueup sync my-web-app --refresh --only Deployment/web --timeout 2m")
 @click.argument("application")
+@click.option("--only", multiple=True, metavar="KIND/NAME", help="Only this object; may be repeated. Nothing is deleted then.")
+@click.option("--refresh", is_flag=True, help="List the live objects, instead of trusting what the watches have told.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--no-wait", is_flag=True, help="Print the job's address and leave.")
 @timeout_option
 @with_server
 @json_option
-def sync(*, where: Server, application: str, no_wait: bool, timeout: float, as_json: bool) -> None:
+def sync(
+    *,
+    where: Server,
+    application: str,
+    only: tuple[str, ...],
+    refresh: bool,
+    dry_run: bool,
+    no_wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
     """Sync an application to the newest commit of its revision now, and follow the job."""
     name = Name.parse(application)
-    accepted = run(where.request("POST", f"/api/v1/applications/{name}/sync", body={}))
+    body = {"only": only, "refresh": refresh, "dry_run": dry_run}
+    accepted = run(where.request("POST", f"/api/v1/applications/{name}/sync", body=body))
     if no_wait:
         print_json(accepted) if as_json else click.echo(f"{where.url}{accepted['url']}")
         return

@@ -96,6 +96,8 @@ class Writes:
         merged = patched(resource, content_type, at_version(resource, live), patch)
         document = reading.read(resource, merged, options.validation, answer.warnings, is_patch=True)
         _check_uid(target, live, document["metadata"])
+        if merged["metadata"].get("managedFields") == []:  # says that they are to be forgotten, which reading it does not keep
+            document["metadata"]["managedFields"] = []
         answer.document = self._updated(target, live, document, options)
         return answer
 

@@ -8,9 +8,10 @@ from reconciler.model.declared import ForeignPolicy, Instance
 from reconciler.model.objects import Kind, Kinds
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
 from reconciler.plan.claim import our_entry
-from reconciler.plan.drift import assess, fingerprint, intruders, lost_fields, tolerated, united
+from reconciler.plan.drift import assess, fingerprint, lost_fields, tolerated
+from reconciler.plan.foreign import STRICT, Tolerance
 from reconciler.plan.marks import APPLIED
-from tests.reconciler.plan.made import INSTANCE_ID, KINDS, document, entry, key, live, manifest, ours
+from tests.reconciler.plan.made import INSTANCE_ID, KINDS, document, entry, live, manifest, ours
 from tests.reconciler.plan.recorded import FILES, recorded
 
 POD = "spec.template.spec"
@@ -97,8 +98,7 @@ def test_what_people_put_beside_ours_is_named_with_its_tool(case):
 @pytest.mark.parametrize("policy", [ForeignPolicy.REPORT, ForeignPolicy.IGNORE])
 def test_what_people_put_beside_ours_is_no_drift_where_the_policy_says_so(case, policy):
     desired, found = recorded(case)
-    assert assess(desired, found, INSTANCE_ID, policy, kinds=KINDS) == ()
-    assert intruders(found, policy) == ()
+    assert assess(desired, found, INSTANCE_ID, Tolerance(policy), kinds=KINDS) == ()
 
 
 def test_when_a_field_was_changed_is_told_as_far_as_the_server_knows():
@@ -179,15 +179,15 @@ def _labels():
 )
 def test_what_is_tolerated_beside_ours_can_be_shown(case, path):
     desired, found = recorded(case)
-    told = tolerated(desired, found, INSTANCE_ID, None)
+    told = tolerated(desired, found, INSTANCE_ID, STRICT)
     assert told is not None
     assert path in [field.path for field in told.fields]
 
 
 def test_what_is_taken_out_is_not_said_to_be_tolerated():
     desired, found = recorded("host-network")
-    assert tolerated(desired, found, INSTANCE_ID, None) is None
-    reported = tolerated(desired, found, INSTANCE_ID, ForeignPolicy.REPORT)
+    assert tolerated(desired, found, INSTANCE_ID, STRICT) is None
+    reported = tolerated(desired, found, INSTANCE_ID, Tolerance(ForeignPolicy.REPORT))
     assert reported is not None
     assert [field.path for field in reported.fields] == [f"{POD}.hostNetwork"]
 
@@ -202,20 +202,7 @@ def test_what_is_taken_out_is_not_said_to_be_tolerated():
     ],
 )
 def test_nothing_is_said_to_be_tolerated(case, policy):
-    assert tolerated(*recorded(case), INSTANCE_ID, policy) is None
-
-
-def test_taking_over_leaves_a_request_to_restart_where_it_is():
-    _, found = recorded("host-network-and-restart")
-    (intruder,) = intruders(found, None)
-    taken = united(our_entry(found, "trueup").fields, [intruder.fields])
-    assert "f:hostNetwork" in taken["f:spec"]["f:template"]["f:spec"]
-    assert "f:annotations" not in taken["f:spec"]["f:template"].get("f:metadata", {})
-    assert "f:app" in taken["f:spec"]["f:template"]["f:metadata"]["f:labels"]
-
-
-def test_what_people_do_to_a_status_is_left():
-    assert intruders(live(key(), entry("kubectl-edit", {"f:status": {"f:x": {}}}, subresource="status")), None) == ()
+    assert tolerated(*recorded(case), INSTANCE_ID, Tolerance(policy)) is None
 
 
 @pytest.mark.parametrize("case", ["scaled", "image-edited", "wiped", "host-network", "terminating", "autoscaled"])

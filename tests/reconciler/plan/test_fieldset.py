@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.plan.fieldset import beside, holds, is_named, leaves, less, matching, union
+from reconciler.model.patterns import FieldPattern
+from reconciler.plan.fieldset import beside, held_at, holds, is_named, leaves, less, split, union
 
 DOCUMENT = {"spec": {"ports": [{"port": 53}, {"port": 80}], "args": ["a", "b"], "finalizers": ["x", "y"], "replicas": 3}}
 PORT_53 = 'k:{"port":53,"protocol":"TCP"}'
@@ -68,17 +69,58 @@ def test_a_set_without_an_element(fields, rest):
 
 
 @pytest.mark.parametrize(
-    ("fields", "paths"),
+    ("fields", "path", "at"),
     [
+        pytest.param({"f:spec": {"f:replicas": {}}}, ("spec", "replicas"), ("spec", "replicas"), id="a field"),
+        pytest.param({"f:spec": {"f:args": {}}}, ("spec", "args", 1), ("spec", "args"), id="in a list that is one value"),
+        pytest.param({"f:spec": {".": {}}}, ("spec", "replicas"), None, id="only the map around it"),
         pytest.param(
-            {"f:w": {'k:{"name":"a"}': {"f:ca": {}}, 'k:{"name":"b"}': {}}}, [("w", 'k:{"name":"a"}', "ca")], id="items"
+            {"f:spec": {"f:finalizers": {'v:"y"': {}}}}, ("spec", "finalizers", 1), ("spec", "finalizers", 1), id="member"
         ),
-        pytest.param({"f:w": {}}, [], id="a leaf above"),
-        pytest.param({}, [], id="nothing"),
+        pytest.param(
+            {"f:spec": {"f:ports": {PORT_53: {"f:x": {}}}}}, ("spec", "ports", 0, "x"), ("spec", "ports", 0, "x"), id="item"
+        ),
+        pytest.param({"f:spec": {"f:ports": {PORT_53: {"f:port": {}}}}}, ("spec", "ports", 0, "port"), None, id="an item's key"),
+        pytest.param({"f:spec": {"f:ports": {PORT_53: {".": {}}}}}, ("spec", "ports", 1, "port"), None, id="another item"),
+        pytest.param({}, ("spec", "replicas"), None, id="nothing"),
     ],
 )
-def test_fields_are_found_by_a_pattern(fields, paths):
-    assert list(matching(fields, ("w", "*", "ca"))) == paths
+def test_where_a_field_is_held(fields, path, at):
+    document = {"spec": {**DOCUMENT["spec"], "ports": [{"port": 53, "x": 1}, {"port": 80}]}}
+    assert held_at(fields, document, path) == at
+
+
+WEB, SIDE = 'k:{"name":"web"}', 'k:{"name":"side"}'
+CONTAINERS = {WEB: {".": {}, "f:name": {}, "f:image": {}, "f:args": {}}, SIDE: {".": {}, "f:name": {}, "f:image": {}}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fields", "meant", "others"),
+    [
+        pytest.param("a.b", {"f:a": {"f:b": {}, "f:c": {}}}, {"f:a": {"f:b": {}}}, {"f:a": {"f:c": {}}}, id="a field"),
+        pytest.param("a", {"f:a": {"f:b": {}}}, {"f:a": {"f:b": {}}}, {}, id="and all below it"),
+        pytest.param("a.x", {"f:a": {"f:b": {}}}, {}, {"f:a": {"f:b": {}}}, id="not there"),
+        pytest.param("a.x", {"f:a": {".": {}}}, {}, {"f:a": {".": {}}}, id="an empty container stays"),
+        pytest.param("a.b", {"f:a": {".": {}, "f:b": {}}}, {"f:a": {"f:b": {}}}, {}, id="the container is not given up with it"),
+        pytest.param("a.b", {"f:a": {".": {}, "f:b": {}, "f:c": {}}}, {"f:a": {"f:b": {}}}, {"f:a": {"f:c": {}}},
+                     id="nor beside another"),
+        pytest.param("a.0", {"f:a": {}}, {"f:a": {}}, {}, id="a list that is one value is not divided"),
+        pytest.param("c[name=web].image", {"f:c": CONTAINERS}, {"f:c": {WEB: {"f:image": {}}}},
+                     {"f:c": {WEB: {"f:args": {}}, SIDE: CONTAINERS[SIDE]}}, id="in an item, which is not given up"),
+        pytest.param("c[*].image", {"f:c": CONTAINERS}, {"f:c": {WEB: {"f:image": {}}, SIDE: {"f:image": {}}}},
+                     {"f:c": {WEB: {"f:args": {}}}}, id="in every item"),
+        pytest.param("c[name=side]", {"f:c": CONTAINERS}, {"f:c": {SIDE: CONTAINERS[SIDE]}}, {"f:c": {WEB: CONTAINERS[WEB]}},
+                     id="an item that Git does not have"),
+        pytest.param("c[image=web:1].args", {"f:c": CONTAINERS}, {"f:c": {WEB: {"f:args": {}}}},
+                     {"f:c": {WEB: {"f:image": {}}, SIDE: CONTAINERS[SIDE]}}, id="an item by what it has in Git"),
+        pytest.param("/c/0/args", {"f:c": CONTAINERS}, {"f:c": {WEB: {"f:args": {}}}},
+                     {"f:c": {WEB: {"f:image": {}}, SIDE: CONTAINERS[SIDE]}}, id="an item by its place in Git"),
+        pytest.param("s[*]", {"f:s": {'v:"x"': {}, ".": {}}}, {"f:s": {'v:"x"': {}}}, {}, id="members of a set"),
+    ],
+)  # fmt: skip
+def test_a_set_is_divided_by_a_pattern(pattern, fields, meant, others):
+    document = {"c": [{"name": "web", "image": "web:1"}], "s": []}
+    assert split(fields, [FieldPattern.parse(pattern).parts], document) == (meant, others)
 
 
 def test_leaves_are_found_at_any_depth():

@@ -126,7 +126,7 @@ def test_the_document_itself_is_not_changed():
         pytest.param(document("v1", "Secret", data={"pin": "pässword"}), "web.yaml, line 1: Secret/web: data.pin is not base64; "
                      "encode it, or write it as it is under stringData", id="Secret data beyond ASCII"),
         pytest.param(document(metadata={"annotations": {"trueup.dev/prune": "nevr"}}), "web.yaml, line 1: ConfigMap/web: "
-                     "annotation trueup.dev/prune is 'nevr'; write allow, disabled, never", id="prune"),
+                     "annotation trueup.dev/prune is 'nevr'; write allow, confirm, disabled, never", id="prune"),
         pytest.param(document(metadata={"annotations": {"trueup.dev/health": "ingore"}}), "web.yaml, line 1: ConfigMap/web: "
                      "annotation trueup.dev/health is 'ingore'; write ignore, wait-for-address", id="health"),
         pytest.param(document(metadata={"annotations": {"trueup.dev/wave": "1.5"}}), "web.yaml, line 1: ConfigMap/web: "

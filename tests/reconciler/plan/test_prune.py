@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.model.objects import Kind, Kinds
+from reconciler.model.options import PruneRule
 from reconciler.model.outcome import Action, digest_of
 from reconciler.plan.prune import PruneRequest, deletions, vanished
 from tests.reconciler.plan.made import KINDS, OTHER, SHOP, key, owned
@@ -125,11 +126,20 @@ def test_exactly_the_approved_set_is_released():
     assert set(actions(deletions(request(doomed[1:], **facts)))) == {Action.HOLD}
 
 
-@pytest.mark.parametrize("word", ["never", "disabled"])
-def test_what_people_keep_is_left_and_not_counted(word):
-    found = deletions(request([gone(1, prune=word), gone(2)], keep=0))
+def test_what_people_keep_is_left_and_not_counted():
+    found = deletions(request([gone(1, prune=PruneRule.NEVER), gone(2)], keep=0))
     assert [(step.action, step.key.name) for step in found.steps] == [(Action.DELETE, "gone-2"), (Action.SKIP, "gone-1")]
-    assert found.steps[1].reason == f"not deleted: annotation trueup.dev/prune: {word}"
+    assert found.steps[1].reason == "not deleted: trueup.dev/prune: never"
+
+
+def test_what_asks_for_an_approval_is_held():
+    found = deletions(request([gone(1, prune=PruneRule.CONFIRM), gone(2)]))
+    assert set(actions(found)) == {Action.HOLD}
+    assert [(hold.guard, hold.reason, hold.keys) for hold in found.holds] == [
+        ("confirm", "shop/ConfigMap/gone-1 asks for an approval: trueup.dev/prune: confirm", (gone(1).key,))
+    ]
+    approved = digest_of([gone(1).key, gone(2).key])
+    assert set(actions(deletions(request([gone(1, prune=PruneRule.CONFIRM), gone(2)], approved=approved)))) == {Action.DELETE}
 
 
 def test_nothing_is_deleted_while_the_cluster_does_not_tell_what_it_serves():

@@ -209,3 +209,38 @@ def test_what_is_awaited_is_kinds_that_are_served_and_objects_that_are_gone():
     assert found.kinds == {("example.com", "Widget", "v1")}
     assert found.objects == {WEB.key}
     assert not awaited(plan(request(IN_STEP)), {})
+
+
+IF_ABSENT, IGNORED = (
+    manifest(document(data={"colour": "blue"}, metadata={"annotations": {"trueup.dev/apply": word}}))
+    for word in ("if-absent", "ignore")
+)
+OURS = owned(WEB.key, applied="v1:old", drift=(SCALED,))
+
+
+@pytest.mark.parametrize(
+    ("of", "entry", "others", "action", "reason"),
+    [
+        pytest.param(IF_ABSENT, None, (), Action.CREATE, "not there", id="if-absent: missing"),
+        pytest.param(IF_ABSENT, OURS, (), Action.KEEP, "is there; trueup.dev/apply: if-absent", id="if-absent: made by us once"),
+        pytest.param(IF_ABSENT, None, (WEB.key,), Action.KEEP, "is there; trueup.dev/apply: if-absent", id="if-absent: made by others"),
+        pytest.param(IF_ABSENT, with_fields(OURS, application=OTHER), (), Action.KEEP, "is there; trueup.dev/apply: if-absent",
+                     id="if-absent: of another application"),
+        pytest.param(IF_ABSENT, with_fields(OURS, deleting=True), (WEB.key,), Action.DEFER,
+                     "is being deleted; created again when it is gone", id="if-absent: going"),
+        pytest.param(IGNORED, None, (), Action.KEEP, "trueup.dev/apply: ignore", id="ignore: not ours"),
+        pytest.param(IGNORED, OURS, (), Action.RELEASE, "trueup.dev/apply: ignore; it stays as it is, and is ours no longer",
+                     id="ignore: let go"),
+        pytest.param(IGNORED, with_fields(OURS, application=OTHER), (), Action.KEEP, "trueup.dev/apply: ignore",
+                     id="ignore: of another application"),
+        pytest.param(IGNORED, with_fields(OURS, deleting=True), (), Action.KEEP, "trueup.dev/apply: ignore", id="ignore: going"),
+    ],
+)  # fmt: skip
+def test_what_an_object_says_of_how_it_is_applied(of, entry, others, action, reason):
+    facts = replace(request(*([entry] if entry else []), manifests=(of,)), others=frozenset(others))
+    (step,) = plan(facts).steps
+    assert (step.action, step.reason) == (action, reason)
+
+
+def test_what_is_left_alone_is_not_deleted_either():
+    assert plan(request(OURS, manifests=(IGNORED,))).deletions == ()
