@@ -232,6 +232,24 @@ WORKER = """
 """
 
 
+async def test_a_fork_server_that_is_cancelled_while_it_starts_ends_too(monkeypatch, tmp_path):
+    spawned = asyncio.get_running_loop().create_future()
+
+    async def spawn(*args, **kwargs):
+        server = await real(*args, **kwargs)
+        spawned.set_result(server)
+        return server
+
+    real = module.spawn
+    monkeypatch.setattr(module, "spawn", spawn)
+    starting = asyncio.create_task(Renderer(ReconcilerSettings(state=tmp_path)).__aenter__())
+    server = await spawned
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await has_ended(server.pid)
+
+
 async def test_nothing_outlives_a_worker_that_is_killed(plant, fake_kubectl, tmp_path):
     fake = fake_kubectl(f"echo $$ > {tmp_path}/pid; /bin/sleep 100")
     tree = plant({"d/kustomization.yaml": "resources: []"})
