@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from reconciler.declarations.schema import seconds
+from reconciler.declarations.schema import WindowSpec, seconds
 from reconciler.settings import ReconcilerSettings, split_list
 
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
@@ -40,6 +40,10 @@ class JobSettings(ReconcilerSettings):
         default=True, description="Tell drift as Events of the cluster too; they need the right to create events."
     )
     retention: Seconds = Field(default=7 * 86400.0, description="How long the record of a finished job is kept.")
+    windows: tuple[WindowSpec, ...] = Field(
+        default=(),
+        description="Sync windows of every application, as in `spec.sync.windows`; JSON in the environment. Left out: always open.",
+    )
     concurrency: int = Field(
         default=20, ge=1, le=200, description="Jobs of one worker at a time; they mostly wait for Git and for the cluster."
     )

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from reconciler.declarations.clock import Schedule, TimeZone
 from reconciler.expressions import parse, parse_condition
 from reconciler.model.declared import (
     SECRETS_ARE_NOT_WATCHED,
@@ -34,11 +35,14 @@ from reconciler.model.declared import (
     HealthRule,
     IgnoreRule,
     Name,
+    OnFailure,
     RenderOptions,
     Repository,
     SecretRef,
     SyncMode,
     SyncPolicy,
+    SyncWindow,
+    WindowKind,
 )
 from reconciler.model.patterns import FieldPattern
 from reconciler.urls import default_api, guess_forge, parse_url
@@ -99,6 +103,9 @@ def _expression(value: str) -> str:
     parse(value)
     return value
 
+
+LONGEST_WINDOW_SECONDS = 31 * 86400.0
+"""What lasts longer than a month is no window."""
 
 Seconds = Annotated[float, BeforeValidator(_written_seconds), Field(gt=0)]
 Path = Annotated[str, AfterValidator(_path)]
@@ -222,6 +229,23 @@ class IgnoreSpec(_Part):
         return IgnoreRule(self.kind, self.group, self.name, self.namespace, self.paths, self.managers)
 
 
+class WindowSpec(_Part):
+    """A recurring span of time in which syncs are allowed, or denied."""
+
+    schedule: Schedule = Field(description="When it begins: five fields of cron.")
+    duration: Seconds = Field(le=LONGEST_WINDOW_SECONDS, description="How long it is open, such as 10h; a month at most.")
+    time_zone: TimeZone = Field(default="UTC", description="Of the schedule, such as Europe/Berlin.")
+    kind: WindowKind = Field(
+        default=WindowKind.ALLOW, description="`deny` wins over `allow`; without any `allow` all is allowed."
+    )
+    manual: bool = Field(default=True, description="Whether people may sync although this window stands in the way.")
+    repair: bool = Field(default=False, description="Whether drift is put back although this window stands in the way.")
+
+    def value(self) -> SyncWindow:
+        """The value that travels."""
+        return SyncWindow(self.schedule, self.duration, self.time_zone, self.kind, self.manual, self.repair)
+
+
 class SyncSpec(_Part):
     """How the application is kept true."""
 
@@ -233,6 +257,11 @@ class SyncSpec(_Part):
     foreign: ForeignPolicy | None = Field(default=None, description="Fields that others put beside ours.")
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.ORPHAN, description="When the Application is gone.")
     ignore: tuple[IgnoreSpec, ...] = Field(default=(), max_length=100, description="Fields that are left to others.")
+
+    on_failure: OnFailure = Field(
+        default=OnFailure.REPORT, description="`rollback`: return to the last healthy revision when a new one fails."
+    )
+    windows: tuple[WindowSpec, ...] = Field(default=(), max_length=20, description="When it is synced; left out: always.")
 
 
 class HealthRuleSpec(_Part):
@@ -346,6 +375,8 @@ def _sync_policy(spec: SyncSpec) -> SyncPolicy:
         foreign=spec.foreign,
         deletion=spec.deletion_policy,
         ignore=tuple(rule.value() for rule in spec.ignore),
+        on_failure=spec.on_failure,
+        windows=tuple(window.value() for window in spec.windows),
     )
 
 

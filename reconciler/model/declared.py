@@ -214,6 +214,37 @@ class IgnoreRule:
         return not self.managers or any(fnmatchcase(manager, pattern) for pattern in self.managers)
 
 
+class OnFailure(enum.StrEnum):
+    """What is done when a revision is refused, or does not become healthy."""
+
+    REPORT = "report"
+    ROLLBACK = "rollback"
+    """Return to the last healthy revision, and do not apply the failed one again."""
+
+
+class WindowKind(enum.StrEnum):
+    """What a sync window does while it is open."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncWindow:
+    """A recurring span of time in which syncs are allowed, or denied."""
+
+    schedule: str
+    """When it begins: five fields of cron."""
+    duration_seconds: float
+    time_zone: str = "UTC"
+    """A name of the IANA database."""
+    kind: WindowKind = WindowKind.ALLOW
+    manual: bool = True
+    """Whether what people ask for is done although this window stands in the way."""
+    repair: bool = False
+    """Whether drift is put back although this window stands in the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncPolicy:
     """How an application is kept true."""
@@ -229,6 +260,9 @@ class SyncPolicy:
     deletion: DeletionPolicy = DeletionPolicy.ORPHAN
     ignore: tuple[IgnoreRule, ...] = ()
     """Fields that are left to others."""
+
+    on_failure: OnFailure = OnFailure.REPORT
+    windows: tuple[SyncWindow, ...] = ()
 
 
 SECRETS_ARE_NOT_WATCHED = "is not judged: the content of Secrets is never watched; judge what makes it, or what uses it"

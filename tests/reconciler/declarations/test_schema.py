@@ -16,11 +16,14 @@ from reconciler.model.declared import (
     GitSource,
     HealthRule,
     Name,
+    OnFailure,
     RenderOptions,
     Repository,
     SecretRef,
     SyncMode,
     SyncPolicy,
+    SyncWindow,
+    WindowKind,
 )
 
 
@@ -73,7 +76,9 @@ def test_an_application_with_everything():
         destination={"cluster": "prod", "namespace": "web", "createNamespace": True},
         sync={
             "mode": "manual", "drift": "report", "prune": False, "timeout": "1h30m", "adopt": "never", "foreign": "ignore",
-            "deletionPolicy": "prune",
+            "deletionPolicy": "prune", "onFailure": "rollback",
+            "windows": [{"schedule": " 0 8  * * 1-5", "duration": "10h", "timeZone": "Europe/Berlin"},
+                        {"schedule": "0 22 * * *", "duration": "30m", "kind": "deny", "manual": False, "repair": True}],
         },
         dependsOn=[{"name": "database"}],
         health=[{"group": "example.com", "kind": "Widget", "healthy": "status.phase == 'Running'", "message": "status.why"}],
@@ -85,7 +90,18 @@ def test_an_application_with_everything():
     assert found.render == RenderOptions(("*.yaml",), ("test-*",))
     assert found.destination == Destination("prod", "web", create_namespace=True)
     assert found.sync == SyncPolicy(
-        SyncMode.MANUAL, DriftPolicy.REPORT, False, 5400.0, AdoptPolicy.NEVER, ForeignPolicy.IGNORE, DeletionPolicy.PRUNE
+        SyncMode.MANUAL,
+        DriftPolicy.REPORT,
+        False,
+        5400.0,
+        AdoptPolicy.NEVER,
+        ForeignPolicy.IGNORE,
+        DeletionPolicy.PRUNE,
+        OnFailure.ROLLBACK,
+        (
+            SyncWindow("0 8 * * 1-5", 36000.0, "Europe/Berlin"),
+            SyncWindow("0 22 * * *", 1800.0, "UTC", WindowKind.DENY, False, True),
+        ),
     )
     assert found.depends_on == (Name("trueup", "database"),)
     assert found.health == (
@@ -165,6 +181,27 @@ def test_a_health_rule_that_cannot_be_is_refused(rule, field, message):
 
 def test_somebodys_own_kind_may_be_called_secret():
     assert application(health=[{"group": "example.com", "kind": "Secret", "healthy": "true"}]).health[0].group == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"schedule": "0 8 * *"}, "must be five fields of cron"),
+        ({"schedule": "0 0 8 * * 1"}, "must be five fields of cron"),
+        ({"schedule": "0 25 * * *"}, "bad hour"),
+        ({"schedule": "@daily"}, "must be five fields of cron"),
+        ({"schedule": "0 0 30 2 *"}, "bad day-of-month"),
+        ({"timeZone": "Berlin"}, "must be a name of the IANA database"),
+        ({"timeZone": "../../etc/passwd"}, "must be a name of the IANA database"),
+        ({"duration": "0s"}, "greater than 0"),
+        ({"duration": "745h"}, "less than or equal to"),
+        ({"duration": 3600}, "must be a duration with its unit"),
+        ({"kind": "maybe"}, "'allow' or 'deny'"),
+    ],
+)
+def test_a_window_that_cannot_be_is_refused(more, message):
+    with pytest.raises(ValidationError, match=message):
+        application(sync={"windows": [{"schedule": "0 8 * * *", "duration": "1h", **more}]})
 
 
 def parts(model: type[BaseModel], path: str = "") -> list[tuple[str, str]]:
