@@ -28,23 +28,41 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollback:
-    """The application is held at an older revision until a newer commit comes, or somebody resumes."""
+class Healthy:
+    """A revision that an application was healthy at."""
 
     commits: tuple[str, ...]
     """One for each source, in their order."""
-    instead_of: str
-    """The commit that was the head when it was decided; another head ends the hold."""
+    digest: str = ""
+    """Of what it rendered to: `Rendering.digest`."""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The application is held at an older revision until newer content comes, or somebody resumes."""
+
+    commits: tuple[str, ...]
+    """What it is held at: one for each source, in their order."""
+    instead_of: tuple[str, ...]
+    """Where the sources were when it was decided."""
+    digest: str
+    """Of what those rendered to: a newer commit that renders to the same ends nothing. Empty where they did not render."""
     actor: str
+    """Empty when the application's `onFailure` decided."""
     reason: str
     at: str
+    job: str = ""
+    """The job that decided it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """A commit that failed, and is not applied again by itself."""
+    """A revision that failed, and is not applied again by itself."""
 
-    commit: str
+    commits: tuple[str, ...]
+    digest: str
+    """Of what it rendered to; the same content under another commit is the same failure."""
     reason: str
     at: str
 
@@ -74,4 +92,6 @@ class Intent:
     pause: Pause | None = None
     rollback: Rollback | None = None
     quarantine: tuple[Quarantine, ...] = ()
+    fallback: Healthy | None = None
+    """Where an application with `onFailure: rollback` returns to; written before a healthy revision is left."""
     ran: tuple[HookRun, ...] = ()
