@@ -9,13 +9,14 @@ from jobs.forges.forge import Status, StatusState
 from jobs.intake import new_job_id
 from jobs.keys import Keys
 from jobs.queue import Queue, Wake
-from jobs.records import JobKind, JobRecord, JobState, ScopeRecord, StageRecord
+from jobs.records import JobKind, JobRecord, JobState, ScopeRecord, StageRecord, VerdictState
 from jobs.settings import JobSettings
 from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
-from jobs.store.jobs import JobStore
+from jobs.store.jobs import JobFilter, JobStore
 from jobs.store.parts import Part, PartStore
+from jobs.verdicts import verdicts, worst
 from reconciler.git.mirror import Mirrors
 from reconciler.model.declared import Declarations, Instance, Repository, Secrets
 from reconciler.render.renderer import Renderer
@@ -27,8 +28,20 @@ STATUS_OF = {
 }
 """Everything else is pending; a held commit says so in its description."""
 
-UNTOLD = frozenset({JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL})
-"""Jobs that say nothing about their commit."""
+UNTOLD = frozenset({JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL, JobKind.PAUSE, JobKind.ROLLBACK})
+"""Jobs that say nothing about their commit by how they end; a rollback says by itself what becomes of it."""
+
+VERDICT_JOBS = 100
+"""Jobs of one commit that its status is made from."""
+
+STATUS_OF_VERDICT = {
+    VerdictState.SUCCEEDED: StatusState.SUCCESS,
+    VerdictState.FAILED: StatusState.FAILURE,
+    VerdictState.SUPERSEDED: StatusState.ERROR,
+}
+
+REOPENING = frozenset({JobKind.MANUAL, JobKind.APPROVAL, JobKind.RESUME})
+"""Jobs by which people ask for more work on a commit: its status may go back to pending."""
 
 
 @dataclass(eq=False)
@@ -81,9 +94,32 @@ class Context:
         """Say on the commit how its job is."""
         if repository is None or not job.commit or job.kind in UNTOLD:
             return
+        may_reopen = job.kind in REOPENING or state is JobState.HELD
+        told = STATUS_OF.get(state, StatusState.PENDING)
+        await self.tell_commit(repository, job, told, message or str(state), may_reopen=may_reopen)
+
+    async def tell_verdict(self, job: JobRecord, state: JobState, message: str) -> None:
+        """Say on the commit what a job that ended makes of it: where it has others, none speaks for all applications."""
+        repository = self.repository_of(job)
+        if repository is None or not job.commit or job.kind is JobKind.DIFF:
+            return
+        if await self.redis.zcard(self.keys.jobs_of("commit", job.commit)) == 1:
+            await self.tell_forge(job, repository, state, message)
+            return
+        jobs, _ = await self.jobs.find(JobFilter(commit=job.commit), limit=VERDICT_JOBS)
+        ours = [other for other in jobs if other.repository in ("", job.repository)]
+        if found := verdicts(ours, commit=job.commit, instance=self.instance.id):
+            verdict = worst(found)
+            told = STATUS_OF_VERDICT.get(verdict.state, StatusState.PENDING)
+            may_reopen = job.kind in REOPENING or verdict.state is VerdictState.HELD
+            await self.tell_commit(repository, job, told, verdict.message or str(verdict.state), may_reopen=may_reopen)
+
+    async def tell_commit(
+        self, repository: Repository, job: JobRecord, state: StatusState, message: str, *, may_reopen: bool = False
+    ) -> None:
+        """Post a status on a job's commit."""
         name = repository.status.context or self.instance.id
-        status = Status(STATUS_OF.get(state, StatusState.PENDING), name, message or str(state), self.link_to(job))
-        may_reopen = job.kind in (JobKind.MANUAL, JobKind.APPROVAL) or state is JobState.HELD
+        status = Status(state, name, message, self.link_to(job))
         await self.statuses.want(repository, job.commit, status, may_reopen=may_reopen)
         self.statuses_due.set()
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from jobs.context import Context
-from jobs.records import JobKind, JobRecord, JobState
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
 from jobs.store.heads import InputRecord
 from reconciler.errors import SourceRefused, TrueupError, Waiting
 from reconciler.model.declared import Application, Name, Repository, SyncMode
+from reconciler.model.intent import Intent
+from reconciler.model.outcome import SyncState
 from reconciler.plan.affected import InputTrie
+from reconciler.plan.intent import describe_rollback, is_about
 
 TRIES = 5
 """Two workers that advance one ref at once: the slower one looks again."""
@@ -70,8 +73,14 @@ async def follow(context: Context, job: JobRecord) -> None:
         await _ensure_job(context, repository, job, head)
         return
     await _supersede_older(context, job, repository, head)
-    dirty = await _advance(context, repository, job.ref, head, applications)
+    dirty = await _advance(context, repository, job.ref, head, applications) | await _put_off(context, job)
     await _dispatch(context, job, [a for a in applications if str(a.name) in dirty], applications)
+
+
+async def _put_off(context: Context, job: JobRecord) -> frozenset[str]:
+    """What this job could not do when it was begun before; whoever did it since, this job tells how it is."""
+    begun = await context.jobs.load(job.id) if job.attempts > 1 else None
+    return frozenset(sync.application for sync in begun.syncs if sync.state is SyncState.WAITING) if begun else frozenset()
 
 
 async def supersede(context: Context, job: JobRecord, repository: Repository | None, head: str) -> None:
@@ -142,16 +151,22 @@ async def _dispatch(
 
 
 async def _conclude_untouched(context: Context, job: JobRecord, applications: Sequence[Application], detail: str) -> None:
-    """Nothing to sync: the commit is live as far as its applications are healthy."""
+    """Nothing to sync: the commit is live as far as its applications are healthy, and none was rolled back from it."""
     bad = []
     for application in applications:
         record = await context.applications.get(str(application.name))
-        if record is not None and record.unhealthy:
+        if record is not None and record.rollback is not None and is_about(_intent(record), job.commit):
+            bad.append(f"{application.name.name}: {describe_rollback(record.rollback)}")
+        elif record is not None and record.unhealthy:
             bad.append(f"{application.name.name}: {record.unhealthy[0].object}: {record.unhealthy[0].reason}")
     state = JobState.FAILED if bad else JobState.SUCCEEDED
     message = f"{detail}; {bad[0]}" if bad else detail
     await context.jobs.transition(job.id, state, message)
-    await context.tell_forge(job, context.repository_of(job), state, message)
+    await context.tell_verdict(job, state, message)
+
+
+def _intent(record: ApplicationRecord) -> Intent:
+    return Intent(rollback=record.rollback, quarantine=record.quarantine)
 
 
 async def dispatch(context: Context, job: JobRecord, applications: Sequence[Application]) -> None:

@@ -16,6 +16,9 @@ JOB_SECONDS = 7 * 24 * 3600
 INDEX_LENGTH = 10_000
 """How many jobs an index lists; older ones are found by their address only."""
 
+HISTORY_LENGTH = 20
+"""How many outcomes of an application are kept."""
+
 WORKER_SECONDS = 4
 """A worker that has not said for so long that it lives is dead; it says so every second."""
 
@@ -72,6 +75,10 @@ class Keys:
     def applications(self) -> str:
         """hash (name -> JSON of ApplicationRecord), no expiry: how every application is."""
         return self._key("applications")
+
+    def history(self, application: str) -> str:
+        """list (JSON of OutcomeRecord, newest first), trimmed to HISTORY_LENGTH, gone with its application: what its syncs came to."""
+        return self._key("history", application)
 
     def head(self, repository: str) -> str:
         """hash (ref -> JSON {commit, observed}), no expiry: where the refs of a repository are, newest observation wins."""

@@ -24,6 +24,13 @@ OWNED = Gauge("trueup_owned_objects", "Objects owned in a cluster that this work
 STRAYS = Gauge(
     "trueup_stray_objects", "Objects that carry our label in a held cluster and are not owned.", ("cluster",), registry=REGISTRY
 )
+PAUSED = Gauge("trueup_paused_applications", "Applications of a held cluster that are paused.", ("cluster",), registry=REGISTRY)
+ROLLED_BACK = Gauge(
+    "trueup_rolled_back_applications",
+    "Applications of a held cluster that were rolled back, by people or since a revision failed.",
+    ("cluster",),
+    registry=REGISTRY,
+)
 HELD = Gauge("trueup_held_clusters", "Clusters that this worker holds.", registry=REGISTRY)
 STATUSES = Counter(
     "trueup_commit_statuses_total", "Commit statuses, by outcome of the forge's call.", ("outcome",), registry=REGISTRY

@@ -8,7 +8,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -228,6 +228,7 @@ def _ended(report: SyncReport) -> dict[str, Any]:
         "state": report.state,
         "message": report.message,
         "finished": _now(),
+        "due": None if report.retry_seconds is None else _now() + timedelta(seconds=report.retry_seconds),
         "steps": tuple(step_record(step) for step in report.steps),
         "kept": report.kept,
         "health": report.health.status,

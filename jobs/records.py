@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reconciler.model.declared import SyncWindow
+from reconciler.model.intent import Pause, Quarantine, Rollback
 from reconciler.model.outcome import Action, DriftKind, HealthStatus, SyncState
 
 
@@ -35,6 +37,12 @@ class JobKind(enum.StrEnum):
     """What an application waits for is healthy, and no other job goes on with it."""
     PARTIAL = "partial"
     """A person asked for a sync of a few objects."""
+    PAUSE = "pause"
+    """A person paused an application."""
+    RESUME = "resume"
+    """A person ended a pause or a rollback, or a pause has come to its end; the newest revision is synced."""
+    ROLLBACK = "rollback"
+    """A person, or `onFailure: rollback`, returned an application to an older revision; it is about the commit that was left."""
 
 
 class JobState(enum.StrEnum):
@@ -86,6 +94,16 @@ class StageRecord(Record):
     detail: str = ""
 
 
+class DecisionRecord(Record):
+    """What a person decided, in a job that carries it out."""
+
+    reason: str = ""
+    until: datetime | None = Field(default=None, description="When a pause ends by itself; none: until somebody resumes.")
+    ends: str = Field(default="", description="What a resume ends: `pause` or `rollback`.")
+    to: str = Field(default="", description="The commit to return to, or its first digits; empty: the last healthy one.")
+    is_forced: bool = Field(default=False, description="Sync the newest commit though it was rolled back or is quarantined.")
+
+
 class FieldRecord(Record):
     """One field that drifted; values are left out for Secrets."""
 
@@ -135,6 +153,7 @@ class SyncRecord(Record):
     applied: datetime | None = Field(default=None, description="When everything was applied; health is waited for after it.")
     healthy: datetime | None = Field(default=None, description="When everything was healthy; deletions come after it.")
     finished: datetime | None = None
+    due: datetime | None = Field(default=None, description="When it is tried again; far away where only a person ends the wait.")
     steps: tuple[StepRecord, ...] = Field(default=(), description="Without objects that were left as they are.")
     kept: int = Field(default=0, description="How many objects needed nothing.")
     health: HealthStatus = HealthStatus.UNKNOWN
@@ -170,6 +189,7 @@ class JobRecord(Record):
     approves: str = Field(default="", description="The digest of the held deletions that an approval is bound to.")
     only: tuple[str, ...] = Field(default=(), description="The objects that were asked for; none: all of the applications.")
     refresh: bool = Field(default=False, description="Whether the live objects were listed, instead of trusting the watches.")
+    decision: DecisionRecord | None = Field(default=None, description="What a person decided, where that is more than a sync.")
 
 
 class DriftRecord(Record):
@@ -181,6 +201,34 @@ class DriftRecord(Record):
     fields: tuple[FieldRecord, ...] = ()
     at: datetime
     job: str = Field(default="", description="The job that repaired it; empty when it was only reported.")
+
+
+class OutcomeRecord(Record):
+    """What one sync of an application came to."""
+
+    revision: str
+    commits: tuple[str, ...] = Field(description="One for each source.")
+    state: SyncState
+    message: str = ""
+    digest: str = Field(default="", description="Of what it rendered to; empty when it did not.")
+    kind: JobKind
+    actor: str = ""
+    started: datetime | None = None
+    finished: datetime
+    job: str
+
+
+class OutcomeList(Record):
+    """The latest outcomes of an application, newest first, at most 20."""
+
+    items: tuple[OutcomeRecord, ...]
+
+
+class WindowRecord(Record):
+    """Whether sync windows permit a sync now."""
+
+    is_open: bool
+    until: datetime | None = Field(default=None, description="When it opens; none when open, or when that is too far to know.")
 
 
 class ApplicationRecord(Record):
@@ -202,6 +250,13 @@ class ApplicationRecord(Record):
     holds: tuple[HoldRecord, ...] = ()
     unhealthy: tuple[ObjectHealthRecord, ...] = ()
     drift: tuple[DriftRecord, ...] = Field(default=(), description="The latest findings, newest first, at most 20.")
+    pause: Pause | None = Field(default=None, description="Nothing is synced or repaired until it ends.")
+    rollback: Rollback | None = Field(default=None, description="It is held at an older revision.")
+    quarantine: tuple[Quarantine, ...] = Field(
+        default=(), description="Failed revisions that are not applied again by themselves."
+    )
+    windows: tuple[tuple[SyncWindow, ...], ...] = Field(default=(), description="Its sync windows, and those of the instance.")
+    window: WindowRecord | None = Field(default=None, description="At the time of the answer; none without windows.")
     updated: datetime
 
 

@@ -27,6 +27,9 @@ log = structlog.get_logger()
 REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
 """Jobs that begin at a ref; the others begin at an application."""
 
+NEWEST = frozenset({JobKind.MANUAL, JobKind.PARTIAL, JobKind.DIFF, JobKind.RESUME, JobKind.ROLLBACK})
+"""Jobs that begin at an application, and want to know where its refs are now, not when they were last looked at."""
+
 POLLS_AT_ONCE = 8
 """Repositories that one worker looks at at once: one that does not answer holds no other up."""
 
@@ -93,13 +96,22 @@ async def _begin(context: Context, job: JobRecord) -> None:
     applications = [context.declarations.applications[name] for name in names if name in context.declarations.applications]
     if not applications:
         raise Stalled(f"there is no application {', '.join(job.applications)}")
-    if job.kind in (JobKind.MANUAL, JobKind.PARTIAL, JobKind.DIFF):
-        await _observe_heads(context, applications[0].sources[0].repository)
+    if job.kind in NEWEST:
+        await _observe_newest(context, job, applications[0].sources[0].repository)
     await dispatch(context, job, applications)
 
 
+async def _observe_newest(context: Context, job: JobRecord, name: Name) -> None:
+    """See where the refs are; a rollback, and the end of a pause, do not wait for a Git host that is away."""
+    try:
+        await _observe_heads(context, name)
+    except TrueupError as error:
+        if job.kind not in (JobKind.RESUME, JobKind.ROLLBACK):
+            raise
+        log.warning("heads.not_seen", repository=str(name), error=str(error))
+
+
 async def _observe_heads(context: Context, name: Name) -> None:
-    """A person asked: where the refs are now, not when they were last looked at."""
     repository = context.declarations.repositories[name]
     observation = await context.heads.begin_observation()
     heads = await context.mirrors.of(repository).heads()
@@ -133,10 +145,10 @@ async def _is_undone(context: Context, repository: str, ref: str, commit: str) -
 
 
 async def _jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:
-    """What is known to be done about a commit, or to have been."""
+    """What is known to be done about a commit for every application, or to have been."""
     ids = await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1)
     jobs = await context.jobs.load_brief([job_id.decode() for job_id in ids])
-    return [job for job in jobs if job.repository in ("", repository) and job.kind not in UNTOLD]
+    return [job for job in jobs if job.repository in ("", repository) and job.kind in REFS]
 
 
 def _is_going_on(job: JobRecord) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, SyncRecord, Verdict, VerdictState
 from reconciler.model.outcome import GOOD, SyncState
 
-COMMIT_KINDS = frozenset(JobKind) - {JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL}
-"""Jobs that decide about a commit; drift, diffs and syncs of a few objects say nothing about it."""
+COMMIT_KINDS = frozenset(JobKind) - {JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL, JobKind.PAUSE}
+"""Jobs that decide about a commit; drift, diffs, pauses and syncs of a few objects say nothing about it."""
 
 _STATES = {
     JobState.HELD: VerdictState.HELD,
@@ -106,7 +106,7 @@ def verdicts(jobs: Iterable[JobRecord], *, commit: str, instance: str) -> tuple[
     does not make another's failure good.
     """
     by_repository: dict[str, list[JobRecord]] = {}
-    for job in sorted(jobs, key=lambda job: job.created, reverse=True):
+    for job in sorted(map(_as_left, jobs), key=lambda job: job.created, reverse=True):
         if job.kind in COMMIT_KINDS and job.state is not JobState.IGNORED:
             by_repository.setdefault(job.repository, []).append(job)
     return tuple(
@@ -114,6 +114,20 @@ def verdicts(jobs: Iterable[JobRecord], *, commit: str, instance: str) -> tuple[
         for name, newest_first in sorted(by_repository.items())
         for cluster, state, message in _by_cluster(newest_first)
     )
+
+
+def worst(found: Sequence[Verdict]) -> Verdict:
+    """What is said of a commit on its forge, where it has one status for all clusters."""
+    order = (VerdictState.FAILED, VerdictState.PENDING, VerdictState.HELD, VerdictState.SUPERSEDED, VerdictState.SUCCEEDED)
+    return min(found, key=lambda verdict: order.index(verdict.state))
+
+
+def _as_left(job: JobRecord) -> JobRecord:
+    """A rollback is about the commit that it left: that is not live where the rollback has come to something."""
+    if job.kind is not JobKind.ROLLBACK:
+        return job
+    left = tuple(sync.model_copy(update={"state": SyncState.FAILED}) for sync in job.syncs)
+    return job.model_copy(update={"state": JobState.FAILED if left else JobState.IGNORED, "syncs": left})
 
 
 def _by_cluster(newest_first: Sequence[JobRecord]) -> Iterator[tuple[str, VerdictState, str]]:

@@ -70,9 +70,28 @@ class SyncRequest(Schema):
     )
     refresh: bool = Field(default=False, description="List the live objects, instead of trusting the watches.")
     dry_run: bool = Field(default=False, description="Only say what would be done.")
+    force: bool = Field(default=False, description="Sync the newest commit though it was rolled back or is quarantined.")
 
 
 class ApproveRequest(Schema):
     """Which set of deletions is approved; without a digest, the one shown last."""
 
     digest: str = ""
+
+
+class PauseRequest(Schema):
+    """Why an application is paused, and how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=500, description="For those who wonder why nothing is synced.")
+    for_: str = Field(default="", alias="for", description="Such as 90m or 2h; left out: until somebody resumes.")
+
+
+class RollbackRequest(Schema):
+    """What to return to, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: str = Field(default="", description="A commit, or its first digits; left out: the last one that was healthy before.")
+    reason: str = Field(default="", max_length=500, description="For those who wonder why the newest revision is not live.")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -11,14 +11,16 @@ from redis.exceptions import RedisError
 from jobs import metrics
 from jobs.holder.fights import Fight, Fights
 from jobs.holder.held import Held
+from jobs.holder.ready import Gate, Way
 from jobs.observe import Progress, field_records
 from jobs.records import DriftRecord, JobKind, JobRecord, JobState
 from jobs.store.parts import Part, begun_by
-from reconciler.errors import TrueupError
+from reconciler.errors import TrueupError, Waiting
 from reconciler.kube.announce import Announcement, announce
 from reconciler.model.declared import Application, DriftPolicy, Name
 from reconciler.model.objects import LiveMetadata, ObjectKey
 from reconciler.model.outcome import Action, Drift, DriftKind, StepResult, SyncReport, SyncState
+from reconciler.plan.steps import explain
 from reconciler.sync.findings import find, look_closer
 from reconciler.sync.run import repair
 from reconciler.sync.source import Target
@@ -44,6 +46,10 @@ class Repairs:
         self._drifted: dict[Name, dict[ObjectKey, tuple[Drift, ...]]] = {}
         self._seen = asyncio.Event()
         self._fights = Fights()
+        self._later: dict[Name, dict[ObjectKey, tuple[Drift, ...]]] = {}
+        """What was told and may not be put back now."""
+        self._timers: dict[Name, asyncio.TimerHandle] = {}
+        """When that is looked at again."""
 
     def on_change(self, key: ObjectKey, live: LiveMetadata | None) -> None:
         """Told by the index of everything that may be drift; must be quick."""
@@ -56,6 +62,14 @@ class Repairs:
         if found:
             self._drifted.setdefault(rendering.application.name, {})[key] = found
             self._seen.set()
+        elif (later := self._later.get(rendering.application.name)) is not None:
+            later.pop(key, None)
+
+    def look_at(self, names: Iterable[Name]) -> None:
+        """See what drifted of applications while nobody looked."""
+        for rendering in [found for name in names if (found := self._held.environment.desired.of(name))]:
+            for key in rendering.manifests:
+                self.on_change(key, self._held.cluster.index.live(key))
 
     def on_suspicion(self, key: ObjectKey) -> None:
         """Told by the index of an object that changed though nobody says so; must be quick."""
@@ -88,22 +102,54 @@ class Repairs:
             return
         fights = self._fights_over(objects)
         await asyncio.sleep(max((fight.pause_seconds for fight in fights), default=0.0))
+        put_off = None
         async with self._held.turns.between(name):
             current = self._still_drifted(objects)
             target = self._target(application)
             if not current or target is None:
                 return
+            put_off = await self._put_off(application)
+            if put_off is not None and not self._is_news(name, current):
+                return
             record = self._record(target)
             part = Part(record.id, self._held.cluster.uid)
             self._held.context.running.add(part)
             try:
-                report = await self._repair(record, target, current, fights)
+                report = await self._repair(record, target, current, fights, str(put_off or ""))
             finally:
                 self._held.context.running.discard(part)
-        if report.retry_seconds is not None:
+        if put_off is not None:
+            self._look_again(name, put_off.retry_seconds)
+        elif report.retry_seconds is not None:
             await asyncio.sleep(report.retry_seconds)
             self._drifted.setdefault(name, {}).update(current)
             self._seen.set()
+
+    async def _put_off(self, application: Application) -> Waiting | None:
+        """Why drift may only be told now."""
+        if application.sync.drift is not DriftPolicy.REPAIR:
+            return None
+        intents = await self._held.cluster.records.intents()
+        return Gate(self._held, intents, datetime.now(UTC)).put_off(application, Way.REPAIR)
+
+    def _is_news(self, name: Name, current: Findings) -> bool:
+        """Whether findings that are left were not told yet; something that flaps is told once."""
+        told = self._later.setdefault(name, {})
+        is_news = any(key not in told or explain(found) != explain(told[key]) for key, found in current.items())
+        told.update(current)
+        return is_news
+
+    def _look_again(self, name: Name, seconds: float) -> None:
+        """Look at what was left when it may be put back."""
+
+        def look() -> None:
+            if later := self._later.pop(name, None):
+                self._drifted.setdefault(name, {}).update(later)
+                self._seen.set()
+
+        if (timer := self._timers.get(name)) is not None:
+            timer.cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, look)
 
     def _still_drifted(self, objects: Findings) -> Findings:
         environment = self._held.environment
@@ -122,13 +168,13 @@ class Repairs:
             ref=revision.ref, commit=revision.commit, applications=(str(application.name),),
         ).model_copy(update={"state": JobState.RUNNING})  # fmt: skip
 
-    async def _repair(self, record: JobRecord, target: Target, current: Findings, fights: list[Fight]) -> SyncReport:
+    async def _repair(self, record: JobRecord, target: Target, current: Findings, fights: list[Fight], left: str) -> SyncReport:
         """The repair does not wait for Redis: what it is told by is written beside it, and after it."""
         held, jobs = self._held, self._held.context.jobs
         progress = Progress(jobs, record.id, target.application.destination.cluster)
         created = asyncio.create_task(jobs.create(record, work=begun_by({held.cluster.uid: held.context.worker})))
-        report = await repair(target, current, held.environment, progress)
-        if target.application.sync.drift is DriftPolicy.REPAIR:
+        report = await repair(target, current, held.environment, progress, left)
+        if target.application.sync.drift is DriftPolicy.REPAIR and not left:
             for key in current:
                 self._fights.repaired(key, time.monotonic())
         try:

@@ -1,7 +1,7 @@
 """A held cluster, and what the tasks of its holder share."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jobs.context import Context
@@ -9,6 +9,7 @@ from jobs.holder.turns import Turns
 from reconciler.errors import Waiting
 from reconciler.kube.cluster import Cluster
 from reconciler.model.declared import Application, Declarations, GitSource, Name
+from reconciler.model.intent import Intent
 from reconciler.model.outcome import Revision
 from reconciler.sync.environment import Environment
 from reconciler.sync.source import Target, Workshop
@@ -49,6 +50,8 @@ class Held:
     background: Background = field(default_factory=Background)
     noting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading applications' records until they are written."""
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when people's decisions have changed, or may have."""
     _declared: Declarations | None = None
 
     @property
@@ -62,6 +65,12 @@ class Held:
         workshop = Workshop(context.mirrors, context.renderer, context.declarations.repositories)
         environment = Environment(context.instance, cluster, workshop, context.seal_key, ignore=context.settings.ignore)
         return cls(context, names, cluster, environment)
+
+    async def decide(self, application: Name, change: Callable[[Intent], Intent]) -> Intent:
+        """Change what is recorded in the cluster of people's decisions; costs nothing where nothing changes."""
+        intent = await self.cluster.records.change_intent(application, change)
+        self.decided.set()
+        return intent
 
     def refresh(self) -> Mapping[Name, Application]:
         """Take the newest declarations into force; the applications of this cluster."""

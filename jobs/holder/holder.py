@@ -6,6 +6,7 @@ import structlog
 
 from jobs import metrics
 from jobs.context import Context
+from jobs.holder.alarms import Alarms
 from jobs.holder.answers import Answers
 from jobs.holder.declared import Declared
 from jobs.holder.drift import Repairs
@@ -50,11 +51,12 @@ class Holder:
         metrics.OWNED.labels(held.name).set_function(lambda: len(cluster.index.owned))
         metrics.STRAYS.labels(held.name).set_function(lambda: len(cluster.strays))
         try:
-            await declared.resume()
+            repairs.look_at(await declared.resume())
             async with asyncio.TaskGroup() as group:
                 group.create_task(work(context.url, load))
                 group.create_task(declared.follow_forever())
                 group.create_task(repairs.put_back_forever())
+                group.create_task(Alarms(held).ring_forever())
                 group.create_task(healths.tell_forever())
                 group.create_task(runs.settle_forever())
                 group.create_task(Questions(context.redis, context.keys).answer_forever(cluster.uid, Answers(held).answer))
@@ -62,8 +64,8 @@ class Holder:
                 group.create_task(self._search_forever())
         finally:
             metrics.HELD.dec()
-            metrics.OWNED.remove(held.name)
-            metrics.STRAYS.remove(held.name)
+            for gauge in (metrics.OWNED, metrics.STRAYS, metrics.PAUSED, metrics.ROLLED_BACK):
+                gauge.remove(held.name)
             await held.background.close()
 
     async def _sweep_forever(self) -> None:
@@ -74,6 +76,7 @@ class Holder:
             try:
                 seen = await cluster.index.sweep()
                 await cluster.records.reload_intents()
+                self._held.decided.set()
                 log.info("sweep.finished", cluster=self._held.name, objects=seen, strays=len(cluster.strays))
             except TrueupError as error:
                 log.warning("sweep.failed", cluster=self._held.name, error=str(error))

@@ -1,4 +1,4 @@
-"""What is written down when a sync has ended: what its renders depended on, and how its applications are."""
+"""What is written down when a sync has ended: what its renders depended on, how its applications are, and what that settles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,54 +6,97 @@ from datetime import UTC, datetime
 
 from jobs.follow import input_record
 from jobs.holder.held import Held
+from jobs.holder.ready import Head, commits_of, windows_of_instance
 from jobs.observe import hold_records, unhealthy_records
-from jobs.records import ApplicationRecord, JobRecord
+from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord
 from jobs.store.heads import InputRecord
-from reconciler.model.declared import Name
+from reconciler.model.declared import Name, OnFailure
+from reconciler.model.intent import Healthy, Intent
 from reconciler.model.outcome import Action, HealthStatus, SyncReport, SyncState
+from reconciler.plan.intent import describe_rollback, released
 from reconciler.sync.run import Outcome
 from reconciler.sync.source import Target
 
+HEALTHY = frozenset({SyncState.SUCCEEDED, SyncState.HELD})
+"""Everything of a revision was applied, and is healthy."""
 
-async def note(held: Held, job: JobRecord, targets: Sequence[Target], outcome: Outcome) -> None:
+Heads = Mapping[Name, Head]
+"""Of the targets that are held at other commits."""
+
+
+async def note(held: Held, job: JobRecord, targets: Sequence[Target], outcome: Outcome, heads: Heads) -> None:
     """Write down what was rendered and applied, and how the applications are; in a few steps, however many they are."""
-    context = held.context
-    for repository, records in _inputs(targets, outcome).items():
+    context, pairs = held.context, list(zip(targets, outcome.reports, strict=True))
+    for repository, records in _inputs(targets, outcome, heads).items():
         await context.heads.put_inputs(repository, records)
-    for (repository, ref, commit), names in _clean(targets, outcome).items():
+    for (repository, ref, commit), names in _clean(targets, outcome, heads).items():
         await context.heads.clean(repository, ref, commit, names)
-    for report in outcome.reports:
-        if report.state is SyncState.SUCCEEDED and any(step.action is Action.DELETE for step in report.steps):
-            await held.cluster.records.change_intent(report.application, lambda intent: replace(intent, approval=None))
+    await _settle(held, pairs, heads)
+    intents = await held.cluster.records.intents()
     async with held.noting:
         known = await context.applications.get_many([str(target.name) for target in targets])
-        pairs = zip(targets, outcome.reports, strict=True)
-        await context.applications.put([_record(held, job, t, r, known.get(str(t.name))) for t, r in pairs])
+        told = [_record(held, job, target, report, known.get(str(target.name))) for target, report in pairs]
+        await context.applications.put(_decided(held, r, t, intents, heads) for r, (t, _) in zip(told, pairs, strict=True))
+        ended = {str(t.name): _outcome(held, job, t, r, outcome) for t, r in pairs if r.state is not SyncState.WAITING}
+        await context.applications.add_outcomes(ended)
 
 
-def _inputs(targets: Sequence[Target], outcome: Outcome) -> Mapping[str, Mapping[str, InputRecord]]:
-    """By repository and application."""
+async def _settle(held: Held, pairs: Sequence[tuple[Target, SyncReport]], heads: Heads) -> None:
+    """Change in the cluster what a sync has settled: an approval is used, newer content is healthy."""
+    intents = await held.cluster.records.intents()
+    for target, report in pairs:
+
+        def settled(intent: Intent, target: Target = target, report: SyncReport = report) -> Intent:
+            return _settled(held, target, report, intent, is_held=target.name in heads)
+
+        known = intents.get(target.name, Intent())
+        if settled(known) != known:
+            await held.decide(target.name, settled)
+
+
+def _settled(held: Held, target: Target, report: SyncReport, intent: Intent, *, is_held: bool) -> Intent:
+    if report.state is SyncState.SUCCEEDED and any(step.action is Action.DELETE for step in report.steps):
+        intent = replace(intent, approval=None)
+    if target.application.sync.on_failure is not OnFailure.ROLLBACK:
+        intent = replace(intent, fallback=None)
+    if is_held or report.state not in HEALTHY:
+        return intent
+    rendering, known = held.environment.desired.of(target.name), intent.fallback
+    if target.application.sync.on_failure is OnFailure.ROLLBACK and rendering is not None:
+        healthy = Healthy(commits_of(target), rendering.content, datetime.now(UTC).isoformat())
+        is_new = known is None or (known.digest, len(known.commits)) != (healthy.digest, len(healthy.commits))
+        intent = replace(intent, fallback=healthy) if is_new else intent
+    return released(intent)
+
+
+def _inputs(targets: Sequence[Target], outcome: Outcome, heads: Heads) -> Mapping[str, Mapping[str, InputRecord]]:
+    """By repository and application; of one that is held, what its head depends on, as far as that was looked at."""
     applications = {target.name: target.application for target in targets}
     found: dict[str, dict[str, InputRecord]] = {}
-    for name, by_repository in outcome.inputs.items():
+    for name, own in outcome.inputs.items():
+        by_repository = heads[name].inputs if name in heads else own
         for repository, inputs in by_repository.items():
             record = input_record(applications[name], inputs.read | inputs.probed)
             found.setdefault(str(repository), {})[str(name)] = record
     return found
 
 
-def _clean(targets: Sequence[Target], outcome: Outcome) -> Mapping[tuple[str, str, str], Sequence[str]]:
-    """The applications that are in the cluster as in a commit, by repository, ref and commit."""
+def _clean(targets: Sequence[Target], outcome: Outcome, heads: Heads) -> Mapping[tuple[str, str, str], Sequence[str]]:
+    """The applications that are in the cluster as in a commit, or as was decided about it, by repository, ref and commit."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for target, report in zip(targets, outcome.reports, strict=True):
         if was_applied(report) and target.name in outcome.inputs:
-            for source, revision in zip(target.application.sources, target.revisions, strict=True):
+            about = heads[target.name].target if target.name in heads else target
+            for source, revision in zip(target.application.sources, about.revisions, strict=True):
                 found.setdefault((str(source.repository), revision.ref, revision.commit), []).append(str(target.name))
     return found
 
 
 def _record(held: Held, job: JobRecord, target: Target, report: SyncReport, known: ApplicationRecord | None) -> ApplicationRecord:
     application, is_live = target.application, was_applied(report)
+    if report.state is SyncState.WAITING and known is not None:
+        news = {"state": report.state, "message": report.message, "desired": str(target.revision), "job": job.id}
+        return known.model_copy(update={**news, "updated": datetime.now(UTC)})
     rendering = held.environment.desired.of(application.name)
     return ApplicationRecord(
         name=str(application.name),
@@ -73,6 +116,40 @@ def _record(held: Held, job: JobRecord, target: Target, report: SyncReport, know
         unhealthy=unhealthy_records(report.unhealthy),
         drift=known.drift if known else (),
         updated=datetime.now(UTC),
+    )
+
+
+def _decided(
+    held: Held, record: ApplicationRecord, target: Target, intents: Mapping[Name, Intent], heads: Heads
+) -> ApplicationRecord:
+    """The record with what people decided; a rollback only while it holds."""
+    intent, head = intents.get(target.name, Intent()), heads.get(target.name)
+    is_put_off = record.state is SyncState.WAITING
+    windows = (target.application.sync.windows, windows_of_instance(held))
+    return record.model_copy(
+        update={
+            "pause": intent.pause,
+            "rollback": head.rollback if head else (intent.rollback if is_put_off else None),
+            "quarantine": intent.quarantine,
+            "windows": windows if any(windows) else (),
+            "message": f"{describe_rollback(head.rollback)}; {record.message}" if head else record.message,
+        }
+    )
+
+
+def _outcome(held: Held, job: JobRecord, target: Target, report: SyncReport, outcome: Outcome) -> OutcomeRecord:
+    rendering = held.environment.desired.of(target.name) if target.name in outcome.inputs else None
+    return OutcomeRecord(
+        revision=str(target.revision),
+        commits=commits_of(target),
+        state=report.state,
+        message=report.message,
+        digest=rendering.content if rendering else "",
+        kind=job.kind,
+        actor=job.actor,
+        started=job.created,
+        finished=datetime.now(UTC),
+        job=job.id,
     )
 
 

@@ -13,23 +13,32 @@ from jobs import metrics
 from jobs.context import Context
 from jobs.follow import supersede
 from jobs.holder.awaiting import Awaiting
+from jobs.holder.decisions import decide
 from jobs.holder.held import UNKNOWN_SECONDS, Held
 from jobs.holder.looks import previewed
-from jobs.holder.notes import applications_of, note
+from jobs.holder.notes import HEALTHY, applications_of, note
+from jobs.holder.ready import Ready, Way, ready
+from jobs.holder.rollbacks import roll_back
 from jobs.holder.surroundings import JobSurroundings, go_on_with_dependents
 from jobs.observe import Progress
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.parts import Part
-from jobs.tasks import give_up, guarded
+from jobs.tasks import REFS, give_up, guarded
 from jobs.verdicts import conclude
 from reconciler.errors import Stalled, Waiting
+from reconciler.events import SyncFinished, SyncStarted
 from reconciler.model.declared import Name
-from reconciler.model.intent import Approval
+from reconciler.model.intent import Approval, Intent
 from reconciler.model.outcome import SyncReport, SyncState, together
-from reconciler.sync.run import Order, sync
+from reconciler.plan.intent import describe_rollback, is_about
+from reconciler.sync.report import failed
+from reconciler.sync.run import Order, Outcome, sync
 from reconciler.sync.source import Target
 
 log = structlog.get_logger()
+
+TOLD_SECONDS = 60.0
+"""A wait that is longer is said on the commit; a shorter one is no news."""
 
 REDIS_SECONDS = 0.5
 """Pause before what Redis was in the way of is tried again."""
@@ -69,7 +78,8 @@ class Syncs:
             await self._look(job, names)
             await self._conclude(job, ())
             return
-        await self._sync_as_it_can_be(job, names)
+        if not await decide(held, job, names):
+            await self._sync_as_it_can_be(job, names)
 
     async def _sync_as_it_can_be(self, job: JobRecord, names: Sequence[Name]) -> None:
         """Sync, and what waits for others again as soon as that has come; waiting holds neither a place nor a turn."""
@@ -91,24 +101,54 @@ class Syncs:
     async def _sync(self, job: JobRecord, names: Sequence[Name], around: JobSurroundings) -> Sequence[SyncReport] | None:
         """Sync some of a job's applications once; None when a newer commit has taken its place."""
         held, context = self._held, self._context
-        wanted = {target.name: target.revision.commit for target in await self._targets(names)}
+        wanted = {target.name: target.revision.commit for target in (await self._ready(job, names)).all}
         async with held.turns.taken(wanted) as preempted:
-            targets = await self._targets(names)
-            if await self._is_overtaken(job, targets):
+            found = await self._ready(job, names)
+            if await self._is_overtaken(job, found.all):
                 return None
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
-                asked_at = job.created.isoformat() if job.kind in (JobKind.MANUAL, JobKind.APPROVAL) else ""
-                approved = await self._approvals(job, targets)
-                order = Order(targets, preempted, approved, asked_at, around, job.only, job.refresh)
+                put_off = tell_refused(found, progress)
+                asked_at = job.created.isoformat() if Way.of(job) is Way.PEOPLE else ""
+                order = Order(
+                    found.targets,
+                    preempted,
+                    await self._approvals(job, found.targets),
+                    asked_at,
+                    around,
+                    only=job.only,
+                    is_refreshed=job.refresh,
+                    heads=found.later,
+                )
                 outcome = await sync(order, held.environment, progress)
             if job.kind is JobKind.PARTIAL:  # says nothing of the whole
-                return outcome.reports
-            await note(held, job, targets, outcome)
-        await go_on_with_dependents(
-            held, [report.application for report in outcome.reports if report.state in (SyncState.SUCCEEDED, SyncState.HELD)]
-        )
-        return outcome.reports
+                return (*outcome.reports, *put_off)
+            await note(held, job, found.all, replace(outcome, reports=(*outcome.reports, *put_off)), found.heads)
+            await self._amend(job, progress, found, outcome, preempted)
+        await go_on_with_dependents(held, [report.application for report in outcome.reports if report.state in HEALTHY])
+        return (*outcome.reports, *put_off)
+
+    async def _ready(self, job: JobRecord, names: Sequence[Name]) -> Ready:
+        return await ready(self._held, await self._targets(names), Way.of(job))
+
+    async def _amend(
+        self, job: JobRecord, progress: Progress, found: Ready, outcome: Outcome, preempted: Mapping[Name, asyncio.Event]
+    ) -> None:
+        """What failed is rolled back where it is declared so; and a commit that applications are held back from has failed."""
+        reports = {report.application: report for report in outcome.reports}
+        done = [(target, reports[target.name]) for target in found.targets if target.name not in found.heads]
+        returned = await roll_back(self._held, job, done, preempted)
+        intents = await self._held.cluster.records.intents()
+        news = {name: (SyncState.FAILED, message) for name, message in returned.items()}
+        for name in reports.keys() - returned.keys():
+            intent, report = intents.get(name, Intent()), reports[name]
+            if intent.rollback and job.kind is not JobKind.ROLLBACK and is_about(intent, job.commit):
+                news[name] = SyncState.FAILED, describe_rollback(intent.rollback)
+            elif name in found.heads:
+                news[name] = report.state, f"{describe_rollback(found.heads[name].rollback)}; {report.message}"
+        told = [(record, news.get(Name.parse(record.application))) for record in progress.records]
+        changed = [record.model_copy(update={"state": new[0], "message": new[1]}) for record, new in told if new]
+        await self._context.jobs.put_syncs(job.id, changed)
 
     async def _look(self, job: JobRecord, names: Sequence[Name]) -> None:
         """Say what a sync would do, and do nothing."""
@@ -131,9 +171,12 @@ class Syncs:
         return targets
 
     async def _is_overtaken(self, job: JobRecord, targets: Sequence[Target]) -> bool:
-        """Whether the ref is elsewhere by now; an older commit is never applied after a newer one."""
+        """Whether the ref is elsewhere by now; an older commit is never applied after a newer one, unless it was rolled back to."""
         if not targets:
             raise Stalled("its applications are not declared any more")
+        is_about_target = job.kind not in REFS and any(job.commit == target.revision.commit for target in targets)
+        if job.kind is JobKind.ROLLBACK or is_about_target:
+            return False
         if not job.ref or not job.commit:
             await self._context.jobs.update(job.id, commit=targets[0].revision.commit, ref=targets[0].revision.ref)
             return False
@@ -170,7 +213,7 @@ class Syncs:
         state, message = conclude(fresh.syncs)
         if state is JobState.WAITING:  # here, or in a cluster that came to its end before this one
             if not any(sync.awaits for sync in fresh.syncs if sync.state is SyncState.WAITING):
-                await give_up(context, fresh, Waiting(message, retry_seconds=min(waits, default=UNKNOWN_SECONDS)))
+                await self._put_off(fresh, message)
                 return None
             await context.jobs.transition(job.id, state, message)
             await context.tell_forge(fresh, context.repository_of(fresh), state, message)
@@ -179,8 +222,25 @@ class Syncs:
         if await context.jobs.transition(job.id, state, message):
             metrics.JOBS.labels(job.kind, state).inc()
             log.info("job.finished", job=job.id, state=str(state), message=message)
-            await context.tell_forge(fresh, context.repository_of(fresh), state, message)
+            await context.tell_verdict(fresh, state, message)
         return None
+
+    async def _put_off(self, job: JobRecord, message: str) -> None:
+        """Have a job tried again at the earliest time that one of its syncs waits for; say so on the commit where that is long."""
+        dues = [sync.due for sync in job.syncs if sync.state is SyncState.WAITING and sync.due is not None]
+        seconds = (min(dues) - datetime.now(UTC)).total_seconds() if dues else UNKNOWN_SECONDS
+        if seconds > TOLD_SECONDS:
+            await self._context.tell_forge(job, self._context.repository_of(job), JobState.WAITING, message)
+        await give_up(self._context, job, Waiting(message, retry_seconds=max(seconds, 0.0)))
+
+
+def tell_refused(found: Ready, progress: Progress) -> tuple[SyncReport, ...]:
+    """Tell of what may not be synced, as of syncs that have not begun."""
+    reports = tuple(failed(target, error, ()) for target, error in found.refused)
+    for report in reports:
+        progress(SyncStarted(report.application, report.revision))
+        progress(SyncFinished(report, 0.0))
+    return reports
 
 
 def _is_going_on(job: JobRecord) -> bool:

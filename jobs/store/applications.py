@@ -6,8 +6,8 @@ import orjson
 from pydantic import TypeAdapter
 
 from jobs.connection import Redis
-from jobs.keys import Keys
-from jobs.records import ApplicationRecord, ScopeRecord
+from jobs.keys import HISTORY_LENGTH, Keys
+from jobs.records import ApplicationRecord, OutcomeRecord, ScopeRecord
 
 _SCOPES = TypeAdapter(tuple[ScopeRecord, ...])
 
@@ -46,6 +46,22 @@ class ApplicationStore:
         found = await self.redis.hgetall(self.keys.applications)
         return [ApplicationRecord.model_validate_json(found[name]) for name in sorted(found)]
 
+    async def add_outcomes(self, outcomes: Mapping[str, OutcomeRecord]) -> None:
+        """Put what syncs came to in front of what is known of their applications."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for name, outcome in outcomes.items():
+                pipe.lpush(self.keys.history(name), outcome.model_dump_json())
+                pipe.ltrim(self.keys.history(name), 0, HISTORY_LENGTH - 1)
+            await pipe.execute()
+
+    async def histories(self, names: Sequence[str]) -> Mapping[str, tuple[OutcomeRecord, ...]]:
+        """The latest outcomes of some applications, newest first; lost with Redis."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.lrange(self.keys.history(name), 0, -1)
+            found = await pipe.execute()
+        return {n: tuple(map(OutcomeRecord.model_validate_json, values)) for n, values in zip(names, found, strict=True)}
+
     async def cluster(self, name: str) -> str | None:
         """The uid of the cluster that declarations call so; None while no worker has reached it."""
         found = await self.redis.hget(self.keys.clusters, name)
@@ -56,6 +72,7 @@ class ApplicationStore:
         known = {name.decode() for name in await self.redis.hkeys(self.keys.applications)}
         if gone := known - set(names):
             await self.redis.hdel(self.keys.applications, *gone)
+            await self.redis.delete(*(self.keys.history(name) for name in gone))
 
     async def publish_scopes(self, scopes: Iterable[ScopeRecord]) -> None:
         """Say whose webhooks are welcome."""

@@ -54,6 +54,7 @@ class JobStore:
         self._transition = redis.register_script(scripts.TRANSITION)
         self._write = redis.register_script(scripts.WRITE)
         self._applications = redis.register_script(scripts.APPLICATIONS)
+        self._index = redis.register_script(scripts.INDEX)
 
     def arguments(self, record: JobRecord, *, delivery_key: str = "", wake: Wake | None, work: bytes = b"") -> Arguments:
         """The arguments of `scripts.CREATE` for one job, and before them their number."""
@@ -105,8 +106,11 @@ class JobStore:
         return bool(await self._transition(keys=keys, args=args))
 
     async def update(self, job_id: str, **fields: str) -> None:
-        """Write fields of a job: `commit`, `repository`, `ref`, `actor`."""
+        """Write fields of a job: `commit`, `repository`, `ref`, `actor`; it is listed under its commit from then on."""
         await self._set(job_id, {**fields, "updated": self.now().isoformat()})
+        if commit := fields.get("commit"):
+            keys = [self.keys.job(job_id), self.keys.jobs, self.keys.jobs_of("commit", commit)]
+            await self._index(keys=keys, args=[job_id, self.now_ms(), self._retention])
 
     async def set_applications(self, job_id: str, applications: Iterable[str]) -> None:
         """Note which applications a job touches, and list it among theirs."""

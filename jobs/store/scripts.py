@@ -102,3 +102,14 @@ settle()
 return 1
 """
 )
+
+INDEX = (
+    _INDEX
+    + """
+if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
+index(KEYS[3], redis.call('ZSCORE', KEYS[2], ARGV[1]) or ARGV[2], ARGV[1], ARGV[3])
+settle()
+return 1
+"""
+)
+"""List a job under what became known of it. KEYS: the job, the index of all, the index; ARGV: id, time, retention."""

@@ -1,11 +1,16 @@
 """How handlers answer, and what they read from requests."""
 
 import re
+from typing import TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from receiver.problems import Refused
+
+BODY_BYTES = 64 * 1024
+
+M = TypeVar("M", bound=BaseModel)
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "ms": 0.001}
 LONGEST_WAIT_SECONDS = 300.0
@@ -15,6 +20,21 @@ def json(model: BaseModel, *, status: int = 200, location: str = "") -> web.Resp
     """A model as the answer."""
     headers = {"Location": location} if location else {}
     return web.Response(text=model.model_dump_json(), status=status, content_type="application/json", headers=headers)
+
+
+async def body(request: web.Request, model: type[M], example: str) -> M:
+    """The body of a request; nothing at all is an empty object.
+
+    Raises:
+        Refused: when it is none such, with an example of what it should be.
+    """
+    try:
+        return model.model_validate_json(await request.content.read(BODY_BYTES) or b"{}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        what = f"{where}: {first['msg']}" if where else first["msg"]
+        raise Refused(400, "Bad Request", f"the body must be JSON such as {example}: {what}") from error
 
 
 def seconds(text: str) -> float:

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from aiohttp import web
 from pydantic import BaseModel
 
-from jobs.records import ApplicationRecord, JobRecord, ResourceList, StrayList
-from receiver.api import applications, clusters, commits, events, jobs
-from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, CommitAnswer, DriftList, JobList, SyncRequest
+from jobs.records import ApplicationRecord, JobRecord, OutcomeList, ResourceList, StrayList
+from receiver.api import applications, clusters, commits, decisions, events, jobs
+from receiver.schemas import (
+    AcceptedAnswer,
+    ApplicationList,
+    ApproveRequest,
+    CommitAnswer,
+    DriftList,
+    JobList,
+    PauseRequest,
+    RollbackRequest,
+    SyncRequest,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,10 +52,13 @@ ROUTES = (
     Route("GET", _APPLICATION, applications.get, ApplicationRecord, "viewer"),
     Route("GET", f"{_APPLICATION}/resources", applications.resources, ResourceList, "viewer"),
     Route("GET", f"{_APPLICATION}/drift", applications.drift, DriftList, "viewer"),
-    Route("GET", f"{_APPLICATION}/history", applications.history, JobList, "viewer", ("limit", "next")),
+    Route("GET", f"{_APPLICATION}/history", applications.history, OutcomeList, "viewer", ("limit",)),
     Route("POST", f"{_APPLICATION}/diff", applications.diff, AcceptedAnswer, "viewer", status=202),
     Route("POST", f"{_APPLICATION}/sync", applications.sync, AcceptedAnswer, "deployer", body=SyncRequest, status=202),
     Route("POST", f"{_APPLICATION}/approve", applications.approve, AcceptedAnswer, "approver", body=ApproveRequest, status=202),
+    Route("POST", f"{_APPLICATION}/pause", decisions.pause, AcceptedAnswer, "deployer", body=PauseRequest, status=202),
+    Route("POST", f"{_APPLICATION}/resume", decisions.resume, AcceptedAnswer, "deployer", status=202),
+    Route("POST", f"{_APPLICATION}/rollback", decisions.rollback, AcceptedAnswer, "deployer", body=RollbackRequest, status=202),
     Route("GET", "/api/v1/clusters/{cluster}/strays", clusters.strays, StrayList, "viewer", ("search",)),
     Route("GET", "/api/v1/events", events.stream, None, "viewer"),
 )

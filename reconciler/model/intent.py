@@ -34,7 +34,7 @@ class Healthy:
     commits: tuple[str, ...]
     """One for each source, in their order."""
     digest: str = ""
-    """Of what it rendered to: `Rendering.digest`."""
+    """Of what it rendered to: `Rendering.content`."""
     at: str = ""
 
 

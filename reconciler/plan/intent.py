@@ -77,11 +77,11 @@ def is_about(intent: Intent, commit: str) -> bool:
 
 
 def is_failure(report: SyncReport) -> bool:
-    """Whether the content of a revision failed: refused by the cluster, or not healthy in time.
+    """Whether the content of a revision failed: refused by the cluster, not healthy in time, or a hook of it failed.
 
     What could not be fetched or rendered changed nothing, and what was overtaken or waits has not failed.
     """
-    refused = any(step.error and step.action in (Action.CREATE, Action.UPDATE) for step in report.steps)
+    refused = any(step.error and step.action in (Action.CREATE, Action.UPDATE, Action.RUN) for step in report.steps)
     return report.state is SyncState.FAILED and (refused or bool(report.unhealthy))
 
 

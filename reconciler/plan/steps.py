@@ -161,8 +161,10 @@ def _repair(manifest: Manifest, drift: tuple[Drift, ...], policy: DriftPolicy) -
             assert_never(policy)
 
 
-def explained(step: Step, drift: tuple[Drift, ...]) -> Step:
-    """A step that puts drift back says what it was."""
+def explained(step: Step, drift: tuple[Drift, ...], left: str = "") -> Step:
+    """A step that puts drift back says what it was, or why it is left."""
+    if left:
+        return replace(step, action=Action.SKIP, reason=f"{explain(drift)}; left, since {left}", drift=drift)
     return replace(step, reason=explain(drift), drift=drift)
 
 

@@ -14,7 +14,7 @@ from reconciler.plan.steps import PlanRequest, plan
 from reconciler.sync.desired import Rendering
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import find
-from reconciler.sync.source import Source, Target, vanished
+from reconciler.sync.source import Source, Target, load, vanished
 
 
 async def accept(
@@ -76,6 +76,26 @@ async def accept_again(source: Source, target: Target, environment: Environment)
     measure(target.name, environment)
 
 
+async def foresee(heads: Sequence[Target], environment: Environment) -> frozenset[Name]:
+    """Note what applications will want that are not synced to these commits now; those of which nobody can tell."""
+    unreadable: set[Name] = set()
+    sources = await load(heads, environment.workshop) if heads else {}
+    for target in heads:
+        source = sources[target.name]
+        try:
+            documents = () if isinstance(source, PathMissing) else _documents(source)
+            environment.wanted[target.name] = frozenset(render(target, documents, environment).manifests)
+        except TrueupError:
+            unreadable.add(target.name)
+    return frozenset(unreadable)
+
+
+def _documents(source: Source | TrueupError) -> Sequence[RawDocument]:
+    if isinstance(source, TrueupError):
+        raise source
+    return source.documents
+
+
 def measure(application: Name, environment: Environment) -> None:
     """Note the drift of every owned object of an application, from what the watches told."""
     rendering = environment.desired.of(application)
@@ -102,6 +122,7 @@ def plan_request(target: Target, environment: Environment, *, deletions_in_job: 
     """The facts that the plan of one application is made from."""
     desired = environment.desired
     rendering = desired.of(target.name)
+    foreseen = frozenset(key for name, keys in environment.wanted.items() if name != target.name for key in keys)
     return PlanRequest(
         application=target.application,
         revision=target.revision,
@@ -111,7 +132,7 @@ def plan_request(target: Target, environment: Environment, *, deletions_in_job: 
         past=by_key(environment.cluster.records.known(target.name).ran),
         owned=environment.cluster.index.owned,
         mine=environment.cluster.index.owned_by(target.name),
-        is_desired=lambda key: bool(desired.declared_by(key)),
+        is_desired=lambda key: bool(desired.declared_by(key)) or key in foreseen,
         kinds=environment.cluster.kinds,
         deletions_in_job=deletions_in_job,
         approved=approved,

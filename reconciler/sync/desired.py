@@ -4,6 +4,7 @@ An application that is not in here is Unknown: nothing of it drifts, and nothing
 what is desired is never stored anywhere but in Git.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -39,6 +40,13 @@ class Rendering:
         """The objects whose health counts: not those that are left alone, unless we made them."""
         alone = (ApplyMode.IGNORE, ApplyMode.IF_ABSENT)
         return tuple(key for key, manifest in self.manifests.items() if manifest.options.apply not in alone or key in owned)
+
+    @property
+    def content(self) -> str:
+        """Names the content of every application, with hooks or without: two commits that render to the same have the same."""
+        everything = (*self.manifests.items(), *self.hooks.items())
+        lines = sorted(f"{key.identity} {manifest.digest}" for key, manifest in everything)
+        return hashlib.blake2b("\n".join(lines).encode(), digest_size=12).hexdigest()
 
 
 class Desired:

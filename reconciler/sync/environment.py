@@ -39,5 +39,8 @@ class Environment:
     """Objects that were met and are not ours, and that are made only where they are missing: not looked at again until the sweep."""
     ignore: tuple[IgnoreRule, ...] = ()
     """Fields that are left to others, whatever the application."""
+    wanted: dict[Name, frozenset[ObjectKey]] = field(default_factory=dict)
+    """Of applications that are not where their sources are, put off or rolled back: what they will want there. No other application
+    deletes it meanwhile: an object that moves from one to another is taken over, not made anew."""
     applications: Mapping[Name, Application] = field(default_factory=dict)
     """Every application that is declared for this cluster now."""

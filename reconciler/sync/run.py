@@ -17,7 +17,7 @@ from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Drift, SyncReport
 from reconciler.plan.steps import explained
 from reconciler.sync.apply import apply
-from reconciler.sync.decide import accept, decide
+from reconciler.sync.decide import accept, decide, foresee
 from reconciler.sync.environment import Environment
 from reconciler.sync.passage import Passage
 from reconciler.sync.refresh import refresh
@@ -45,6 +45,8 @@ class Order:
     """The objects that are meant, as people name them; none: all, with hooks, and what is no longer declared."""
     is_refreshed: bool = False
     """Whether the live objects themselves are looked at, instead of what the watches have told."""
+    heads: Sequence[Target] = ()
+    """Where applications of the job are to be later: those that wait, and those that are held at older commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,11 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
     refused = await accept(sources, order.targets, environment)
     if order.is_refreshed:
         observer(await refresh([target for target in order.targets if target.name not in refused], environment))
-    unit = Unit((target.application for target in order.targets), order.surroundings, unreadable=refused)
+    for target in order.targets:
+        environment.wanted.pop(target.name, None)
+    unreadable = await foresee(order.heads, environment)
+    applications = (target.application for target in order.targets)
+    unit = Unit(applications, order.surroundings, unreadable={*refused, *unreadable})
     async with asyncio.TaskGroup() as group:
         tasks = []
         for target in order.targets:
@@ -84,16 +90,24 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
 
 
 async def repair(
-    target: Target, drifted: Mapping[ObjectKey, tuple[Drift, ...]], environment: Environment, observer: Observer
+    target: Target, drifted: Mapping[ObjectKey, tuple[Drift, ...]], environment: Environment, observer: Observer, left: str = ""
 ) -> SyncReport:
-    """Put back what drifted, as it was rendered last; nothing else is touched, deleted or waited for."""
+    """Put back what drifted, as it was rendered last; nothing else is touched, deleted or waited for.
+
+    Args:
+        target: the application as it was rendered last.
+        drifted: what is to be put back.
+        environment: where.
+        observer: told of all of it.
+        left: why nothing may be written now; the findings are told only.
+    """
     began = time.monotonic()
     observer(SyncStarted(target.name, target.revision))
     for finding in (finding for findings in drifted.values() for finding in findings):
         observer(DriftFound(target.name, finding))
     try:
         planned = decide(target, environment)
-        stages = (tuple(explained(step, drifted[step.key]) for step in s if step.key in drifted) for s in planned.stages)
+        stages = (tuple(explained(step, drifted[step.key], left) for step in s if step.key in drifted) for s in planned.stages)
         only = dataclasses.replace(planned, stages=tuple(stage for stage in stages if stage), deletions=(), holds=())
         finished = report(target, await apply(only, Vigil(target.application, environment, observer)))
     except TrueupError as error:

@@ -116,3 +116,37 @@ def test_the_base_of_deploy_is_taken_by_a_dry_run(control_plane, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("(server dry run)") >= 14
+
+
+async def test_people_s_decisions_and_a_failed_revision_cost_their_own_write_and_no_other(tmp_path, valkey, control_plane):
+    system = System(tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url, kubeconfig=control_plane.kubeconfig)
+    system.policies = {"web": ", onFailure: rollback"}
+    async with system:
+        good = (await system.ended(await system.push(FILES)))["commit"]
+        intent = (
+            "get",
+            "configmap",
+            "-n",
+            "trueup",
+            "-l",
+            f"trueup.dev/intent={system.instance}",
+            "-o",
+            "jsonpath={.items[*].data.intent}",
+        )
+        assert json.loads(kubectl(control_plane, system, *intent))["fallback"]["commits"] == [good]
+        before = len(writes(control_plane, system))
+        bad = {"apps/web/service.yaml": SERVICE.replace("80", "70000"), "apps/web/config.yaml": config_map("web", "2")}
+        job = await system.ended(await system.push(bad))
+        assert (job["state"], f"rolled back to {good[:7]}" in job["message"]) == ("failed", True), job["message"]
+        found = json.loads(kubectl(control_plane, system, *intent))
+        assert (found["rollback"]["commits"], [q["commits"] for q in found["quarantine"]]) == ([good], [[job["commit"]]])
+        assert kubectl(control_plane, system, "get", "configmap", "web", "-o", "jsonpath={.data.value}") == "1"
+        sent = sorted(r[:2] for r in writes(control_plane, system)[before:])
+        assert sent == [("patch", "configmaps"), ("patch", "configmaps"), ("patch", "services")], "there, no, and back"
+        status, accepted = await system.post("/api/v1/applications/trueup/web/pause", {"reason": "moving"})
+        assert (status, (await system.ended(accepted["id"]))["state"]) == (202, "succeeded")
+        assert json.loads(kubectl(control_plane, system, *intent))["pause"]["reason"] == "moving"
+        await system.ended((await system.post("/api/v1/applications/trueup/web/resume"))[1]["id"])
+        mended = await system.push({"apps/web/service.yaml": SERVICE})
+        assert (await system.ended(mended))["state"] == "succeeded"
+        assert [key for key, value in json.loads(kubectl(control_plane, system, *intent)).items() if value] == ["fallback"]

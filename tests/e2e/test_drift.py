@@ -74,3 +74,17 @@ async def test_what_is_ignored_is_neither_put_back_nor_told(system):
 async def declared(system):
     _, jobs = await system.get("/api/v1/jobs?application=web")
     return any(job["kind"] == "declared" and job["state"] == "succeeded" for job in jobs["items"])
+
+
+async def test_a_mistake_in_git_makes_nobody_blind_for_drift_after_a_restart(system):
+    await system.ended(await system.push(FILES))
+    broken = await system.ended(await system.push({"apps/web/a.yaml": "kind: [\n"}))
+    assert broken["state"] == "failed"
+    await system.stop()
+    await change(system)
+    await system.start()
+
+    async def is_back():
+        return await value(system) == "1"
+
+    await system.until(is_back, "what was applied last is put back")

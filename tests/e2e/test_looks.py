@@ -67,12 +67,18 @@ async def test_a_diff_says_what_a_sync_would_change_and_changes_nothing(system):
     assert (await system.ended(again["id"]))["state"] == "succeeded"
 
 
-async def test_the_history_has_the_jobs_newest_first(system):
-    await system.ended(await system.push({"apps/web/a.yaml": config_map("web-a", "2")}))
-    status, answer = await system.get(f"{WEB}/history?limit=5")
+async def test_the_history_has_what_syncs_came_to_newest_first(system):
+    good = await system.ended(await system.push({"apps/web/a.yaml": config_map("web-a", "2")}))
+    await system.ended(await system.push({"apps/web/a.yaml": "kind: [\n"}))
+    status, answer = await system.get(f"{WEB}/history?limit=2")
     assert status == 200
-    assert [(j["kind"], j["state"]) for j in answer["items"]] == [("push", "succeeded"), ("push", "succeeded")]
-    assert answer["items"][0]["created"] > answer["items"][1]["created"]
+    bad, ok = answer["items"]
+    assert (bad["kind"], bad["state"], bad["actor"], bad["digest"]) == ("push", "failed", "ada", "")
+    assert "a.yaml" in bad["message"]
+    assert (ok["state"], ok["revision"], ok["commits"]) == ("succeeded", f"main@sha1:{good['commit']}", [good["commit"]])
+    assert (ok["job"], len(ok["digest"])) == (good["id"], 24)
+    assert ok["started"] < ok["finished"] < bad["finished"]
+    assert (await system.get(f"{WEB}/history?limit=21"))[0] == 400
 
 
 async def test_drift_findings_have_their_own_address(system):

@@ -12,9 +12,10 @@ from jobs.records import (
     ObjectHealthRecord,
     StepRecord,
     SyncRecord,
+    Verdict,
     VerdictState,
 )
-from jobs.verdicts import conclude, lack_of, lack_of_sync, unapplied, verdicts
+from jobs.verdicts import conclude, lack_of, lack_of_sync, unapplied, verdicts, worst
 from reconciler.model.outcome import Action, HealthStatus, SyncState
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -104,6 +105,23 @@ def test_no_commit_without_a_job_has_a_verdict():
             [job(JobState.FAILED, sync("web", BAD, cluster="east"), sync("web2", cluster="west"))],
             [("east", "failed"), ("west", "succeeded")], id="each cluster has its own",
         ),
+        pytest.param(
+            [job(JobState.SUCCEEDED, sync("web"), sync("api")), job(JobState.SUCCEEDED, sync("web"), minute=1, kind=JobKind.ROLLBACK)],
+            [("in-cluster", "failed")], id="rolled back: not live, however well that went",
+        ),
+        pytest.param(
+            [job(JobState.SUCCEEDED, sync("web")), job(JobState.FAILED, minute=1, kind=JobKind.ROLLBACK)],
+            [("in-cluster", "succeeded")], id="a rollback that came to nothing changes nothing",
+        ),
+        pytest.param(
+            [job(JobState.SUCCEEDED, sync("web")), job(JobState.SUCCEEDED, sync("web"), minute=1, kind=JobKind.ROLLBACK),
+             job(JobState.SUCCEEDED, sync("web"), minute=2, kind=JobKind.RESUME)],
+            [("in-cluster", "succeeded")], id="rolled back and resumed",
+        ),
+        pytest.param(
+            [job(JobState.SUCCEEDED, sync("web")), job(JobState.SUCCEEDED, minute=1, kind=JobKind.PAUSE)],
+            [("in-cluster", "succeeded")], id="a pause says nothing of a commit",
+        ),
     ],
 )  # fmt: skip
 def test_a_commit_has_one_verdict_per_cluster(jobs, expected):
@@ -119,6 +137,12 @@ def test_each_repository_has_its_own_verdict():
         ("trueup/a", VerdictState.SUCCEEDED),
         ("trueup/b", VerdictState.FAILED),
     ]
+
+
+def test_a_commit_with_several_clusters_is_as_its_worst():
+    states = [VerdictState.SUCCEEDED, VerdictState.SUPERSEDED, VerdictState.HELD, VerdictState.PENDING, VerdictState.FAILED]
+    found = [Verdict(repository="r", instance="i", cluster=str(state), commit=COMMIT, state=state) for state in states]
+    assert [worst(found[: number + 1]).state for number in range(5)] == states
 
 
 @pytest.mark.parametrize("state", VerdictState)

@@ -56,6 +56,10 @@ class System:
         self._kubeconfig = kubeconfig
         self._more = more
         self._timeout = timeout
+        self.policies: dict[str, str] = {}
+        """Lines of spec.sync by application, behind a comma."""
+        self.windows: tuple[Mapping[str, str], ...] = ()
+        """Of the instance."""
         self._stack = contextlib.AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
         self._head = "0" * 40
@@ -86,6 +90,7 @@ class System:
 
     def declare(self, **policies: str) -> None:
         """Write the declarations; policies are lines of spec.sync by application."""
+        policies = {**self.policies, **policies}
         directory = self.directory / "declarations"
         directory.mkdir(exist_ok=True)
         repository = (
@@ -98,10 +103,13 @@ class System:
             f"apiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\n"
             f"spec: {{sources: [{{git: {{repository: shop, path: {path}}}}}], "
             f"destination: {{namespace: {self.namespace}, createNamespace: true}}, "
-            f"sync: {{timeout: {self._timeout}{policies.get(name, '')}}}}}\n"
+            f"sync: {{{self._sync(policies.get(name, ''))}}}}}\n"
             for name, path in self.applications.items()
         ]
         (directory / "all.yaml").write_text("---\n".join([*documents, *([self._more] if self._more else [])]))
+
+    def _sync(self, policy: str) -> str:
+        return policy.removeprefix(", ") if "timeout" in policy else f"timeout: {self._timeout}{policy}"
 
     @property
     def settings(self) -> ReceiverSettings:
@@ -109,7 +117,7 @@ class System:
             instance=self.instance, state=self.directory / "state", declarations=self.directory / "declarations",
             secrets=self.directory / "secrets", KUBECONFIG=self._kubeconfig, git_protocols=("http",), webhook_keys=(KEY,),
             api_tokens=(f"test:admin:{hashlib.sha256(TOKEN.encode()).hexdigest()}",), listen=f"127.0.0.1:{self.port}",
-            probe_listen="", redis_url=self.redis_url or None, public_url=self.url,
+            probe_listen="", redis_url=self.redis_url or None, public_url=self.url, windows=self.windows,
         )  # fmt: skip
 
     @property
@@ -140,11 +148,18 @@ class System:
         return await self.git.commit(REPOSITORY, files, message=message)
 
     async def push(self, files: Mapping[str, str | None], message: str = "change") -> str:
-        """Commit, and deliver its webhook; the job's id."""
-        commit = await self.commit(files, message)
-        status, answer = await self.deliver(commit)
-        assert status == 202, answer
-        return str(answer["id"])
+        """Commit, and deliver its webhook, again when nobody can take it yet, as forges do; the job's id."""
+        return await self.redeliver(await self.commit(files, message))
+
+    async def redeliver(self, commit: str) -> str:
+        """Deliver the webhook of a commit under an id of its own, until it is taken; the job's id."""
+
+        async def deliver() -> str:
+            status, answer = await self.deliver(commit)
+            assert status in (202, 503), answer
+            return str(answer["id"]) if status == 202 else ""
+
+        return str(await self.until(deliver, "the delivery is taken"))
 
     async def deliver(self, commit: str, *, delivery: str = "", secret: bytes | None = None) -> tuple[int, Mapping[str, Any]]:
         """Send GitHub's push event for a commit of main."""

@@ -1,8 +1,9 @@
-"""`trueup app`: what is kept true, how it is, and approving held deletions."""
+"""`trueup app`: what is kept true, how it is, what happened to it, and approving held deletions."""
 
 import click
 
 from reconciler.model.declared import Name
+from trueup.cli.decisions import pause, resume, rollback, story_of
 from trueup.cli.follow import exit_code_of, finish, follow
 from trueup.cli.output import Json, json_option, print_json, print_table
 from trueup.cli.remote import timeout_option
@@ -37,13 +38,15 @@ def list_(*, where: Server, as_json: bool) -> None:
 @with_server
 @json_option
 def get(*, where: Server, application: str, as_json: bool) -> None:
-    """Show one application: revision, health, what is held, and the latest drift."""
+    """Show one application: revision, health, pause, rollback, windows, what is held, and the latest drift."""
     answer = run(where.request("GET", f"/api/v1/applications/{Name.parse(application)}"))
     if as_json:
         print_json(answer)
         return
     for label in ("name", "repository", "path", "revision", "desired", "cluster", "namespace", "state", "health", "message"):
         click.echo(f"{label.capitalize() + ':':12} {answer[label] or '-'}")
+    for line in story_of(answer):
+        click.echo(f"  {line}")
     _print_trouble(answer)
 
 
@@ -65,21 +68,30 @@ def resources(*, where: Server, application: str, as_json: bool) -> None:
 
 @app.command(epilog="Example: trueup app history my-web-app --limit 5")
 @click.argument("application")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many at most.")
+@click.option("--limit", type=click.IntRange(1, 20), default=20, show_default=True, help="How many at most.")
 @with_server
 @json_option
 def history(*, where: Server, application: str, limit: int, as_json: bool) -> None:
-    """List what happened to an application, newest first."""
+    """List what the latest syncs of an application came to, failed ones too, newest first."""
     path = f"/api/v1/applications/{Name.parse(application)}/history"
     answer = run(where.request("GET", path, query={"limit": str(limit)}))
     if as_json:
         print_json(answer)
         return
     print_table(
-        ("WHEN", "KIND", "STATE", "COMMIT", "BY", "JOB", "MESSAGE"),
+        ("WHEN", "KIND", "STATE", "REVISION", "CONTENT", "BY", "JOB", "MESSAGE"),
         [
-            (j["created"][:19], j["kind"], j["state"], j["commit"][:12], j["actor"] or "-", j["id"], j["message"])
-            for j in answer["items"]
+            (
+                o["finished"][:19],
+                o["kind"],
+                o["state"],
+                _short(o["revision"]),
+                o["digest"][:7] or "-",
+                o["actor"] or "-",
+                o["job"],
+                o["message"],
+            )
+            for o in answer["items"]
         ],
     )
 
@@ -99,6 +111,10 @@ def approve(*, where: Server, application: str, digest: str, timeout: float, as_
         print_json(job)
         raise SystemExit(exit_code_of(job["state"]))
     finish(job)
+
+
+for _decision in (pause, resume, rollback):
+    app.add_command(_decision)
 
 
 def _print_trouble(application: Json) -> None:

@@ -35,6 +35,10 @@ async def follow(server: Server, job_id: str, *, timeout_seconds: float, say: Ca
             if line not in said:
                 said.add(line)
                 say(line)
+        waits = f"waits: {job['message']}"
+        if job["state"] == "waiting" and waits not in said:
+            said.add(waits)
+            say(waits)
         if job["state"] in FINAL or job["state"] == "held" or time.monotonic() > deadline:
             return job
         await asyncio.sleep(LOOK_SECONDS)

@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("trueup.cli.local", "Show what a sync would change, without changing it."),
     "sync": ("trueup.cli.remote", "Sync an application now, and follow the job."),
     "wait": ("trueup.cli.remote", "Wait until it is decided whether a commit is live."),
-    "app": ("trueup.cli.apps", "Applications: list, get, approve."),
+    "app": ("trueup.cli.apps", "Applications: list, get, approve, pause, roll back."),
     "cluster": ("trueup.cli.clusters", "Clusters: strays."),
     "job": ("trueup.cli.jobs", "Jobs: list, get."),
     "webhook": ("trueup.cli.webhooks", "Webhooks: show the address and the secret."),

@@ -37,6 +37,7 @@ timeout_option = click.option(
 @click.option("--only", multiple=True, metavar="KIND/NAME", help="Only this object; may be repeated. Nothing is deleted then.")
 @click.option("--refresh", is_flag=True, help="List the live objects, instead of trusting what the watches have told.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--force", is_flag=True, help="Also a commit that was rolled back, or is quarantined after it failed.")
 @click.option("--no-wait", is_flag=True, help="Print the job's address and leave.")
 @timeout_option
 @with_server
@@ -48,13 +49,14 @@ def sync(
     only: tuple[str, ...],
     refresh: bool,
     dry_run: bool,
+    force: bool,
     no_wait: bool,
     timeout: float,
     as_json: bool,
 ) -> None:
     """Sync an application to the newest commit of its revision now, and follow the job."""
     name = Name.parse(application)
-    body = {"only": only, "refresh": refresh, "dry_run": dry_run}
+    body = {"only": only, "refresh": refresh, "dry_run": dry_run, "force": force}
     accepted = run(where.request("POST", f"/api/v1/applications/{name}/sync", body=body))
     if no_wait:
         print_json(accepted) if as_json else click.echo(f"{where.url}{accepted['url']}")

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.records import ApplicationRecord, ScopeRecord
+from jobs.records import ApplicationRecord, JobKind, OutcomeRecord, ScopeRecord
 from jobs.store.applications import ApplicationStore
+from reconciler.model.outcome import SyncState
 
 
 @pytest.fixture
@@ -32,6 +33,26 @@ async def test_what_is_no_longer_declared_is_forgotten(store):
     assert [record.name for record in await store.all()] == ["trueup/api"]
     await store.keep_only([])
     assert await store.all() == []
+
+
+def outcome(number):
+    return OutcomeRecord(
+        revision=f"main@sha1:{number}", commits=(str(number),), state=SyncState.FAILED, kind=JobKind.PUSH, job="j",
+        finished=datetime(2026, 11, 23, tzinfo=UTC),
+    )  # fmt: skip
+
+
+async def test_the_latest_outcomes_are_kept_newest_first_as_long_as_their_application(store):
+    await store.put([application("trueup/web"), application("trueup/api")])
+    for number in range(25):
+        await store.add_outcomes({"trueup/web": outcome(number)})
+    await store.add_outcomes({"trueup/api": outcome(7)})
+    await store.add_outcomes({})
+    found = await store.histories(["trueup/web", "trueup/api", "trueup/none"])
+    assert [entry.commits[0] for entry in found["trueup/web"]] == [str(number) for number in range(24, 4, -1)]
+    assert (len(found["trueup/api"]), found["trueup/none"]) == (1, ())
+    await store.keep_only(["trueup/api"])
+    assert (await store.histories(["trueup/web"]))["trueup/web"] == ()
 
 
 async def test_no_table_of_scopes_differs_from_an_empty_one(store):

@@ -49,6 +49,18 @@ async def test_a_job_reads_back_as_it_was_created(store):
     assert await store.load(new_job_id()) is None
 
 
+async def test_a_job_is_listed_under_its_commit_when_that_becomes_known(store, clock):
+    newer, record = job(commit="", at=NOW + timedelta(seconds=1)), job(commit="")
+    await store.create(newer)
+    await store.create(record)
+    clock.forward(9)
+    for each in (newer, record):
+        await store.update(each.id, commit=COMMIT)
+    await store.update(new_job_id(), commit=COMMIT)
+    found, _ = await store.find(JobFilter(commit=COMMIT), limit=9)
+    assert [entry.id for entry in found] == [newer.id, record.id]
+
+
 async def test_what_happens_to_a_job_stands_over_its_record(store, clock):
     record = job(commit="")
     await store.create(record)

@@ -105,6 +105,7 @@ def report(state, *, error="", action=Action.UPDATE, health=None):
     [
         pytest.param(report(SyncState.FAILED, error="no"), True, id="an apply was refused"),
         pytest.param(report(SyncState.FAILED, error="no", action=Action.CREATE), True, id="a create was refused"),
+        pytest.param(report(SyncState.FAILED, error="no", action=Action.RUN), True, id="a hook failed"),
         pytest.param(report(SyncState.FAILED, error="no", action=Action.DELETE), False, id="a deletion was refused"),
         pytest.param(report(SyncState.FAILED, health=HealthStatus.DEGRADED), True, id="degraded"),
         pytest.param(report(SyncState.FAILED, health=HealthStatus.PROGRESSING), True, id="not healthy in time"),

@@ -28,6 +28,7 @@ class Story:
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], list[tuple[int, object]]] = {}
         self.seen: list[tuple[str, str, str]] = []
+        self.bodies: list[object] = []
         self.url = ""
 
     def tell(self, method: str, path: str, *answers: object, status: int = 200) -> None:
@@ -35,6 +36,8 @@ class Story:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.seen.append((request.method, request.path_qs, request.headers.get("Authorization", "")))
+        if request.can_read_body:
+            self.bodies.append(await request.json())
         answers = self.answers.get((request.method, request.path))
         if not answers:
             return web.json_response({"title": "Not Found"}, status=404)
@@ -76,7 +79,7 @@ def story() -> Iterator[Story]:
 
 
 def run(story: Story, *arguments: str, token: str = "t0ken"):
-    return CliRunner().invoke(cli, arguments, env={"TRUEUP_SERVER": story.url, "TRUEUP_TOKEN": token})
+    return CliRunner().invoke(cli, arguments, env={"TRUEUP_SERVER": story.url, "TRUEUP_TOKEN": token, "COLUMNS": "200"})
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,98 @@ def test_approving_names_the_set_and_follows_the_job(story):
     story.tell("POST", "/api/v1/applications/trueup/web/approve", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"})
     story.tell("GET", "/api/v1/jobs/j1", job("succeeded"))
     assert run(story, "app", "approve", "web").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "body"),
+    [
+        (["pause", "web", "--for", "2h", "--reason", "moving"], "pause", {"reason": "moving", "for": "7200s"}),
+        (["pause", "web", "--reason", "moving"], "pause", {"reason": "moving"}),
+        (["resume", "web"], "resume", {}),
+        (["rollback", "web", "--to", "3f1c9a2", "--reason", "slow"], "rollback", {"to": "3f1c9a2", "reason": "slow"}),
+        (["rollback", "web"], "rollback", {"to": "", "reason": ""}),
+    ],
+    ids=["pause for a time", "pause", "resume", "rollback to", "rollback"],
+)
+def test_a_decision_is_sent_and_its_job_followed(story, command, path, body):
+    story.tell("POST", f"/api/v1/applications/trueup/web/{path}", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"})
+    story.tell("GET", "/api/v1/jobs/j1", job("waiting", message="paused by ann"), job("failed", message="no such revision"))
+    result = run(story, "app", *command)
+    assert getattr(result.exception, "code", None) == 1
+    assert "waits: paused by ann" in result.output
+    assert "no such revision" in str(result.exception)
+    assert story.bodies[0] == body
+    assert json.loads(run(story, "app", *command, "--json").output)["state"] == "failed"
+
+
+def test_a_pause_needs_a_reason(story):
+    assert run(story, "app", "pause", "web").exit_code == 2
+    assert story.seen == []
+
+
+def test_a_forced_sync_says_so(story):
+    story.tell("POST", "/api/v1/applications/trueup/web/sync", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"})
+    assert run(story, "sync", "web", "--force", "--no-wait").exit_code == 0
+    assert story.bodies[0] == {"force": True}
+
+
+APPLICATION = {
+    "name": "trueup/web", "repository": "trueup/shop", "path": "apps/web", "revision": f"main@sha1:{SHA}", "desired": "", "cluster": "c",
+    "namespace": "web", "state": "succeeded", "health": "Healthy", "message": "", "unhealthy": [], "holds": [], "held_digest": "",
+    "drift": [], "pause": None, "rollback": None, "quarantine": [], "window": None,
+}  # fmt: skip
+AT = "2026-11-23T10:00:00.123456+00:00"
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ({}, []),
+        (
+            {"pause": {"actor": "ann", "reason": "moving", "at": AT, "until": "2026-11-23T14:00:00+00:00"}},
+            ["paused by ann at 2026-11-23 10:00 UTC until 2026-11-23 14:00 UTC: moving; end it: trueup app resume trueup/web"],
+        ),
+        (
+            {"pause": {"actor": "ann", "reason": "moving", "at": AT, "until": ""}},
+            ["paused by ann at 2026-11-23 10:00 UTC until somebody resumes: moving; end it: trueup app resume trueup/web"],
+        ),
+        (
+            {"rollback": {"commits": [SHA], "instead_of": ["b" * 40], "actor": "", "reason": "refused", "at": AT},
+             "quarantine": [{"commits": ["b" * 40], "reason": "refused", "at": AT}]},
+            ["held at aaaaaaaaaaaa at 2026-11-23 10:00 UTC instead of bbbbbbbbbbbb: refused",
+             "a newer commit that changes the application ends it, or: trueup app resume trueup/web",
+             "quarantined bbbbbbbbbbbb at 2026-11-23 10:00 UTC: refused"],
+        ),
+        ({"window": {"is_open": True, "until": None}}, ["sync windows: open"]),
+        ({"window": {"is_open": False, "until": "2026-11-23T14:00:00Z"}}, ["sync windows: closed until 2026-11-23 14:00 UTC"]),
+        ({"window": {"is_open": False, "until": None}}, ["sync windows: closed"]),
+    ],
+    ids=["nothing", "paused for a time", "paused", "rolled back by itself", "open", "shut", "shut for long"],
+)  # fmt: skip
+def test_an_application_is_shown_with_what_was_decided_about_it(story, more, lines):
+    story.tell("GET", "/api/v1/applications/trueup/web", APPLICATION | more)
+    found = run(story, "app", "get", "web").output.splitlines()
+    assert [line.strip() for line in found if line.startswith("  ")] == lines
+
+
+def test_the_history_is_a_table_of_outcomes(story):
+    outcome = {
+        "revision": f"main@sha1:{SHA}", "commits": [SHA], "state": "failed", "message": "refused", "digest": "d1" * 6, "kind": "push",
+        "actor": "ada", "started": AT, "finished": AT, "job": "j1",
+    }  # fmt: skip
+    story.tell("GET", "/api/v1/applications/trueup/web/history", {"items": [outcome, outcome | {"actor": "", "digest": ""}]})
+    rows = run(story, "app", "history", "web", "--limit", "2").output.splitlines()
+    assert rows[1].split() == [
+        "2026-11-23T10:00:00",
+        "push",
+        "failed",
+        "main@sha1:aaaaaaaaaaaa",
+        "d1d1d1d",
+        "ada",
+        "j1",
+        "refused",
+    ]
+    assert story.seen[0][1] == "/api/v1/applications/trueup/web/history?limit=2"
 
 
 @pytest.mark.parametrize(
