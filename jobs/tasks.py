@@ -37,6 +37,7 @@ POLLS_AT_ONCE = 8
 async def begin(arq_context: Mapping[str, Any], job_id: str) -> None:
     """Begin a job, or begin it again."""
     context: Context = arq_context["context"]
+    await context.declared.wait()  # a worker that has just started would take every repository for unknown
     await guarded(context, Part(job_id), _begin)
 
 
