@@ -109,7 +109,7 @@ class Syncs:
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
                 put_off = tell_refused(found, progress)
-                asked_at = job.created.isoformat() if Way.of(job) is Way.PEOPLE else ""
+                asked_at = job.created.isoformat() if Way.of(job) is Way.PEOPLE and not job.only else ""
                 order = Order(
                     found.targets,
                     preempted,
