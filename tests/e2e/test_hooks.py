@@ -1,5 +1,6 @@
 """Hooks: they run in their phase, once for each content, and leave what they should. On the sandbox, whose Jobs run by themselves."""
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -182,6 +183,9 @@ async def test_a_job_that_vanishes_when_it_is_done_is_no_drift_and_runs_again_wh
     done = await system.ended(await system.push(tree(a=job("once", ttl=0), b=config_map("web"))))
     assert done["state"] == "succeeded", done["message"]
     await system.until(lambda: is_gone(system, "once"), "the job is gone")
+    await asyncio.sleep(0.3)
+    _, jobs = await system.get("/api/v1/jobs?application=trueup/web")
+    assert [each["kind"] for each in jobs["items"]] == ["push"]
     before = applied(system)
     again = await system.ended(await system.push(tree(b=config_map("web", "2"))))
     assert (again["state"], steps(again)) == ("succeeded", [("update", "ConfigMap/web")])
