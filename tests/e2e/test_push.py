@@ -65,6 +65,12 @@ async def test_n_objects_cost_n_applies_and_the_same_webhook_again_costs_nothing
     assert len(system.cluster.requests) == before
 
 
+async def test_a_new_namespace_is_made_once_however_many_applications_want_it(system):
+    await system.ended(await system.push(FIRST))
+    made = [r for r in system.cluster.requests if r.verb == "create" and r.resource == "namespaces" and "trueup" in r.user_agent]
+    assert len(made) == 2  # theirs, and the one of Trueup's own records
+
+
 async def test_an_application_whose_inputs_did_not_change_is_not_touched(system):
     await system.ended(await system.push(FIRST))
     before = applies(system)
