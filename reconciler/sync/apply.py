@@ -90,7 +90,8 @@ async def send(step: Step, manifest: Manifest, application: Application, environ
     if any(drift.kind is DriftKind.FOREIGN for drift in step.drift):
         await _take_over(environment.cluster.index.live(step.key), application, environment)
     live = await _apply(step, manifest, application, environment)
-    if any(drift.kind is DriftKind.FOREIGN for drift in find(step.key, live, environment)):
+    is_held_with_us = bool(intruders(live, application.sync.foreign))
+    if is_held_with_us and any(drift.kind is DriftKind.FOREIGN for drift in find(step.key, live, environment)):
         await _take_over(live, application, environment)
         live = await _apply(step, manifest, application, environment)
     note_unverifiable(manifest, live, environment)

@@ -6,7 +6,6 @@ One for all processes of a test run costs five seconds; each process starts its 
 import base64
 import contextlib
 import json
-import os
 import signal
 import socket
 import ssl
