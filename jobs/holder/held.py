@@ -49,7 +49,7 @@ class Held:
     background: Background = field(default_factory=Background)
     noting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading applications' records until they are written."""
-    _declared: Declarations | None = None
+    _declared: tuple[Declarations, frozenset[str]] | None = None
 
     @property
     def name(self) -> str:
@@ -65,11 +65,11 @@ class Held:
     def refresh(self) -> Mapping[Name, Application]:
         """Take the newest declarations into force; the applications of this cluster."""
         newest, environment = self.context.declarations, self.environment
-        if newest is not self._declared:
-            self._declared = newest
+        if self._declared is None or newest is not self._declared[0] or self.names != self._declared[1]:
+            self._declared = newest, frozenset(self.names)
             environment.workshop = Workshop(self.context.mirrors, self.context.renderer, newest.repositories)
             environment.cluster.index.judge_for(newest.applications)
-        environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
+            environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
         return environment.applications
 
     async def targets(self, applications: Iterable[Application]) -> tuple[list[Target], list[Waiting]]:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from jobs.connection import Redis
 from jobs.keys import Keys
-from jobs.records import ApplicationRecord, ScopeRecord
+from jobs.records import ApplicationRecord, ObjectHealthRecord, ScopeRecord
 
 _SCOPES = TypeAdapter(tuple[ScopeRecord, ...])
 
@@ -40,6 +40,12 @@ class ApplicationStore:
             return {}
         found = await self.redis.hmget(self.keys.applications, list(names))
         return {n: ApplicationRecord.model_validate_json(value) for n, value in zip(names, found, strict=True) if value}
+
+    async def unhealthy(self, names: Sequence[str]) -> Mapping[str, ObjectHealthRecord]:
+        """Those of some applications that have unhealthy objects, with the first of these, in one step."""
+        found = await self.redis.hmget(self.keys.applications, list(names)) if names else []
+        told = ((name, orjson.loads(value)["unhealthy"]) for name, value in zip(names, found, strict=True) if value)
+        return {name: ObjectHealthRecord.model_validate(objects[0], strict=False) for name, objects in told if objects}
 
     async def all(self) -> list[ApplicationRecord]:
         """All applications by name."""

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.records import ApplicationRecord, ScopeRecord
+from jobs.records import ApplicationRecord, ObjectHealthRecord, ScopeRecord
 from jobs.store.applications import ApplicationStore
+from reconciler.model.outcome import HealthStatus
 
 
 @pytest.fixture
@@ -24,6 +25,14 @@ async def test_applications_are_listed_by_name_and_replaced_as_a_whole(store):
     assert (await store.get("trueup/web")).message == "second"
     assert await store.get("trueup/none") is None
     await store.put([])
+
+
+async def test_unhealthy_applications_are_told_with_their_first_unhealthy_object(store):
+    bad = ObjectHealthRecord(object="shop/Deployment/web", status=HealthStatus.DEGRADED, reason="ImagePullBackOff")
+    worse = bad.model_copy(update={"object": "shop/Deployment/api"})
+    await store.put([application("trueup/web", unhealthy=(bad, worse)), application("trueup/api")])
+    assert await store.unhealthy(["trueup/api", "trueup/none", "trueup/web"]) == {"trueup/web": bad}
+    assert await store.unhealthy([]) == {}
 
 
 async def test_what_is_no_longer_declared_is_forgotten(store):
