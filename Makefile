@@ -43,7 +43,7 @@ types: .venv/ready ## mypy --strict
 imports: .venv/ready ## the import contracts
 	@$(BIN)/lint-imports
 
-bench: .venv/ready ## figures beside a raw floor; ONLY=intake for one
+bench: .venv/ready ## figures beside a raw floor; ONLY="push drift" for some, CLUSTER=sandbox, SIZE=n, MINUTES=n
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 docs: .venv/ready ## generated pages: configuration, cli, api

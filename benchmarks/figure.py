@@ -15,6 +15,8 @@ class Figure:
     floor: float | None = None
     cluster: str = "-"
     n: int = 1
+    note: str = ""
+    """What else should be known of it."""
 
     @property
     def ratio(self) -> float | None:

@@ -1,6 +1,7 @@
 """From a ref that may have moved to the applications that are affected, and to the holders of their clusters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.context import Context
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
@@ -19,13 +20,34 @@ DISPATCHED_SECONDS = 5.0
 """When a job that was handed to a holder is looked at again, should the holder not have taken it."""
 
 
+@dataclass(slots=True)
+class _Followers:
+    """Who follows a ref, and which of them are declared otherwise than they were rendered, or were never rendered."""
+
+    applications: Mapping[str, Application]
+    unlike: set[str]
+
+    def compare(self, name: str, digest: str | None) -> None:
+        """Take in what an application was rendered from."""
+        application = self.applications.get(name)
+        if application is not None and application.digest != digest:
+            self.unlike.add(name)
+        else:
+            self.unlike.discard(name)
+
+
 class InputCache:
-    """The inputs of a repository's applications, kept up to date by what changed since the last look."""
+    """The inputs of a repository's applications, kept up to date by what changed since the last look.
+
+    A push costs what it changes, however many applications there are.
+    """
 
     def __init__(self) -> None:
         self._number = 0
         self._trie = InputTrie()
         self._digests: dict[str, str] = {}
+        self._followers: dict[str, _Followers] = {}
+        """By ref."""
 
     async def refresh(self, context: Context, repository: str) -> None:
         """Take in what was written since."""
@@ -33,11 +55,18 @@ class InputCache:
         for name, record in found.items():
             self._trie.put(Name.parse(name), record.paths)
             self._digests[name] = record.digest
+            for followers in self._followers.values():
+                followers.compare(name, record.digest)
 
-    def affected(self, applications: Iterable[Application], changed: frozenset[str]) -> set[str]:
-        """Applications with a changed input, without a known one, or that are declared otherwise than they were rendered."""
-        touched = self._trie.affected(changed)
-        return {str(a.name) for a in applications if a.name in touched or self._digests.get(str(a.name)) != a.digest}
+    def affected(self, ref: str, applications: Mapping[str, Application], changed: frozenset[str]) -> set[str]:
+        """Followers of a ref with a changed input, without a known one, or that are declared otherwise than they were rendered."""
+        followers = self._followers.get(ref)
+        if followers is None or followers.applications is not applications:
+            followers = self._followers[ref] = _Followers(applications, set())
+            for name in applications:
+                followers.compare(name, self._digests.get(name))
+        touched = (str(name) for name in self._trie.affected(changed))
+        return followers.unlike | {name for name in touched if name in applications}
 
     def reset(self) -> None:
         """Redis was lost."""
@@ -74,7 +103,7 @@ async def follow(context: Context, job: JobRecord) -> None:
         return
     await _supersede_older(context, job, repository, head)
     dirty = await _advance(context, repository, job.ref, head, applications) | await _put_off(context, job)
-    await _dispatch(context, job, [a for a in applications if str(a.name) in dirty], applications)
+    await _dispatch(context, job, [applications[name] for name in sorted(dirty & applications.keys())], applications)
 
 
 async def _put_off(context: Context, job: JobRecord) -> frozenset[str]:
@@ -105,7 +134,7 @@ async def _supersede_older(context: Context, job: JobRecord, repository: Reposit
 
 
 async def _advance(
-    context: Context, repository: Repository, ref: str, head: str, applications: Sequence[Application]
+    context: Context, repository: Repository, ref: str, head: str, applications: Mapping[str, Application]
 ) -> frozenset[str]:
     """Make the head the checked commit; returns every application that is dirty then."""
     name, cache = str(repository.name), cache_of(context, str(repository.name))
@@ -113,10 +142,9 @@ async def _advance(
         old = await context.heads.checked(name, ref)
         await cache.refresh(context, name)
         changed = await _changed(context, repository, old, head)
-        everything = {str(application.name) for application in applications}
-        touched = everything if changed is None else cache.affected(applications, changed)
+        touched = applications if changed is None else cache.affected(ref, applications, changed)
         if await context.heads.advance(name, ref, old=old, new=head, dirty=sorted(touched)):
-            return await context.heads.dirty(name, ref) & everything
+            return frozenset(found for found in await context.heads.dirty(name, ref) if found in applications)
     raise Waiting(f"{name}: {short(ref)} moves faster than it can be looked at", retry_seconds=1.0)
 
 
@@ -137,7 +165,7 @@ async def _changed(context: Context, repository: Repository, old: str, head: str
 
 
 async def _dispatch(
-    context: Context, job: JobRecord, affected: Sequence[Application], applications: Sequence[Application]
+    context: Context, job: JobRecord, affected: Sequence[Application], applications: Mapping[str, Application]
 ) -> None:
     """Hand the affected applications to the holders of their clusters; those that people sync are left to them."""
     wanted = [a for a in affected if a.sync.mode is SyncMode.AUTOMATIC or job.kind is JobKind.MANUAL]
@@ -150,15 +178,15 @@ async def _dispatch(
     await dispatch(context, job, wanted)
 
 
-async def _conclude_untouched(context: Context, job: JobRecord, applications: Sequence[Application], detail: str) -> None:
+async def _conclude_untouched(context: Context, job: JobRecord, applications: Mapping[str, Application], detail: str) -> None:
     """Nothing to sync: the commit is live as far as its applications are healthy, and none was rolled back from it."""
     bad = []
-    for application in applications:
-        record = await context.applications.get(str(application.name))
-        if record is not None and record.rollback is not None and is_about(_intent(record), job.commit):
-            bad.append(f"{application.name.name}: {describe_rollback(record.rollback)}")
-        elif record is not None and record.unhealthy:
-            bad.append(f"{application.name.name}: {record.unhealthy[0].object}: {record.unhealthy[0].reason}")
+    for name, record in (await context.applications.troubled(tuple(applications))).items():
+        short_name = applications[name].name.name
+        if record.rollback is not None and is_about(_intent(record), job.commit):
+            bad.append(f"{short_name}: {describe_rollback(record.rollback)}")
+        elif record.unhealthy:
+            bad.append(f"{short_name}: {record.unhealthy[0].object}: {record.unhealthy[0].reason}")
     state = JobState.FAILED if bad else JobState.SUCCEEDED
     message = f"{detail}; {bad[0]}" if bad else detail
     await context.jobs.transition(job.id, state, message)

@@ -33,6 +33,8 @@ BACKLOG = 5000
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: https://www.crockford.com/base32.html"""
 
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -57,7 +59,7 @@ def new_job_id(now: datetime | None = None) -> str:
     """26 letters and digits: ten of milliseconds, so that ids sort by age, and sixteen that nobody guesses."""
     moment = int((now or datetime.now(UTC)).timestamp() * 1000)
     number = moment << 80 | secrets.randbits(80)
-    return "".join([_ALPHABET[number >> shift & 31] for shift in range(125, -5, -5)])
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -10, -10)])
 
 
 def is_job_id(text: str) -> bool:
@@ -82,15 +84,17 @@ class Intake:
         Raises:
             StoreUnavailable: when Redis does not answer in time, or too many wait.
         """
-        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Accepted] = loop.create_future()
         try:
             self._waiting.put_nowait(_Waiting(self._arguments(arrival), future))
-            async with asyncio.timeout(timeout_seconds):
-                return await future
         except asyncio.QueueFull as error:
             raise StoreUnavailable(f"{BACKLOG} deliveries wait for Redis already; send it again later") from error
-        except TimeoutError as error:
-            raise StoreUnavailable(f"Redis did not take it within {timeout_seconds:g} s; send it again") from error
+        expiry = loop.call_later(timeout_seconds, _expire, future, timeout_seconds)
+        try:
+            return await future
+        finally:
+            expiry.cancel()
 
     async def flush_forever(self) -> None:
         """Take up what waits, step by step, until cancelled."""
@@ -153,6 +157,11 @@ class Intake:
 class _Waiting:
     arguments: Arguments
     future: "asyncio.Future[Accepted]"
+
+
+def _expire(future: "asyncio.Future[Accepted]", seconds: float) -> None:
+    if not future.done():
+        future.set_exception(StoreUnavailable(f"Redis did not take it within {seconds:g} s; send it again"))
 
 
 def received(record: JobRecord) -> JobRecord:

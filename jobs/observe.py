@@ -6,6 +6,7 @@ The observer never blocks: progress goes to a queue that one task writes out, ne
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,9 @@ log = structlog.get_logger()
 FLUSH_SECONDS = 0.05
 """Progress is written this often at most; a person sees no difference."""
 
+SHARE = 10
+"""Writing takes one part in so many of the time: what a thousand applications have come to is a megabyte."""
+
 
 class Progress:
     """The observer of one job's syncs in one cluster."""
@@ -54,7 +58,7 @@ class Progress:
         self._stages: dict[str, bool] = {}
         """Those that were reached, and whether they are written."""
         self._wake = asyncio.Event()
-        self._has_ended = False
+        self._ended = asyncio.Event()
         self._log = log.bind(job=job_id)
         self._logs: dict[Name, Any] = {}
         """What the lines of one sync have in common."""
@@ -106,23 +110,26 @@ class Progress:
     @asynccontextmanager
     async def written(self) -> AsyncIterator[None]:
         """Write progress out while the block runs, and all of it at the end."""
-        self._has_ended = False
+        self._ended.clear()
         task = asyncio.create_task(self._write_until_ended())
         try:
             yield
         finally:
-            self._has_ended = True  # and is not cancelled: a write on its way could arrive after the last one
+            self._ended.set()  # and is not cancelled: a write on its way could arrive after the last one
             self._wake.set()
             await task
             self._changed = set(self._records)
             await self._write()
 
     async def _write_until_ended(self) -> None:
-        while not self._has_ended:
+        while not self._ended.is_set():
             await self._wake.wait()
+            began = time.monotonic()
             with contextlib.suppress(RedisError, OSError):
                 await self._write()
-            await asyncio.sleep(0 if self._has_ended else FLUSH_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(FLUSH_SECONDS, SHARE * (time.monotonic() - began))):
+                    await self._ended.wait()
 
     async def _write(self) -> None:
         self._wake.clear()

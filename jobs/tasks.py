@@ -10,14 +10,13 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs import metrics
-from jobs.context import STATUS_OF, UNTOLD, Context
+from jobs.context import STATUS_OF, Context
 from jobs.follow import cache_of, dispatch, follow
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.retry import retry_after
 from jobs.schedule import interval_number
 from jobs.statuses import Subject
-from jobs.store.jobs import JobFilter
 from jobs.store.parts import Part
 from reconciler.errors import Stalled, TrueupError
 from reconciler.model.declared import Name, Repository
@@ -147,9 +146,7 @@ async def _is_undone(context: Context, repository: str, ref: str, commit: str) -
 
 async def _jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:
     """What is known to be done about a commit for every application, or to have been."""
-    ids = await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1)
-    jobs = await context.jobs.load_brief([job_id.decode() for job_id in ids])
-    return [job for job in jobs if job.repository in ("", repository) and job.kind in REFS]
+    return [job for job in await context.jobs.about(repository, commit) if job.kind in REFS]
 
 
 def _is_going_on(job: JobRecord) -> bool:
@@ -212,14 +209,13 @@ async def close_forgotten(context: Context) -> None:
     """Close statuses left pending by work that ended: whoever ended it died before the forge was told."""
 
     async def verdict(subject: Subject) -> Status | None:
-        found, _ = await context.jobs.find(JobFilter(commit=subject.commit), limit=50)
-        ours = [job for job in found if job.repository in ("", subject.repository) and job.kind not in UNTOLD]
-        told = [job for job in ours if job.state in STATUS_OF or not job.state.is_final]
+        found = await _jobs_about(context, subject.repository, subject.commit)
+        told = [job for job in found if job.state in STATUS_OF or not job.state.is_final]
         if any(not job.state.is_final for job in told):
             return None
         if not told:
             return Status(StatusState.ERROR, subject.context, "its job is gone; push again, or sync by hand")
-        return Status(STATUS_OF[told[0].state], subject.context, told[0].message, context.link_to(told[0]))
+        return Status(STATUS_OF[told[-1].state], subject.context, told[-1].message, context.link_to(told[-1]))
 
     if await context.statuses.sweep(verdict):
         context.statuses_due.set()

@@ -18,6 +18,9 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Probes and scrapers come every few seconds; they are counted, not logged."""
 
+TOLD = "/webhooks/{provider}/{scope}"
+"""A webhook that was taken has its own line, `delivery.received`."""
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -41,7 +44,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         seconds = time.perf_counter() - began
         metrics.REQUESTS.labels(route, str(response.status)).inc()
         metrics.REQUEST_SECONDS.labels(route).observe(seconds)
-        if route not in QUIET:
+        if route not in QUIET and not (route == TOLD and response.status < 300):
             log.info("request.finished", method=request.method, route=route, status=response.status, seconds=round(seconds, 4))
     if not response.prepared:
         response.headers.update(HEADERS)

@@ -41,20 +41,20 @@ class Budget:
 
     def __init__(self, limit: int) -> None:
         self._free = limit
-        self._freed = asyncio.Condition()
+        self._freed = asyncio.Event()
 
     @asynccontextmanager
     async def reserved(self, size: int) -> AsyncIterator[None]:
         """Have some bytes for the length of the block."""
-        async with self._freed:
-            await self._freed.wait_for(lambda: self._free >= size)
-            self._free -= size
+        while self._free < size:
+            self._freed.clear()
+            await self._freed.wait()
+        self._free -= size
         try:
             yield
         finally:
-            async with self._freed:
-                self._free += size
-                self._freed.notify_all()
+            self._free += size
+            self._freed.set()
 
 
 BUDGET: web.AppKey[Budget] = web.AppKey("budget", Budget)
@@ -80,7 +80,7 @@ async def _receive(request: web.Request) -> web.Response:
     scope = parse_scope(request.match_info["scope"])
     limit = front.settings.body_limit
     if (request.content_length or 0) > limit:
-        raise Refused(413, "Content Too Large", f"{limit} bytes are the limit")
+        raise _too_large(limit)
     async with request.app[BUDGET].reserved(min(request.content_length or limit, limit)):
         body = await _read(request, limit)
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -120,17 +120,26 @@ async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeR
 
 async def _read(request: web.Request, limit: int) -> bytes:
     """The body, never buffered past the limit."""
+    if request.content.is_eof():  # most bodies have arrived with their head
+        body = request.content.read_nowait()
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
     chunks, size = [], 0
     try:
         async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
                 if size > limit:
-                    raise Refused(413, "Content Too Large", f"{limit} bytes are the limit")
+                    raise _too_large(limit)
                 chunks.append(chunk)
     except TimeoutError:
         raise Refused(408, "Request Timeout", f"the body did not arrive within {READ_SECONDS:g} s") from None
     return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(413, "Content Too Large", f"{limit} bytes are the limit")
 
 
 def _record(event: Event, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> JobRecord:

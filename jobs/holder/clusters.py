@@ -14,6 +14,7 @@ from reconciler.errors import TrueupError
 from reconciler.kube.client import connect
 from reconciler.kube.cluster import identity, open_cluster
 from reconciler.kube.config import IN_CLUSTER, Access
+from reconciler.model.declared import Declarations
 
 log = structlog.get_logger()
 
@@ -45,13 +46,16 @@ class Clusters:
     async def hold_forever(self) -> None:
         """One task for each cluster that is declared."""
         known: set[str] = set()
+        seen: Declarations | None = None
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._context.declared.wait()
-                wanted = {a.destination.cluster for a in self._context.declarations.applications.values()} or {IN_CLUSTER}
-                for name in sorted(wanted - known):
-                    known.add(name)
-                    group.create_task(self._hold(name))
+                if seen is not self._context.declarations:
+                    seen = self._context.declarations
+                    wanted = {a.destination.cluster for a in seen.applications.values()} or {IN_CLUSTER}
+                    for name in sorted(wanted - known):
+                        known.add(name)
+                        group.create_task(self._hold(name))
                 await asyncio.sleep(HOLD_SECONDS)
 
     async def _hold(self, name: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -36,6 +37,18 @@ ANNOUNCED = 20
 DONE = frozenset({Action.CREATE, Action.UPDATE})
 
 Findings = Mapping[ObjectKey, tuple[Drift, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Repair:
+    """What was done, and what it is told by."""
+
+    record: JobRecord
+    part: Part
+    found: Findings
+    progress: Progress
+    created: "asyncio.Task[None]"
+    report: SyncReport
 
 
 class Repairs:
@@ -96,7 +109,7 @@ class Repairs:
                 self._held.background.start(self._put_back(name, objects))
 
     async def _put_back(self, name: Name, objects: Findings) -> None:
-        """Repair some objects of an application, and tell the story as a job."""
+        """Repair some objects of an application, and tell the story as a job; the next repair does not wait until it is told."""
         application = self._held.environment.applications.get(name)
         if application is None:
             return
@@ -104,25 +117,25 @@ class Repairs:
         await asyncio.sleep(max((fight.pause_seconds for fight in fights), default=0.0))
         put_off = None
         async with self._held.turns.between(name):
-            current = self._still_drifted(objects)
             target = self._target(application)
-            if not current or target is None:
+            found = self._still_drifted(objects)
+            if not found or target is None:
                 return
             put_off = await self._put_off(application)
-            if put_off is not None and not self._is_news(name, current):
+            if put_off is not None and not self._is_news(name, found):
                 return
-            record = self._record(target)
-            part = Part(record.id, self._held.cluster.uid)
-            self._held.context.running.add(part)
-            try:
-                report = await self._repair(record, target, current, fights, str(put_off or ""))
-            finally:
-                self._held.context.running.discard(part)
+            done = await self._repair(target, found, str(put_off or ""))
+        try:
+            await self._tell(done, fights)
+        except (RedisError, OSError) as error:
+            log.warning("drift.not_told", application=str(name), error=str(error))
+        finally:
+            self._held.context.running.discard(done.part)
         if put_off is not None:
             self._look_again(name, put_off.retry_seconds)
-        elif report.retry_seconds is not None:
-            await asyncio.sleep(report.retry_seconds)
-            self._drifted.setdefault(name, {}).update(current)
+        elif done.report.retry_seconds is not None:
+            await asyncio.sleep(done.report.retry_seconds)
+            self._drifted.setdefault(name, {}).update(done.found)
             self._seen.set()
 
     async def _put_off(self, application: Application) -> Waiting | None:
@@ -168,23 +181,23 @@ class Repairs:
             ref=revision.ref, commit=revision.commit, applications=(str(application.name),),
         ).model_copy(update={"state": JobState.RUNNING})  # fmt: skip
 
-    async def _repair(self, record: JobRecord, target: Target, current: Findings, fights: list[Fight], left: str) -> SyncReport:
-        """The repair does not wait for Redis: what it is told by is written beside it, and after it."""
-        held, jobs = self._held, self._held.context.jobs
-        progress = Progress(jobs, record.id, target.application.destination.cluster)
-        created = asyncio.create_task(jobs.create(record, work=begun_by({held.cluster.uid: held.context.worker})))
-        report = await repair(target, current, held.environment, progress, left)
-        if target.application.sync.drift is DriftPolicy.REPAIR and not left:
-            for key in current:
-                self._fights.repaired(key, time.monotonic())
+    async def _repair(self, target: Target, found: Findings, left: str) -> "_Repair":
+        """Put back what drifted, or say why it is left. It does not wait for Redis: the job is created beside it."""
+        held, context, application = self._held, self._held.context, target.application
+        record = self._record(target)
+        part = Part(record.id, held.cluster.uid)
+        progress = Progress(context.jobs, record.id, application.destination.cluster)
+        context.running.add(part)
         try:
-            await created
-            async with progress.written():
-                pass
-            await self._tell(record, report, current, fights)
-        except (RedisError, OSError) as error:
-            log.warning("drift.not_told", application=str(target.name), error=str(error))
-        return report
+            created = asyncio.create_task(context.jobs.create(record, work=begun_by({part.name: context.worker})))
+            report = await repair(target, found, held.environment, progress, left)
+        except BaseException:
+            context.running.discard(part)
+            raise
+        if application.sync.drift is DriftPolicy.REPAIR and not left:
+            for key in found:
+                self._fights.repaired(key, time.monotonic())
+        return _Repair(record, part, found, progress, created, report)
 
     def _fights_over(self, objects: Findings) -> list[Fight]:
         found = [fight for key, drift in objects.items() if (fight := self._fights.over(key, drift, time.monotonic()))]
@@ -204,17 +217,20 @@ class Repairs:
         except TrueupError as error:
             log.warning("drift.not_announced", application=str(report.application), error=str(error))
 
-    async def _tell(self, record: JobRecord, report: SyncReport, objects: Findings, fights: list[Fight]) -> None:
-        context = self._held.context
+    async def _tell(self, done: "_Repair", fights: list[Fight]) -> None:
+        context, record, report = self._held.context, done.record, done.report
+        await done.created
+        async with done.progress.written():
+            pass
         state = JobState.SUCCEEDED if report.state is SyncState.SUCCEEDED else JobState.FAILED
-        await context.jobs.transition(record.id, state, _message(report, objects, fights))
+        await context.jobs.transition(record.id, state, _message(report, done.found, fights))
         metrics.JOBS.labels(record.kind, state).inc()
         if context.settings.cluster_events:
             self._held.background.start(self._announce(report, fights))
         async with self._held.noting:
             known = await context.applications.get(record.applications[0])
             if known is not None:
-                drift = (*_records(record, report, objects), *known.drift)[:FINDINGS]
+                drift = (*_records(record, report, done.found), *known.drift)[:FINDINGS]
                 await context.applications.put([known.model_copy(update={"drift": drift, "updated": datetime.now(UTC)})])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Drift
 
-PATIENCE = 5
+PATIENCE = 10
 """Repairs of one object that are done at once, without a quiet time between; then somebody fights us, and each waits longer."""
 
 QUIET_SECONDS = 60.0

@@ -52,7 +52,7 @@ class Held:
     """Held from reading applications' records until they are written."""
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when people's decisions have changed, or may have."""
-    _declared: Declarations | None = None
+    _declared: tuple[Declarations, frozenset[str]] | None = None
 
     @property
     def name(self) -> str:
@@ -75,11 +75,11 @@ class Held:
     def refresh(self) -> Mapping[Name, Application]:
         """Take the newest declarations into force; the applications of this cluster."""
         newest, environment = self.context.declarations, self.environment
-        if newest is not self._declared:
-            self._declared = newest
+        if self._declared is None or newest is not self._declared[0] or self.names != self._declared[1]:
+            self._declared = newest, frozenset(self.names)
             environment.workshop = Workshop(self.context.mirrors, self.context.renderer, newest.repositories)
             environment.cluster.index.judge_for(newest.applications)
-        environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
+            environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
         return environment.applications
 
     async def targets(self, applications: Iterable[Application]) -> tuple[list[Target], list[Waiting]]:

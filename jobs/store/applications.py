@@ -41,6 +41,12 @@ class ApplicationStore:
         found = await self.redis.hmget(self.keys.applications, list(names))
         return {n: ApplicationRecord.model_validate_json(value) for n, value in zip(names, found, strict=True) if value}
 
+    async def troubled(self, names: Sequence[str]) -> Mapping[str, ApplicationRecord]:
+        """Those of some applications that have unhealthy objects or are rolled back, in one step; the others are not read whole."""
+        found = await self.redis.hmget(self.keys.applications, list(names)) if names else []
+        told = ((name, value, orjson.loads(value)) for name, value in zip(names, found, strict=True) if value)
+        return {n: ApplicationRecord.model_validate_json(v) for n, v, d in told if d["unhealthy"] or d.get("rollback")}
+
     async def all(self) -> list[ApplicationRecord]:
         """All applications by name."""
         found = await self.redis.hgetall(self.keys.applications)

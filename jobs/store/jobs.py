@@ -92,6 +92,12 @@ class JobStore:
         found = ({n: v for n, v in zip(_BRIEF, row, strict=True) if v is not None} for row in rows)
         return [job for fields in found if (job := _assemble(fields)) is not None]
 
+    async def about(self, repository: str, commit: str) -> list[JobRecord]:
+        """The jobs about a commit of a repository, oldest first, in brief."""
+        found = await self.redis.zrange(self.keys.jobs_of("commit", commit), 0, -1)
+        jobs = await self.load_brief([job_id.decode() for job_id in found])
+        return [job for job in jobs if job.repository in ("", repository)]
+
     async def active_of(self, repository: str) -> list[JobRecord]:
         """The jobs of a repository that are not final, oldest first, in brief."""
         found = await self.redis.zinter([self.keys.active, self.keys.jobs_of("repository", repository)], aggregate="MIN")

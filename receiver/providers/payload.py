@@ -1,5 +1,6 @@
 """What all payloads have in common: JSON that may be anything, and models that name only what is used."""
 
+import re
 from typing import TypeVar
 
 import orjson
@@ -9,6 +10,9 @@ from receiver.providers.event import Ignored
 
 ZEROS = frozenset({"0" * 40, "0" * 64})
 """The commit of a ref that is not there."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REF = re.compile(r"refs/(?:heads|tags)/[^\x00-\x20~^:?*\[\\\x7f]*")
 
 T = TypeVar("T", bound="Payload")
 
@@ -33,14 +37,9 @@ def read(body: bytes, model: type[T]) -> T | Ignored:
 
 def is_commit(text: str) -> bool:
     """Whether a text is a full commit hash."""
-    return len(text) in (40, 64) and all(letter in "0123456789abcdef" for letter in text)
+    return _COMMIT.fullmatch(text) is not None
 
 
 def is_ref(text: str) -> bool:
     """Whether a text is a branch's or tag's full name that git would accept."""
-    return (
-        text.startswith(("refs/heads/", "refs/tags/"))
-        and len(text) < 1000
-        and ".." not in text
-        and all(ord(letter) > 32 and letter not in "~^:?*[\\\x7f" for letter in text)
-    )
+    return len(text) < 1000 and ".." not in text and _REF.fullmatch(text) is not None

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 
 TOLERANCE_SECONDS = 300
@@ -11,8 +10,7 @@ TOLERANCE_SECONDS = 300
 
 def is_hmac_hex(secret: bytes, body: bytes, signature: str) -> bool:
     """Whether a hex HMAC-SHA256 is right."""
-    expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
-    return equal(expected.encode(), signature)
+    return equal(hmac.digest(secret, body, "sha256").hex().encode(), signature)
 
 
 def is_standard_webhook(secret: bytes, message: tuple[str, str, bytes], signatures: str, now: float) -> bool:

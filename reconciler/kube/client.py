@@ -12,10 +12,9 @@ from typing import Any
 
 import aiohttp
 import orjson
-from kubernetes_asyncio import client
 
 from reconciler.errors import ClusterUnavailable, Transient, TrueupError
-from reconciler.kube.config import Access, api_client, unreachable
+from reconciler.kube.config import Access, Session, open_session, unreachable
 from reconciler.kube.refusal import Answer, Attempt, refusal
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, Kind, Manifest, ObjectKey
@@ -80,9 +79,9 @@ class Call:
 class Client:
     """One API server. At most `concurrency` requests at once, watches not counted; obeys Retry-After."""
 
-    def __init__(self, api: client.ApiClient, instance: Instance, settings: ReconcilerSettings) -> None:
-        self._api = api
-        self.host = str(api.configuration.host).rstrip("/")
+    def __init__(self, session: Session, instance: Instance, settings: ReconcilerSettings) -> None:
+        self._session = session
+        self.host = str(session.api.configuration.host).rstrip("/")
         self._slots = asyncio.Semaphore(settings.api_concurrency)
         self._timeout = aiohttp.ClientTimeout(total=settings.api_timeout)
         self._agent = f"trueup/0.1 ({instance.id})"
@@ -244,12 +243,13 @@ class Client:
         if call.body is not None:
             headers["Content-Type"] = call.content
         parameters: list[Any] = []
-        await self._api.update_params_for_auth(headers, parameters, ["BearerToken"])
-        session: aiohttp.ClientSession = self._api.rest_client.pool_manager
+        session = self._session
+        await session.api.update_params_for_auth(headers, parameters, ["BearerToken"])
         try:
-            async with session.request(
-                call.method, self.host + call.path, params=call.query, headers=headers, data=call.body, timeout=limit
-            ) as response:
+            async with session.http.request(
+                call.method, self.host + call.path, params=call.query, headers=headers, data=call.body, timeout=limit,
+                proxy=session.proxy, server_hostname=session.api.configuration.tls_server_name,
+            ) as response:  # fmt: skip
                 yield response
         except TimeoutError as error:
             raise ClusterUnavailable(f"{call.attempt}{self.host} did not answer within {limit.total:g} s") from error
@@ -269,5 +269,5 @@ def _is_absence(answer: bytes) -> bool:
 @asynccontextmanager
 async def connect(access: Access, instance: Instance, settings: ReconcilerSettings) -> AsyncIterator[Client]:
     """A client for one cluster."""
-    async with api_client(access) as api:
-        yield Client(api, instance, settings)
+    async with open_session(access) as session:
+        yield Client(session, instance, settings)

@@ -1,4 +1,4 @@
-"""How a cluster is reached: kubeconfig or service account, read by kubernetes-asyncio; only its session is used for requests.
+"""How a cluster is reached: kubeconfig or service account, read by kubernetes-asyncio, whose connections are used for requests.
 
 The library runs exec plugins once and reads tokens when it loads, so the configuration is loaded anew before they can expire.
 """
@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import aiohttp
 from kubernetes_asyncio import client, config
 
 from reconciler.errors import ClusterUnavailable, Stalled
@@ -40,9 +43,20 @@ class Access:
         return f"{self.kubeconfig}" + (f", context {self.context}" if self.context else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """How requests are sent to one API server."""
+
+    api: client.ApiClient
+    """Of the library; it has the address, the certificates and the tokens."""
+    http: aiohttp.ClientSession
+    """On the library's connections. Its own session reads `~/.netrc` and the proxies anew for every request, in two threads."""
+    proxy: str | None
+
+
 @asynccontextmanager
-async def api_client(access: Access) -> AsyncIterator[client.ApiClient]:
-    """The library's client, which has the session, the certificates and the tokens.
+async def open_session(access: Access) -> AsyncIterator[Session]:
+    """A session with the API server.
 
     Raises:
         Stalled: when the configuration cannot be read.
@@ -58,10 +72,19 @@ async def api_client(access: Access) -> AsyncIterator[client.ApiClient]:
     except (config.ConfigException, OSError, ValueError, KeyError) as error:
         raise Stalled(f"{access}: {error}; set KUBECONFIG to a file that kubectl can use") from error
     found = client.ApiClient(configuration)
+    connector = found.rest_client.pool_manager.connector
+    http = aiohttp.ClientSession(connector=connector, connector_owner=False, cookie_jar=aiohttp.DummyCookieJar())
     try:
-        yield found
+        async with http:
+            yield Session(found, http, configuration.proxy or proxy_to(str(configuration.host)))
     finally:
         await found.close()
+
+
+def proxy_to(url: str) -> str | None:
+    """The proxy that the environment names for an address; None when it is reached directly."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def unreachable(host: str, error: BaseException) -> ClusterUnavailable:

@@ -274,12 +274,21 @@ class OwnedIndex:
             self._take(event.object, kind)
 
     def _take(self, document: Document, kind: Kind) -> ObjectKey:
-        live = LiveMetadata.of(document, kind)
-        known = {"apiVersion": kind.api_version, "kind": kind.kind}
-        seen = {**document, **known}
-        health = self._rulebook.assess(seen, claim(live, self._instance).application)
-        self._put(live, kind, health, ended=end_of(seen))
-        return live.key
+        metadata, seen = document["metadata"], {**document, "apiVersion": kind.api_version, "kind": kind.kind}
+        key, ended = ObjectKey(kind.group, kind.kind, metadata.get("namespace", ""), metadata["name"]), end_of(seen)
+        known = self._entries.get(key)
+        is_echo = known and (known.owned.uid, known.owned.resource_version) == (metadata["uid"], metadata["resourceVersion"])
+        if known and is_echo and ended is None:  # our own write: all else is known from its answer
+            self._tell_health(known, self._rulebook.assess(seen, known.owned.application))
+        else:
+            live = LiveMetadata.of(document, kind)
+            self._put(live, kind, self._rulebook.assess(seen, claim(live, self._instance).application), ended=ended)
+        return key
+
+    def _tell_health(self, known: Entry, health: Health) -> None:
+        if known.health != health:
+            known.health = health
+            self._wake(known.owned.key)
 
     def _is_whole(self, kind: Kind) -> bool:
         """Whether whole objects of a kind are watched, or their metadata only."""
@@ -288,6 +297,9 @@ class OwnedIndex:
     def _put(
         self, live: LiveMetadata, kind: Kind, health: Health | None, *, is_ours: bool = False, ended: Health | None = None
     ) -> None:
+        known = self._entries.get(live.key)
+        if known and known.owned.uid == live.uid and number(live.resource_version) < number(known.owned.resource_version):
+            return
         found = claim(live, self._instance)
         if found.state is not ClaimState.OWNED or found.application is None:
             self._remove(live.key)
@@ -295,9 +307,6 @@ class OwnedIndex:
                 self.strays.add(live.key)
             return
         self.strays.discard(live.key)
-        known = self._entries.get(live.key)
-        if known and known.owned.uid == live.uid and number(live.resource_version) < number(known.owned.resource_version):
-            return
         options = options_of(live.annotations, live.labels)
         mark = fingerprint(live, self._instance.manager, is_whole=options.apply is ApplyMode.REPLACE)
         applied = live.annotations.get(APPLIED, "")

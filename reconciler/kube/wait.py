@@ -31,7 +31,10 @@ async def wait_healthy(
     preempted: asyncio.Event,
     on_change: Callable[[ObjectKey, Health], None],
 ) -> Mapping[ObjectKey, Health]:
-    """The health of the objects when all are good, one is degraded for good, time is up, or a newer commit waits."""
+    """The health of the objects when all are good, one is degraded for good, time is up, or a newer commit waits.
+
+    Changes are told, and what is not good at the first look.
+    """
     loop = asyncio.get_running_loop()
     deadline, degraded_since = loop.time() + timeout_seconds, None
     wanted = tuple(keys)
@@ -41,9 +44,9 @@ async def wait_healthy(
             changed.clear()
             found = {key: index.health(key) or Health(HealthStatus.PROGRESSING, "not seen yet") for key in wanted}
             for key, health in found.items():
-                if told.get(key) != health:
-                    told[key] = health
+                if told.get(key) != health and (key in told or health.status not in GOOD):
                     on_change(key, health)
+                told[key] = health
             is_degraded = any(health.status is HealthStatus.DEGRADED for health in found.values())
             degraded_since = (degraded_since or loop.time()) if is_degraded else None
             end = min(deadline, degraded_since + GRACE_SECONDS) if degraded_since else deadline

@@ -324,11 +324,17 @@ class Declarations:
         """The applications that others depend on."""
         return frozenset(name for application in self.applications.values() for name in application.depends_on)
 
-    def following(self, repository: Name, ref: str) -> tuple[Application, ...]:
-        """The applications that follow a ref (`refs/heads/main`, `refs/tags/v1`) of a repository, by name."""
+    @cached_property
+    def _followers(self) -> Mapping[tuple[Name, str], dict[str, Application]]:
+        """By repository and revision as declared: asked at every push, of thousands of applications."""
+        found: dict[tuple[Name, str], dict[str, Application]] = {}
+        for name, application in sorted(self.applications.items()):
+            for source in application.sources:
+                found.setdefault((source.repository, source.revision), {})[str(name)] = application
+        return found
+
+    def following(self, repository: Name, ref: str) -> Mapping[str, Application]:
+        """The applications that follow a ref (`refs/heads/main`, `refs/tags/v1`) of a repository, by name and in its order."""
         short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
-        return tuple(
-            application
-            for _, application in sorted(self.applications.items())
-            if any(s.repository == repository and s.revision in (short, ref) for s in application.sources)
-        )
+        by_short, by_ref = (self._followers.get((repository, revision), {}) for revision in (short, ref))
+        return by_short or by_ref if not (by_short and by_ref) else dict(sorted((by_short | by_ref).items()))

@@ -17,6 +17,7 @@ sigs.k8s.io/structured-merge-diff/v6/fieldpath. What the documents leave open wa
 stand in tests/contract/test_ownership.py.
 """
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -98,6 +99,7 @@ def _names(item: Mapping[str, Any], key: Mapping[str, Any], *, exact: bool) -> b
     return all(item[field] == value if field in item else not exact for field, value in key.items())
 
 
+@functools.lru_cache(maxsize=4096)
 def _key(element: str) -> Mapping[str, Any]:
     key: Mapping[str, Any] = json.loads(element.removeprefix("k:"))
     return key

@@ -59,10 +59,16 @@ async def _ensure_namespaces(plan: Plan, application: Application, environment: 
     if not application.destination.create_namespace:
         return
     wanted = {step.key.namespace for step in plan.steps if step.action is Action.CREATE and step.key.namespace}
-    index = environment.cluster.index
-    for namespace in sorted(name for name in wanted - environment.namespaces if not index.is_in(name)):
-        await environment.cluster.writer.ensure_namespace(namespace)
-        environment.namespaces.add(namespace)
+    for namespace in sorted(wanted):
+        if not _is_there(namespace, environment):
+            async with environment.making:
+                if not _is_there(namespace, environment):
+                    await environment.cluster.writer.ensure_namespace(namespace)
+                    environment.namespaces.add(namespace)
+
+
+def _is_there(namespace: str, environment: Environment) -> bool:
+    return namespace in environment.namespaces or environment.cluster.index.is_in(namespace)
 
 
 async def _finish(step: Step, application: Application, environment: Environment, observer: Observer) -> StepResult:

@@ -1,5 +1,6 @@
 """What a sync needs of the world around it, built once per cluster by its holder or by a command."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -35,6 +36,8 @@ class Environment:
     proofs: dict[ObjectKey, Proof] = field(default_factory=dict)
     namespaces: set[str] = field(default_factory=set)
     """Namespaces that were made sure of."""
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while one is made sure of: all applications of a commit may want the same one at once."""
     others: set[ObjectKey] = field(default_factory=set)
     """Objects that were met and are not ours, and that are made only where they are missing: not looked at again until the sweep."""
     ignore: tuple[IgnoreRule, ...] = ()

@@ -1,5 +1,6 @@
 """The whole way of a push: webhook in, cluster changed, status out; on the sandbox, with real git and a real Valkey."""
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -65,6 +66,12 @@ async def test_n_objects_cost_n_applies_and_the_same_webhook_again_costs_nothing
     assert len(system.cluster.requests) == before
 
 
+async def test_a_new_namespace_is_made_once_however_many_applications_want_it(system):
+    await system.ended(await system.push(FIRST))
+    made = [r for r in system.cluster.requests if r.verb == "create" and r.resource == "namespaces" and "trueup" in r.user_agent]
+    assert len(made) == 2  # theirs, and the one of Trueup's own records
+
+
 async def test_an_application_whose_inputs_did_not_change_is_not_touched(system):
     await system.ended(await system.push(FIRST))
     before = applies(system)
@@ -106,6 +113,21 @@ async def test_what_people_change_is_put_back_and_attributed(system):
 
 async def _has(system, name, value):
     return (await values(system)).get(name) == value
+
+
+async def test_ten_changes_of_one_object_are_each_put_back_at_once_and_each_told(system):
+    await system.ended(await system.push(FIRST))
+    path = f"/api/v1/namespaces/{system.namespace}/configmaps/web-a"
+    async with asyncio.timeout(20):  # a pause before each from the sixth on would be half a minute
+        for number in range(10):
+            await system.kube("PATCH", path, {"data": {"value": f"drifted {number}"}}, "application/merge-patch+json")
+            await system.until(lambda: _has(system, "web-a", "1"), "the value is put back", pause=0.001)
+
+    async def all_told():
+        _, jobs = await system.get("/api/v1/jobs?application=web")
+        return sum(1 for j in jobs["items"] if j["kind"] == "drift" and j["state"] == "succeeded") == 10
+
+    await system.until(all_told, "ten jobs tell of it")
 
 
 async def test_what_people_delete_is_made_again(system):

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from redis.exceptions import ConnectionError as Disconnected
 
-from jobs import metrics
+from jobs import metrics, observe
 from jobs.intake import new_job_id
 from jobs.observe import Progress
 from jobs.records import JobKind, JobRecord, JobState
@@ -109,6 +109,17 @@ async def test_a_thousand_steps_cost_the_sync_no_wait_and_are_all_stored(progres
             progress(step())
         assert asyncio.get_running_loop().time() - began < 2
     assert len((await stored(progress)).syncs[0].steps) == 1000
+
+
+async def test_the_end_does_not_wait_for_the_pause_between_writes(progress, monkeypatch):
+    monkeypatch.setattr(observe, "FLUSH_SECONDS", 30.0)
+    async with asyncio.timeout(5):
+        async with progress.written():
+            progress(SyncStarted(WEB, REVISION))
+            while not (await stored(progress)).syncs:  # noqa: ASYNC110 - no event comes from Redis
+                await asyncio.sleep(0.01)
+            progress(SyncFinished(report(), 0.5))
+    assert (await stored(progress)).syncs[0].state is SyncState.SUCCEEDED
 
 
 async def test_what_redis_did_not_take_is_written_later(progress, monkeypatch):

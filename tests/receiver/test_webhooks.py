@@ -8,6 +8,7 @@ import random
 import secrets
 
 import pytest
+import structlog
 from aiohttp.test_utils import TestClient, TestServer
 
 from jobs.records import ScopeRecord
@@ -15,6 +16,7 @@ from receiver.app import create_app
 from receiver.front import FRONT
 from receiver.keys import Purpose, derive_secret
 from receiver.settings import ReceiverSettings
+from receiver.webhooks import Budget
 from trueup.demo.example import push_payload
 
 KEY = "cd" * 32
@@ -120,6 +122,42 @@ async def test_a_body_past_the_limit_is_not_read_to_its_end(client, has_length):
     async with client.post(ADDRESS, data=chunks(), headers=headers) as response:
         assert response.status == 413
     assert sent < 8 * 1024 * 1024
+
+
+async def test_a_body_past_the_limit_that_arrives_with_its_head_is_refused_too(valkey, keys):
+    app = create_app(ReceiverSettings(instance=keys.instance, webhook_keys=(KEY,), body_limit=100), valkey.url)
+    async with TestServer(app) as server:
+        scope = ScopeRecord(scope=SCOPE, provider="github", repository="trueup/shop")
+        await app[FRONT].applications.publish_scopes([scope])
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        head = f"POST {ADDRESS} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head.encode() + b"65\r\n" + b"x" * 101 + b"\r\n0\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"413"
+        writer.close()
+
+
+async def test_bodies_past_the_budget_wait_for_their_turn():
+    budget, order = Budget(10), []
+
+    async def read(name, size):
+        async with budget.reserved(size):
+            order.append(name)
+            await asyncio.sleep(0)
+            order.append(name.upper())
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for name, size in (("a", 6), ("b", 6), ("c", 4), ("d", 10)):
+            group.create_task(read(name, size))
+    assert sorted(order) == sorted("aAbBcCdD")
+    assert order.index("b") > order.index("A")
+    assert order.index("d") > max(order.index(name) for name in "ABC")
+
+
+@pytest.mark.parametrize(("address", "told"), [(ADDRESS, "delivery.received"), ("/webhooks/gogs/x", "request.finished")])
+async def test_every_webhook_has_one_line_in_the_log(client, address, told):
+    with structlog.testing.capture_logs() as lines:
+        await send(client, body_of(), signed(body_of()), address)
+    assert [line["event"] for line in lines] == [told]
 
 
 @pytest.mark.parametrize("event", ["issues", "", "pull_request", "\x7f"])

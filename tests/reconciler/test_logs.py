@@ -20,6 +20,7 @@ with structlog.contextvars.bound_contextvars(sync_id="s1", job="j1"):
         raise ValueError("https://me:canary-6@h: Authorization: Bearer canary-7777 token=canary-8")
     except ValueError:
         log.exception("job.crashed", thing=object)
+    log.info("odd", path="apps/\\udcff", count=2**70)
 log.debug("detail")
 logging.getLogger("arq.worker").info("arq says the same again")
 """
@@ -38,11 +39,12 @@ def story(style: str, level: str = "info") -> str:
 def test_a_machine_reads_one_object_a_line(style):
     lines = [json.loads(line) for line in story(style).splitlines()]
     assert [(line["event"], line["level"]) for line in lines] == [
-        ("sync.started", "info"), (f"failed on https://{MASK}@h/x", "error"), ("job.crashed", "error"),
+        ("sync.started", "info"), (f"failed on https://{MASK}@h/x", "error"), ("job.crashed", "error"), ("odd", "info"),
     ]  # fmt: skip
     assert all((line["sync_id"], line["job"]) == ("s1", "j1") for line in lines)
     assert all(line["timestamp"].endswith("Z") for line in lines)
     assert lines[2]["exception"].startswith("Traceback")
+    assert (lines[3]["path"], lines[3]["count"]) == ("apps/\udcff", 2**70)
 
 
 def test_a_person_reads_key_and_value():

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import aiohttp
 
@@ -19,8 +19,8 @@ ROLES = ("receiver", "worker")
 class Processes(System):
     """A system whose receiver and worker are processes of their own, on a given Redis."""
 
-    def __init__(self, directory: Path, *, applications: Mapping[str, str], redis_url: str, more: str = "") -> None:
-        super().__init__(directory, applications=applications, redis_url=redis_url, more=more)
+    def __init__(self, directory: Path, *, redis_url: str, **more: Any) -> None:
+        super().__init__(directory, redis_url=redis_url, **more)
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._logs: list[IO[bytes]] = []
         self._probe_port = free_port()

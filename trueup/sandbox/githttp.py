@@ -62,21 +62,9 @@ class GitServer:
     async def commit(self, repository: str, files: Mapping[str, str | None], *, message: str, branch: str = "main") -> str:
         """Write files (None removes one) as one commit on top of a branch, which may be new; the commit's hash."""
         bare = await self.create(repository, branch=branch)
-        index = {"GIT_INDEX_FILE": str(bare / f"index.{branch.replace('/', '-')}")}
         parent = await self.git(bare, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", check=False)
-        await self.git(bare, "read-tree", parent or "--empty", env=index)
-        for path, content in files.items():
-            if content is None:
-                removal = f"0 {'0' * 40}\t{path}\n".encode()
-                await self.git(bare, "update-index", "--index-info", stdin=removal, env=index)
-            else:
-                blob = await self.git(bare, "hash-object", "-w", "--stdin", stdin=content.encode())
-                await self.git(bare, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
-        tree = await self.git(bare, "write-tree", env=index)
-        who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
-        commit = await self.git(bare, *who, "commit-tree", tree, "-m", message, *(["-p", parent] if parent else []))
-        await self.git(bare, "update-ref", f"refs/heads/{branch}", commit)
-        return commit
+        await self.git(bare, "fast-import", "--quiet", "--date-format=now", stdin=_stream(files, message, branch, parent))
+        return await self.git(bare, "rev-parse", f"refs/heads/{branch}")
 
     async def create(self, repository: str, *, branch: str = "main") -> Path:
         """An empty repository `owner/name`, unless it is there; its directory."""
@@ -126,6 +114,26 @@ class GitServer:
         }
         completed = await run(["git", "http-backend"], limits=LIMITS, env=environment, stdin=body)
         return _answer(completed.stdout)
+
+
+def _stream(files: Mapping[str, str | None], message: str, branch: str, parent: str) -> bytes:
+    """One commit, as git fast-import reads it (https://git-scm.com/docs/git-fast-import)."""
+    lines = [f"commit refs/heads/{branch}\ncommitter Ada <ada@example.com> now\n".encode(), _data(message)]
+    lines += [f"from {parent}\n".encode()] if parent else []
+    for path, content in files.items():
+        name = _quoted(path)
+        lines.append(f"D {name}\n".encode() if content is None else f"M 100644 inline {name}\n".encode() + _data(content))
+    return b"".join(lines)
+
+
+def _quoted(path: str) -> str:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _data(text: str) -> bytes:
+    raw = text.encode()
+    return b"data %d\n%b\n" % (len(raw), raw)
 
 
 def _answer(output: bytes) -> web.Response:

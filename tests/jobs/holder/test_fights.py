@@ -22,9 +22,9 @@ def fought(times):
     [
         pytest.param([], 0, None, id="never"),
         pytest.param(range(PATIENCE - 1), 10, None, id="a few"),
-        pytest.param(range(PATIENCE), 10, 1, id="as many as patience lasts"),
-        pytest.param(range(PATIENCE + 3), 10, 8, id="three more: doubled thrice"),
-        pytest.param(range(PATIENCE), 70, None, id="long ago"),
+        pytest.param(range(PATIENCE), 11, 1, id="as many as patience lasts"),
+        pytest.param(range(PATIENCE + 3), 14, 8, id="three more: doubled thrice"),
+        pytest.param(range(PATIENCE), 75, None, id="long ago"),
         pytest.param([0] * 20, 299, LONGEST_SECONDS, id="never longer than the longest, which is remembered as long"),
         pytest.param([0] * 20, 100_000, None, id="over"),
     ],
@@ -52,6 +52,6 @@ def test_another_object_is_not_concerned():
 def test_the_message_says_who_how_often_and_what_to_do():
     message = str(fought(range(PATIENCE)).over(KEY, DRIFT, 5))
     assert message == (
-        "shop/Deployment/web was changed by keda 5 times in 5 s; the next repair waits 1 s. "
+        "shop/Deployment/web was changed by keda 10 times in 5 s; the next repair waits 1 s. "
         "Stop the other writer, or leave the field out of Git"
     )

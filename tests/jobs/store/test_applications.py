@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.records import ApplicationRecord, JobKind, OutcomeRecord, ScopeRecord
+from jobs.records import ApplicationRecord, JobKind, ObjectHealthRecord, OutcomeRecord, ScopeRecord
 from jobs.store.applications import ApplicationStore
-from reconciler.model.outcome import SyncState
+from reconciler.model.intent import Rollback
+from reconciler.model.outcome import HealthStatus, SyncState
 
 
 @pytest.fixture
@@ -25,6 +26,18 @@ async def test_applications_are_listed_by_name_and_replaced_as_a_whole(store):
     assert (await store.get("trueup/web")).message == "second"
     assert await store.get("trueup/none") is None
     await store.put([])
+
+
+async def test_applications_in_trouble_are_told_unhealthy_ones_and_those_that_are_rolled_back(store):
+    bad = ObjectHealthRecord(object="shop/Deployment/web", status=HealthStatus.DEGRADED, reason="ImagePullBackOff")
+    back = Rollback(("a",), ("b",), digest="d1", actor="ann", reason="slow", at="2026-11-23T10:00:00+00:00")
+    web, old = application("trueup/web", unhealthy=(bad,)), application("trueup/old", rollback=back)
+    await store.put([web, old, application("trueup/api")])
+    assert await store.troubled(["trueup/api", "trueup/none", "trueup/old", "trueup/web"]) == {
+        "trueup/old": old,
+        "trueup/web": web,
+    }
+    assert await store.troubled([]) == {}
 
 
 async def test_what_is_no_longer_declared_is_forgotten(store):

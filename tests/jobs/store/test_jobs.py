@@ -145,6 +145,17 @@ async def test_many_jobs_are_read_without_their_syncs_in_the_order_that_was_aske
     ]
 
 
+async def test_the_jobs_about_a_commit_are_told_oldest_first_and_in_brief(store):
+    unknown = job(at=NOW + timedelta(seconds=1), repository="")
+    newest, other = job(at=NOW + timedelta(seconds=2)), job(repository="trueup/other")
+    for record in (newest, other, job(commit="d" * 40), unknown):
+        await store.create(record)
+    revision = f"main@sha1:{COMMIT}"
+    sync = SyncRecord(application="trueup/web", cluster="in-cluster", revision=revision, state=SyncState.RUNNING)
+    await store.put_syncs(newest.id, [sync])
+    assert await store.about("trueup/shop", COMMIT) == [unknown, newest]
+
+
 async def test_the_active_jobs_of_a_repository_are_its_own_and_not_over(store):
     mine, over, other = job(), job(), job(repository="trueup/other")
     for record in (mine, over, other):
