@@ -77,14 +77,19 @@ async def _tasks(app: web.Application) -> AsyncIterator[None]:
     await front.redis.aclose()
 
 
+def runner(settings: ReceiverSettings, url: str) -> web.AppRunner:
+    """The application as it is served."""
+    return web.AppRunner(create_app(settings, url), access_log=None, shutdown_timeout=5.0)
+
+
 async def serve(settings: ReceiverSettings, url: str) -> None:
     """Answer until cancelled."""
-    runner = web.AppRunner(create_app(settings, url), access_log=None, shutdown_timeout=5.0)
-    await runner.setup()
+    served = runner(settings, url)
+    await served.setup()
     host, _, port = settings.listen.rpartition(":")
     try:
-        await web.TCPSite(runner, host.strip("[]") or "127.0.0.1", int(port), backlog=1024).start()
+        await web.TCPSite(served, host.strip("[]") or "127.0.0.1", int(port), backlog=1024).start()
         log.info("receiver.started", listen=settings.listen, instance=settings.instance)
         await asyncio.Event().wait()
     finally:
-        await runner.cleanup()
+        await served.cleanup()

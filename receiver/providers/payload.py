@@ -1,5 +1,6 @@
 """What all payloads have in common: JSON that may be anything, and models that name only what is used."""
 
+import re
 from typing import TypeVar
 
 import orjson
@@ -9,6 +10,11 @@ from receiver.providers.event import Ignored
 
 ZEROS = frozenset({"0" * 40, "0" * 64})
 """The commit of a ref that is not there."""
+
+LONGEST_REF = 1000
+"""A ref is a file's name to git, which no file system takes longer."""
+
+_ODD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]")
 
 T = TypeVar("T", bound="Payload")
 
@@ -37,10 +43,12 @@ def is_commit(text: str) -> bool:
 
 
 def is_ref(text: str) -> bool:
-    """Whether a text is a branch's or tag's full name that git would accept."""
+    """Whether a text is a branch's or tag's full name that git would accept: https://git-scm.com/docs/git-check-ref-format."""
     return (
         text.startswith(("refs/heads/", "refs/tags/"))
-        and len(text) < 1000
-        and ".." not in text
-        and all(ord(letter) > 32 and letter not in "~^:?*[\\\x7f" for letter in text)
+        and len(text) < LONGEST_REF
+        and not any(part in text for part in ("..", "@{"))
+        and not text.endswith(".")
+        and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
+        and not _ODD.search(text)
     )
