@@ -33,9 +33,6 @@ CHUNK_BYTES = 64 * 1024
 READ_SECONDS = 30.0
 """Until a body that trickles in is given up."""
 
-UNAUTHORIZED = Refused(401, "Unauthorized", "unknown address, or no right signature; `trueup webhook show` prints both")
-
-
 class Budget:
     """Bytes of all bodies that are being read; who does not fit waits."""
 
@@ -88,7 +85,7 @@ async def _receive(request: web.Request) -> web.Response:
         generations = sorted({record.generation for record in scopes}, reverse=True)
         secret = provider.verify(webhook, lambda purpose: front.ring.candidates(provider.name, purpose, scope, generations))
         if secret is None:
-            raise UNAUTHORIZED
+            raise _unauthorized()
         event = provider.parse(webhook)
         delivery = provider.delivery_id(webhook)[:200] or hashlib.sha256(body).hexdigest()
     record = _record(event, scopes, scope, DeliveryRecord(
@@ -98,6 +95,11 @@ async def _receive(request: web.Request) -> web.Response:
         Arrival(record, f"{provider.name}:{delivery}"), timeout_seconds=front.settings.durable_timeout
     )
     return await _answer(front, record, accepted, secret, provider)
+
+
+def _unauthorized() -> Refused:
+    """A new one each time: an error that is kept would keep every body that it was raised over."""
+    return Refused(401, "Unauthorized", "unknown address, or no right signature; `trueup webhook show` prints both")
 
 
 async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeRecord]:
@@ -111,10 +113,10 @@ async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeR
     try:
         scope = parse_scope(text)
     except ValueError:
-        raise UNAUTHORIZED from None
+        raise _unauthorized() from None
     found = [record for record in table if record.provider == provider.name and scope_contains(scope, record.scope)]
     if not found:
-        raise UNAUTHORIZED
+        raise _unauthorized()
     return found
 
 
