@@ -1,10 +1,12 @@
 """The receiver's composition root: built from settings and a Redis, taken down in reverse."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from jobs.connection import Redis, connect
 from jobs.intake import Intake
@@ -24,6 +26,9 @@ from receiver.settings import ReceiverSettings
 from reconciler.errors import Stalled
 
 log = structlog.get_logger()
+
+IDLE_SECONDS = 75.0
+"""Until a connection without a whole request is closed; longer than load balancers keep one."""
 
 
 def create_app(settings: ReceiverSettings, url: str) -> web.Application:
@@ -78,8 +83,22 @@ async def _tasks(app: web.Application) -> AsyncIterator[None]:
 
 
 def runner(settings: ReceiverSettings, url: str) -> web.AppRunner:
-    """The application as it is served."""
-    return web.AppRunner(create_app(settings, url), access_log=None, shutdown_timeout=5.0)
+    """The application as it is served: bodies as they were sent, so that nothing is unpacked before it is known to be authentic."""
+    served = logging.getLogger("aiohttp.server")
+    served.addFilter(_is_ours)  # a second time changes nothing
+    return web.AppRunner(
+        create_app(settings, url),
+        access_log=None,
+        logger=served,
+        keepalive_timeout=IDLE_SECONDS,
+        shutdown_timeout=5.0,
+        auto_decompress=False,
+    )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a line is about Trueup; what is no HTTP gets its 400, and anybody may send as much of it as they like."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 async def serve(settings: ReceiverSettings, url: str) -> None:

@@ -11,6 +11,9 @@ from receiver.providers.event import Ignored
 ZEROS = frozenset({"0" * 40, "0" * 64})
 """The commit of a ref that is not there."""
 
+LONGEST_NAME = 100
+"""Of an event or a person, as far as it is kept."""
+
 LONGEST_REF = 1000
 """A ref is a file's name to git, which no file system takes longer."""
 
