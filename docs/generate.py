@@ -13,6 +13,7 @@ from reconciler.health import kubernetes
 from reconciler.health.clauses import ConditionRule
 from reconciler.health.rules import FIELDS, RULES, Rule
 from reconciler.health.static import exists
+from reconciler.settings import variable_of
 from trueup.cli.main import COMMANDS, cli
 
 HERE = Path(__file__).parent
@@ -43,10 +44,11 @@ def configuration() -> str:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    variable = field.validation_alias if isinstance(field.validation_alias, str) else f"TRUEUP_{name.upper()}"
     default = field.get_default(call_default_factory=True, validated_data={})
     shown = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
-    return f"| `{variable}` | {f'`{shown}`' if shown not in ('', 'None', '{}') else '-'} | {field.description} |\n"
+    return (
+        f"| `{variable_of(name, field)}` | {f'`{shown}`' if shown not in ('', 'None', '{}') else '-'} | {field.description} |\n"
+    )
 
 
 def commands() -> str:

@@ -11,12 +11,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from jobs.connection import Redis, connect
 from jobs.intake import Intake
 from jobs.keys import Keys
+from jobs.probes import listen
 from jobs.questions import Questions
 from jobs.store.applications import ApplicationStore
 from jobs.store.jobs import JobStore
 from receiver import probes, webhooks
 from receiver.api import openapi
-from receiver.api.events import distribute
+from receiver.api.events import distribute, end_streams
 from receiver.api.routes import ROUTES
 from receiver.auth import Tokens
 from receiver.front import FRONT, Front
@@ -44,6 +45,7 @@ def create_app(settings: ReceiverSettings, url: str) -> web.Application:
     app[FRONT] = _front(settings, redis)
     app[webhooks.BUDGET] = webhooks.Budget(max(settings.body_budget, settings.body_limit))
     app.cleanup_ctx.append(_tasks)
+    app.on_shutdown.append(end_streams)
     app.router.add_post("/webhooks/{provider}/{scope:.+}", webhooks.receive)
     app.router.add_get("/healthz", probes.healthz)
     app.router.add_get("/readyz", probes.readyz)
@@ -57,7 +59,7 @@ def create_app(settings: ReceiverSettings, url: str) -> web.Application:
 def _front(settings: ReceiverSettings, redis: Redis) -> Front:
     keys = Keys(settings.instance)
     jobs = JobStore(redis, keys, retention_seconds=settings.retention)
-    chosen = {scope.lower(): secret.get_secret_value().encode() for scope, secret in settings.webhook_secrets.items()}
+    chosen = {scope: secret.get_secret_value().encode() for scope, secret in settings.webhook_secrets.items()}
     return Front(
         settings=settings,
         redis=redis,
@@ -102,12 +104,15 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 async def serve(settings: ReceiverSettings, url: str) -> None:
-    """Answer until cancelled."""
+    """Answer until cancelled.
+
+    Raises:
+        Stalled: when it cannot listen where it is told to.
+    """
     served = runner(settings, url)
     await served.setup()
-    host, _, port = settings.listen.rpartition(":")
     try:
-        await web.TCPSite(served, host.strip("[]") or "127.0.0.1", int(port), backlog=1024).start()
+        await listen(served, settings.listen, "TRUEUP_LISTEN")
         log.info("receiver.started", listen=settings.listen, instance=settings.instance)
         await asyncio.Event().wait()
     finally:

@@ -18,6 +18,9 @@ PREDECLARED = frozenset({"state", "message", "updated", "finished", "commit", "r
 
 _BRIEF = tuple(name.encode() for name in sorted({"record", "attempts", "applications", *PREDECLARED}))
 
+QUIET_SECONDS = 2.0
+"""One wait for something to happen; shorter than a command may take, see `connection`."""
+
 PAGE = 100
 """Jobs of an index that are read at once."""
 
@@ -158,8 +161,9 @@ class JobStore:
         """
         async with self.redis.pubsub() as channel:
             await channel.subscribe(self.keys.events)
-            async for message in channel.listen():
-                if message["type"] == "message":
+            while True:  # not `listen`, which takes a quiet time for a dead connection, and misses what is said meanwhile
+                message = await channel.get_message(ignore_subscribe_messages=True, timeout=QUIET_SECONDS)
+                if message is not None:
                     yield orjson.loads(message["data"])
                 elif message["type"] == "subscribe":
                     on_begin()

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from jobs.intake import Arrival, new_job_id, received
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ResourceList
 from jobs.store.jobs import JobFilter
-from receiver.api.answers import json
+from receiver.api.answers import body, json
 from receiver.api.clusters import ask
 from receiver.api.jobs import listed
 from receiver.auth import Person, Role
@@ -17,10 +17,7 @@ from receiver.front import FRONT, Front
 from receiver.problems import Refused, not_found
 from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, DriftList, SyncRequest
 
-BODY_BYTES = 64 * 1024
-
 Asked = TypeVar("Asked", ApproveRequest, SyncRequest)
-
 
 async def find(request: web.Request) -> web.Response:
     """All applications by name."""
@@ -104,7 +101,7 @@ async def _asked(request: web.Request, shape: type[Asked], example: str) -> Aske
         Refused: when it is something else, naming the field.
     """
     try:
-        return shape.model_validate_json(await request.content.read(BODY_BYTES) or b"{}")
+        return shape.model_validate_json(await body(request) or b"{}")
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
