@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from jobs.questions import Questions
 from jobs.records import JobState
-from reconciler.errors import Stalled
+from receiver.api.clusters import ask
 from tests.servers.records import COMMIT, application_record, held_application, job_record
 
 WEB = "/api/v1/applications/trueup/web"
@@ -116,24 +115,6 @@ async def test_drift_is_what_was_found_last(door):
     assert [item["object"] for item in items] == ["web/Deployment/web"]
 
 
-@pytest.fixture
-async def holder(door):
-    """The holder of the cluster, who answers what it is told to."""
-    await door.front.redis.hset(door.front.keys.clusters, "in-cluster", "uid-1")
-    says = {"answer": {"items": []}}
-
-    async def answer(question):
-        says["asked"] = question
-        if "error" in says:
-            raise Stalled(says["error"])
-        return says["answer"]
-
-    task = asyncio.create_task(Questions(door.front.redis, door.front.keys).answer_forever("uid-1", answer))
-    yield says
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 async def test_resources_are_asked_of_the_clusters_holder(door, web, holder):
     item = {"object": "web/ConfigMap/a", "identity": "/ConfigMap:web/a", "is_desired": True, "health": "Healthy"}
     holder["answer"] = {"items": [item]}
@@ -153,7 +134,7 @@ async def test_what_a_holder_cannot_answer_is_a_conflict_with_its_reason(door, h
 @pytest.mark.usefixtures("web")
 @pytest.mark.parametrize("is_known", [False, True], ids=["never reached", "nobody answers"])
 async def test_without_a_holder_everybody_is_asked_to_come_again(door, monkeypatch, is_known):
-    monkeypatch.setattr("receiver.api.applications.ASK_SECONDS", 0.1)
+    monkeypatch.setitem(ask.__kwdefaults__, "timeout_seconds", 0.1)
     if is_known:
         await door.front.redis.hset(door.front.keys.clusters, "in-cluster", "uid-1")
     answer = await door.ask("GET", f"{WEB}/resources")

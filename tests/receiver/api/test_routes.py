@@ -7,7 +7,7 @@ from receiver.auth import Role
 from tests.servers.front_door import ROLES
 from tests.servers.records import COMMIT, held_application
 
-THERE = {"namespace": "trueup", "name": "web", "sha": COMMIT, "id": "01m832s9v90eg4qd5rnekstmc6"}
+THERE = {"cluster": "in-cluster", "namespace": "trueup", "name": "web", "sha": COMMIT, "id": "01m832s9v90eg4qd5rnekstmc6"}
 GUARDED = [route for route in ROUTES if route.role != "viewer"]
 
 
