@@ -30,6 +30,9 @@ DEPTH = 2
 BACKLOG = 5000
 """Arrivals that wait for their step; more are turned away, and come again."""
 
+NO_AOF_SECONDS = 1.0
+"""How long a server that has no append-only file is not asked again; it may be switched on, or another server take its place."""
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: https://www.crockford.com/base32.html"""
 
@@ -74,7 +77,8 @@ class Intake:
         self._keys = keys
         self._durable_ms = int(durable_seconds * 1000)
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(BACKLOG)
-        self._has_aof = True
+        self._no_aof_until = 0.0
+        """By the loop's clock: until then the server is taken to have no append-only file."""
 
     async def accept(self, arrival: Arrival, *, timeout_seconds: float) -> Accepted:
         """Store one arrival, durably; the same delivery again is the job that it became.
@@ -111,7 +115,7 @@ class Intake:
         try:
             answers = await self._step([waiting.arguments for waiting in batch])
         except Exception as error:
-            self._has_aof = True  # another server may answer from now on
+            self._no_aof_until = 0.0  # another server may answer from now on
             if not isinstance(error, RedisError | OSError):
                 log.exception("intake.crashed")
             for waiting in batch:
@@ -126,7 +130,9 @@ class Intake:
     async def _step(self, arrivals: Sequence[Arguments]) -> Sequence[tuple[bytes, int]]:
         async with self._redis.client() as connection:  # WAITAOF waits for what was written before it on its own connection
             answers = await self._store.create_many(arrivals, client=connection)
-            if self._has_aof:  # also when nothing is new: the first answer may have been lost before it was on disk
+            if (
+                asyncio.get_running_loop().time() >= self._no_aof_until
+            ):  # also when nothing is new: the first answer may have been lost before it was on disk
                 await self._wait_for_disk(connection)
         return answers
 
@@ -136,7 +142,8 @@ class Intake:
         except ResponseError as error:
             if "appendonly" not in str(error).lower():
                 raise
-            self._has_aof = False  # the operator chose so; the poll finds what is lost
+            # the operator chose so, and the poll finds what is lost; or this server has none, and the next one does
+            self._no_aof_until = asyncio.get_running_loop().time() + NO_AOF_SECONDS
             return
         if local < 1:
             raise OSError("the append-only file was not written in time")

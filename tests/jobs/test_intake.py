@@ -123,7 +123,7 @@ async def test_without_an_append_only_file_arrivals_are_accepted_all_the_same(ow
     async with open_intake(redis, keys) as intake:
         for number in range(3):
             assert (await intake.accept(Arrival(record(), f"github:{number}"), timeout_seconds=5)).is_new
-        assert not intake._has_aof
+        assert intake._no_aof_until > 0
     await redis.aclose()
 
 
