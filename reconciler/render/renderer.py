@@ -53,7 +53,11 @@ class Renderer:
         """Start the fork server."""
         directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-render-"))
         self._socket = f"{directory}/server"
-        await self._running()
+        try:
+            await self._running()
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -162,6 +166,9 @@ async def _start(path: str) -> asyncio.subprocess.Process:
             is_ready = await server.stdout.readline() == b"ready\n"
     except TimeoutError:
         is_ready = False
+    except asyncio.CancelledError:
+        await _stop(server)
+        raise
     if not is_ready:
         raise RenderFailed("the render server did not start; its own words are on standard error")
     return server
