@@ -9,7 +9,7 @@ from jobs.forges.forge import Status, StatusState
 from jobs.intake import new_job_id
 from jobs.keys import Keys
 from jobs.queue import Queue, Wake
-from jobs.records import JobKind, JobRecord, JobState, ScopeRecord, StageRecord
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ScopeRecord, StageRecord
 from jobs.settings import JobSettings
 from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
@@ -17,7 +17,7 @@ from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
 from jobs.store.parts import Part, PartStore
 from reconciler.git.mirror import Mirrors
-from reconciler.model.declared import Declarations, Instance, Repository, Secrets
+from reconciler.model.declared import Application, Declarations, Instance, Repository, Secrets
 from reconciler.render.renderer import Renderer
 
 STATUS_OF = {
@@ -96,9 +96,25 @@ class Context:
         found = (r for r in self.declarations.repositories.values() if job.repository in ("", str(r.name)))
         return next((r for r in found if job.repository or r.scope == job.scope), None)
 
+    async def publish(self) -> None:
+        """Tell receivers what is declared: whose webhooks are welcome, and which applications there are."""
+        await self.applications.publish_scopes(self.scopes())
+        await self.applications.introduce(_introduction(a) for a in self.declarations.applications.values())
+        await self.applications.keep_only(str(name) for name in self.declarations.applications)
+
     def scopes(self) -> tuple[ScopeRecord, ...]:
         """Whose webhooks are welcome."""
         return tuple(
             ScopeRecord(scope=r.scope, provider=str(r.forge), repository=str(r.name), generation=r.webhook_generation)
             for r in self.declarations.repositories.values()
         )
+
+
+def _introduction(application: Application) -> ApplicationRecord:
+    """An application that is declared, and that was never synced as far as is known."""
+    source = application.sources[0]
+    return ApplicationRecord(
+        name=str(application.name), repository=str(source.repository), path=source.path,
+        cluster=application.destination.cluster, namespace=application.destination.namespace,
+        message="not synced yet", updated=datetime.now(UTC),
+    )  # fmt: skip

@@ -9,6 +9,9 @@ from reconciler.errors import SourceRefused, TrueupError, Waiting
 from reconciler.model.declared import Application, Name, Repository, SyncMode
 from reconciler.plan.affected import InputTrie
 
+REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
+"""Jobs that begin at a ref; the others begin at an application."""
+
 TRIES = 5
 """Two workers that advance one ref at once: the slower one looks again."""
 
@@ -83,9 +86,15 @@ async def supersede(context: Context, job: JobRecord, repository: Repository | N
 
 async def _ensure_job(context: Context, repository: Repository, job: JobRecord, head: str) -> None:
     """The newer commit has a job of its own, unless its delivery was lost."""
-    known = await context.redis.zcard(context.keys.jobs_of("commit", head))
-    if not known:
+    if not await jobs_about(context, str(repository.name), head):
         await context.enqueue(context.record(JobKind.RECOVERED, str(repository.name), ref=job.ref, commit=head))
+
+
+async def jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:
+    """What is known to be done about a commit as a whole, or to have been; a person who syncs one application is no reason to stop."""
+    ids = await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1)
+    jobs = await context.jobs.load_brief([job_id.decode() for job_id in ids])
+    return [job for job in jobs if job.repository in ("", repository) and job.kind in REFS]
 
 
 async def _supersede_older(context: Context, job: JobRecord, repository: Repository, head: str) -> None:

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from jobs import metrics
 from jobs.context import STATUS_OF, UNTOLD, Context
-from jobs.follow import cache_of, dispatch, follow
+from jobs.follow import REFS, cache_of, dispatch, follow, jobs_about
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.retry import retry_after
@@ -23,9 +23,6 @@ from reconciler.errors import Stalled, TrueupError
 from reconciler.model.declared import Name, Repository
 
 log = structlog.get_logger()
-
-REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
-"""Jobs that begin at a ref; the others begin at an application."""
 
 POLLS_AT_ONCE = 8
 """Repositories that one worker looks at at once: one that does not answer holds no other up."""
@@ -118,7 +115,7 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
         is_moved = known.get(ref) != commit
         if not is_moved and not await _is_undone(context, name, ref, commit):
             continue
-        about = await _jobs_about(context, name, commit)
+        about = await jobs_about(context, name, commit)
         if any(_is_going_on(job) for job in about) or (about and not is_moved):
             continue
         await context.enqueue(context.record(kind, name, ref=ref, commit=commit))
@@ -130,13 +127,6 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
 async def _is_undone(context: Context, repository: str, ref: str, commit: str) -> bool:
     """Whether something is left to do for a head that was seen before: it is so when its job vanished with all of Redis."""
     return await context.heads.checked(repository, ref) != commit or bool(await context.heads.dirty(repository, ref))
-
-
-async def _jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:
-    """What is known to be done about a commit, or to have been."""
-    ids = await context.redis.zrange(context.keys.jobs_of("commit", commit), 0, -1)
-    jobs = await context.jobs.load_brief([job_id.decode() for job_id in ids])
-    return [job for job in jobs if job.repository in ("", repository) and job.kind not in UNTOLD]
 
 
 def _is_going_on(job: JobRecord) -> bool:
@@ -173,7 +163,7 @@ async def poll_due(context: Context) -> None:
 
 async def recover(context: Context) -> None:
     """Redis lost everything: look at every head, and close what forges still show as pending."""
-    await context.applications.publish_scopes(context.scopes())
+    await context.publish()
     for repository in context.declarations.repositories.values():
         cache_of(context, str(repository.name)).reset()
         try:

@@ -56,7 +56,7 @@ class JobStore:
         self._create = redis.register_script(scripts.CREATE)
         self._transition = redis.register_script(scripts.TRANSITION)
         self._write = redis.register_script(scripts.WRITE)
-        self._applications = redis.register_script(scripts.APPLICATIONS)
+        self._list = redis.register_script(scripts.LIST)
 
     def arguments(self, record: JobRecord, *, delivery_key: str = "", wake: Wake | None, work: bytes = b"") -> Arguments:
         """The arguments of `scripts.CREATE` for one job, and before them their number."""
@@ -108,14 +108,15 @@ class JobStore:
         return bool(await self._transition(keys=keys, args=args))
 
     async def update(self, job_id: str, **fields: str) -> None:
-        """Write fields of a job: `commit`, `repository`, `ref`, `actor`."""
-        await self._set(job_id, {**fields, "updated": self.now().isoformat()})
+        """Write fields of a job: `commit`, `repository`, `ref`, `actor`; and list it among those of its commit and repository."""
+        listed = [self.keys.jobs_of(index, fields[index]) for index in ("commit", "repository") if fields.get(index)]
+        await self._put(job_id, {**fields, "updated": self.now().isoformat()}, listed)
 
     async def set_applications(self, job_id: str, applications: Iterable[str]) -> None:
         """Note which applications a job touches, and list it among theirs."""
         names = tuple(applications)
-        keys = [self.keys.job(job_id), self.keys.jobs, *(self.keys.jobs_of("application", name) for name in names)]
-        await self._applications(keys=keys, args=[job_id, orjson.dumps(names), self.now_ms(), self._retention])
+        listed = [self.keys.jobs_of("application", name) for name in names]
+        await self._put(job_id, {"applications": orjson.dumps(names)}, listed)
 
     async def add_stage(self, job_id: str, name: str, detail: str = "") -> None:
         """Note that a job has reached a stage; a stage that is reached again keeps its first time."""
@@ -167,6 +168,12 @@ class JobStore:
                     yield orjson.loads(message["data"])
                 elif message["type"] == "subscribe":
                     on_begin()
+
+    async def _put(self, job_id: str, fields: Mapping[str, str | bytes], indexes: Sequence[str]) -> None:
+        """Write fields, and list the job in the indexes that they stand for; nothing where its record is gone."""
+        parts = [part for pair in fields.items() for part in pair]
+        keys = [self.keys.job(job_id), self.keys.jobs, *indexes]
+        await self._list(keys=keys, args=[job_id, self.now_ms(), self._retention, *parts])
 
     async def _set(self, job_id: str, fields: Mapping[str, object], *, event: bytes = b"", command: str = "HSET") -> None:
         parts = [part for pair in fields.items() for part in pair]

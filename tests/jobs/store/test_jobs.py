@@ -262,3 +262,13 @@ async def test_who_listens_through_a_quiet_time_is_not_disconnected(valkey, keys
     async with asyncio.timeout(5):
         assert (await task)["id"] == record.id
     await impatient.aclose()
+
+
+async def test_a_job_whose_commit_is_learned_later_is_found_by_it(store, redis, keys):
+    record, older = job(commit="", repository=""), job(at=NOW - timedelta(minutes=1))
+    for one in (record, older):
+        await store.create(one)
+    await store.update(record.id, commit=COMMIT, repository="trueup/shop", ref="refs/heads/main")
+    for wanted in (JobFilter(commit=COMMIT), JobFilter(repository="trueup/shop")):
+        assert [one.id for one in (await store.find(wanted, limit=10))[0]] == [record.id, older.id]
+    assert 0 < await redis.ttl(keys.jobs_of("commit", COMMIT)) <= 60
