@@ -14,7 +14,8 @@ from reconciler.health.clauses import ConditionRule
 from reconciler.health.rules import FIELDS, RULES, Rule
 from reconciler.health.static import exists
 from reconciler.settings import variable_of
-from trueup.cli.main import COMMANDS, cli
+from trueup.cli.main import COMMANDS, EXITS, cli
+from trueup.cli.output import MEANINGS, ExitCode, told
 
 HERE = Path(__file__).parent
 
@@ -32,7 +33,7 @@ CLI = """# Command line
 `trueup COMMAND --help` says the same. Every command but `up`, `demo`, `receiver` and `worker` has `--json`. This page is made by
 `make docs`.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 there are differences (`diff`); 4 held for approval; 5 out of time; 6 not reachable.
+EXIT_CODES
 
 Commands that speak to a running Trueup take `--server` (or `TRUEUP_SERVER`) and `--token` (or `TRUEUP_TOKEN`).
 """
@@ -54,13 +55,18 @@ def _row(name: str, field: FieldInfo) -> str:
 def commands() -> str:
     """The page of commands."""
     context = cli.make_context("trueup", ["version"], resilient_parsing=True)
-    return CLI + "".join(_command(name, cli.get_command(context, name), context) for name in COMMANDS)
+    codes = "".join(f"| {code} | {MEANINGS[code]} |\n" for code in ExitCode)
+    page = CLI.replace("EXIT_CODES\n", f"| exit code | means |\n|---|---|\n{codes}")
+    return page + "".join(_command(name, cli.get_command(context, name), context) for name in COMMANDS)
 
 
 def _command(name: str, command: click.Command | None, parent: click.Context) -> str:
     assert command is not None
     context = click.Context(command, info_name=name, parent=parent)
     text = f"\n## {context.command_path}\n\n```\n{command.get_help(context)}\n```\n"
+    path = context.command_path.removeprefix("trueup ")
+    if path in EXITS:
+        text += f"\nExit codes: {told(EXITS[path])}.\n"
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
             text += _command(child, command.get_command(context, child), context).replace("\n## ", "\n### ", 1)
