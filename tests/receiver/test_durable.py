@@ -39,7 +39,8 @@ async def test_while_redis_is_down_forges_are_asked_to_come_again(door, own_valk
     own_valkey.kill()
     assert all(is_asked_to_come_again(answer) for answer in await asyncio.gather(*(deliver(door, f"d{n}") for n in range(20))))
     own_valkey.start()
-    assert [(await deliver(door, delivery)).status for delivery in ("before", "d0")] == [200, 202]
+    assert (await deliver(door, "before")).status == 200
+    assert (await deliver(door, "d0")).status in (200, 202), "a step that was still tried may have stored it"
 
 
 async def test_a_file_that_is_written_late_is_not_promised(door):
