@@ -4,6 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import structlog
+
+from jobs import metrics
 from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
 from jobs.intake import new_job_id
@@ -19,6 +22,8 @@ from jobs.store.parts import Part, PartStore
 from reconciler.git.mirror import Mirrors
 from reconciler.model.declared import Application, Declarations, Instance, Repository, Secrets
 from reconciler.render.renderer import Renderer
+
+log = structlog.get_logger()
 
 STATUS_OF = {
     JobState.SUCCEEDED: StatusState.SUCCESS,
@@ -76,6 +81,14 @@ class Context:
     async def enqueue(self, record: JobRecord) -> None:
         """Store a job, and wake any worker for it."""
         await self.jobs.create(record, Wake(self.keys.queue, "begin", record.id))
+
+    async def end(self, job: JobRecord, state: JobState, message: str, **more: str) -> bool:
+        """Bring a job to its end: once, counted and logged; False when somebody else did."""
+        if not await self.jobs.transition(job.id, state, message, **more):
+            return False
+        metrics.JOBS.labels(job.kind, state).inc()
+        log.info("job.finished", job=job.id, kind=str(job.kind), state=str(state), message=message)
+        return True
 
     async def tell_forge(self, job: JobRecord, repository: Repository | None, state: JobState, message: str) -> None:
         """Say on the commit how its job is."""

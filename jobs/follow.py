@@ -56,12 +56,12 @@ async def follow(context: Context, job: JobRecord) -> None:
     """Fetch what a job is about, find what it affects, and hand it on; ends the job where nothing is to be done."""
     repository = context.repository_of(job)
     if repository is None:
-        await context.jobs.transition(job.id, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
+        await context.end(job, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
         return
     name = str(repository.name)
     applications = context.declarations.following(repository.name, job.ref)
     if not applications:
-        await context.jobs.transition(job.id, JobState.IGNORED, f"no application follows {short(job.ref)} of {name}")
+        await context.end(job, JobState.IGNORED, f"no application follows {short(job.ref)} of {name}")
         return
     await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
     observation = await context.heads.begin_observation()
@@ -80,7 +80,7 @@ async def follow(context: Context, job: JobRecord) -> None:
 async def supersede(context: Context, job: JobRecord, repository: Repository | None, head: str) -> None:
     """End a job whose commit was overtaken."""
     message = f"superseded by {head[:12]}"
-    if await context.jobs.transition(job.id, JobState.SUPERSEDED, message, superseded_by=head):
+    if await context.end(job, JobState.SUPERSEDED, message, superseded_by=head):
         await context.tell_forge(job, repository, JobState.SUPERSEDED, message)
 
 
@@ -159,7 +159,7 @@ async def _conclude_untouched(context: Context, job: JobRecord, applications: Se
             bad.append(f"{application.name.name}: {record.unhealthy[0].object}: {record.unhealthy[0].reason}")
     state = JobState.FAILED if bad else JobState.SUCCEEDED
     message = f"{detail}; {bad[0]}" if bad else detail
-    await context.jobs.transition(job.id, state, message)
+    await context.end(job, state, message)
     await context.tell_forge(job, context.repository_of(job), state, message)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from jobs import metrics
 from jobs.context import STATUS_OF, UNTOLD, Context
 from jobs.follow import REFS, cache_of, dispatch, follow, jobs_about
 from jobs.forges.forge import Status, StatusState
@@ -59,7 +58,7 @@ async def _handled(context: Context, job: JobRecord, work: Callable[[Context, Jo
     except Exception:
         log.exception("job.crashed")
         message = "an error in Trueup itself; its log says more"
-        await context.jobs.transition(job.id, JobState.FAILED, message)
+        await context.end(job, JobState.FAILED, message)
         await context.tell_forge(job, context.repository_of(job), JobState.FAILED, message)
 
 
@@ -69,9 +68,8 @@ async def give_up(context: Context, job: JobRecord, error: TrueupError) -> None:
     message = str(error)
     if seconds is None:
         log.warning("job.failed", error=message)
-        await context.jobs.transition(job.id, JobState.FAILED, message)
+        await context.end(job, JobState.FAILED, message)
         await context.tell_forge(job, context.repository_of(job), JobState.FAILED, message)
-        metrics.JOBS.labels(job.kind, JobState.FAILED).inc()
         return
     log.warning("job.waits", error=message, retry_seconds=round(seconds, 1))
     await context.jobs.transition(job.id, JobState.WAITING, message)

@@ -161,8 +161,7 @@ class Repairs:
     async def _tell(self, record: JobRecord, report: SyncReport, objects: Findings, fights: list[Fight]) -> None:
         context = self._held.context
         state = JobState.SUCCEEDED if report.state is SyncState.SUCCEEDED else JobState.FAILED
-        await context.jobs.transition(record.id, state, _message(report, objects, fights))
-        metrics.JOBS.labels(record.kind, state).inc()
+        await context.end(record, state, _message(report, objects, fights))
         if context.settings.cluster_events:
             self._held.background.start(self._announce(report, fights))
         async with self._held.noting:

@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from jobs import metrics
 from jobs.context import Context
 from jobs.follow import supersede
 from jobs.holder.awaiting import Awaiting
@@ -176,9 +175,7 @@ class Syncs:
             await context.tell_forge(fresh, context.repository_of(fresh), state, message)
             return seconds
         await context.jobs.add_stage(job.id, "finished")
-        if await context.jobs.transition(job.id, state, message):
-            metrics.JOBS.labels(job.kind, state).inc()
-            log.info("job.finished", job=job.id, state=str(state), message=message)
+        if await context.end(job, state, message):
             await context.tell_forge(fresh, context.repository_of(fresh), state, message)
         return None
 

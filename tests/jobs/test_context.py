@@ -1,7 +1,9 @@
 """What every task needs of its worker: jobs that are made and told, and what receivers are told."""
 
 import pytest
+import structlog
 
+from jobs import metrics
 from jobs.records import JobKind, JobState
 from reconciler.model.declared import Name
 from tests.servers.held import MAIN, SHOP, held_cluster
@@ -86,3 +88,18 @@ async def test_receivers_are_told_what_is_declared(world):
     (scope,) = await world.context.applications.scopes()
     assert (scope.provider, scope.repository, scope.generation) == ("github", "trueup/shop", 0)
     assert scope.scope.endswith("/acme/shop")
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state.is_final])
+async def test_a_job_ends_once_and_is_counted_and_told_once(world, state):
+    def counted():
+        return metrics.REGISTRY.get_sample_value("trueup_jobs_total", {"kind": "poll", "state": str(state)}) or 0.0
+
+    job, before = world.context.record(JobKind.POLL, SHOP), counted()
+    await world.context.enqueue(job)
+    with structlog.testing.capture_logs() as lines:
+        ended = [await world.context.end(job, state, "why") for _ in range(2)]
+    assert (ended, counted() - before) == ([True, False], 1)
+    assert [(line["event"], line["job"], line["state"], line["message"]) for line in lines] == [
+        ("job.finished", job.id, str(state), "why")
+    ]

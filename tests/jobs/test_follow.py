@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobs import metrics
 from jobs.follow import InputCache, cache_of, follow, input_record, short
 from jobs.records import JobKind, JobState
 from jobs.store.parts import Part
@@ -95,6 +96,20 @@ async def test_the_newer_commit_needs_no_second_job(world, kind, count):
     await world.context.enqueue(world.context.record(kind, SHOP, ref=MAIN, commit=newer))
     await begun(world, older)
     assert [job.kind for job in await world.jobs()].count(JobKind.RECOVERED) == count
+
+
+@pytest.mark.parametrize(
+    ("ref", "state"), [("refs/heads/other", "ignored"), (MAIN, "superseded")], ids=["nobody follows it", "overtaken"]
+)
+async def test_an_end_without_a_sync_is_counted_too(world, ref, state):
+    def counted():
+        return metrics.REGISTRY.get_sample_value("trueup_jobs_total", {"kind": "push", "state": state}) or 0.0
+
+    older = await world.commit(FILES, is_observed=False)
+    await world.commit({"README": "x"}, is_observed=False)
+    before = counted()
+    await begun(world, older, ref=ref)
+    assert counted() == before + 1
 
 
 async def test_older_jobs_of_the_ref_are_superseded_by_a_newer_one(world):

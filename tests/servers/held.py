@@ -3,12 +3,15 @@
 `async with held_cluster(tmp_path, url, keys) as world`: its `held` is what a holder's tasks share.
 """
 
+import contextlib
 import json
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from unittest.mock import patch
 
 import aiohttp
 
@@ -25,6 +28,7 @@ from reconciler.kube.cluster import open_cluster
 from reconciler.kube.config import IN_CLUSTER, Access
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
+from reconciler.render.renderer import Renderer
 from reconciler.sync.source import Target
 from tests.servers.patience import until
 from trueup.sandbox.cluster import SandboxCluster
@@ -125,6 +129,14 @@ def key_of(name: str, *, namespace: str = "web") -> ObjectKey:
     return ObjectKey("", "ConfigMap", namespace, name)
 
 
+class LazyRenderer(Renderer):
+    """Starts its server with the first render: most of what is tested here needs none."""
+
+    async def __aenter__(self) -> Self:
+        self._socket = f"{self._stack.enter_context(tempfile.TemporaryDirectory(prefix='trueup-render-'))}/server"
+        return self
+
+
 @asynccontextmanager
 async def held_cluster(directory: Path, url: str, keys: Keys, **settings: Any) -> AsyncIterator[World]:
     """Everything but the loops of a worker."""
@@ -143,10 +155,10 @@ async def held_cluster(directory: Path, url: str, keys: Keys, **settings: Any) -
             "secrets": directory / "secrets", "KUBECONFIG": directory / "kubeconfig", "git_protocols": ("http",), "probe_listen": "",
         }  # fmt: skip
         made = JobSettings(**(given | settings))
-        async with (
-            open_worker(made, url) as worker,
-            open_cluster(Access.of(made, IN_CLUSTER), worker.context.instance, made) as opened,
-        ):
+        async with contextlib.AsyncExitStack() as stack:
+            with patch("jobs.worker.Renderer", LazyRenderer):
+                worker = await stack.enter_async_context(open_worker(made, url))
+            opened = await stack.enter_async_context(open_cluster(Access.of(made, IN_CLUSTER), worker.context.instance, made))
             context = worker.context
             context.declared.set()
             await worker.heartbeat.beat()
