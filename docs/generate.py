@@ -1,14 +1,22 @@
-"""Writes what is generated: configuration.md, cli.md, the tables of health.md. Run by `make docs`; a test says when they are stale."""
+"""Writes what is generated: configuration.md, cli.md, tables of health.md and operations.md. Run by `make docs`; a test says when stale."""
 
+import importlib
 import inspect
 import os
+import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import click
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic.fields import FieldInfo
 
+import reconciler
+from jobs import metrics as job_metrics
+from receiver import metrics as receiver_metrics
 from receiver.settings import ReceiverSettings
+from reconciler.errors import Stalled, Superseded, Transient, TrueupError, Waiting
 from reconciler.health import kubernetes
 from reconciler.health.clauses import ConditionRule
 from reconciler.health.rules import FIELDS, RULES, Rule
@@ -73,7 +81,8 @@ def _command(name: str, command: click.Command | None, parent: click.Context) ->
     return text
 
 
-HEALTH_MARK = "<!-- From here on this page is made by `make docs`. -->\n"
+MARK = "<!-- From here on this page is made by `make docs`. -->\n"
+"""What stands before it on a page are its own words."""
 
 HEALTH_TABLES = """
 In these tables the first verdict that has a reason holds; when none has, the object is Progressing.
@@ -82,8 +91,8 @@ In these tables the first verdict that has a reason holds; when none has, the ob
 
 def health() -> str:
     """The page about health: its own words, and a table for each field of kinds."""
-    words = (HERE / "health.md").read_text().partition(HEALTH_MARK)[0]
-    return words + HEALTH_MARK + HEALTH_TABLES + "".join(_kinds_of(module) for module in (kubernetes, *FIELDS)) + _static()
+    words = (HERE / "health.md").read_text().partition(MARK)[0]
+    return words + MARK + HEALTH_TABLES + "".join(_kinds_of(module) for module in (kubernetes, *FIELDS)) + _static()
 
 
 def _static() -> str:
@@ -119,10 +128,74 @@ def _told(rule: Rule) -> str:
     return " ".join((inspect.getdoc(rule) or "").partition("\n\n")[0].split())
 
 
+METRICS = """
+## Metrics
+
+Labels come from closed sets; `route` is the pattern of an address, never the address.
+
+| metric | kind | labels | counts |
+|---|---|---|---|
+"""
+
+ERRORS = """
+## Errors
+
+By name, as they stand in tracebacks and in the code. A message says what, on what, why, and what to do.
+
+| error | what happens next | means |
+|---|---|---|
+"""
+
+NEXT = {
+    Superseded: "nothing: the newer commit has a job of its own",
+    Stalled: "a person must change something; tried again when an input changes",
+    Waiting: "tried again after a while",
+    Transient: "tried again with back-off, for ever",
+}
+
+
+def operations() -> str:
+    """The page about running it: its own words, the metrics, and the errors."""
+    words = (HERE / "operations.md").read_text().partition(MARK)[0]
+    return words + MARK + METRICS + "".join(sorted(_metrics())) + ERRORS + "".join(_error(kind) for kind in _errors())
+
+
+def _metrics() -> Iterator[str]:
+    for module in (receiver_metrics, job_metrics):
+        for metric in vars(module).values():
+            if isinstance(metric, Counter | Gauge | Histogram):
+                name = f"{metric._name}_total" if isinstance(metric, Counter) else metric._name  # noqa: SLF001 - it tells nobody
+                labels = ", ".join(f"`{label}`" for label in metric._labelnames) or "-"  # noqa: SLF001 - the same
+                yield f"| `{name}` | {metric._type} | {labels} | {metric._documentation} |\n"  # noqa: SLF001 - the same
+
+
+def _errors() -> list[type[TrueupError]]:
+    """The tree of errors, depth first."""
+    for found in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
+        importlib.import_module(found.name)
+
+    def below(kind: type[TrueupError]) -> Iterator[type[TrueupError]]:
+        yield kind
+        for child in sorted(kind.__subclasses__(), key=lambda child: child.__name__):
+            yield from below(child)
+
+    return [kind for top in (Stalled, Waiting, Transient) for kind in below(top)]
+
+
+def _error(kind: type[TrueupError]) -> str:
+    happens = next(text for top, text in NEXT.items() if issubclass(kind, top))
+    return f"| `{kind.__name__}` | {happens} | {(inspect.getdoc(kind) or '').partition(chr(10))[0]} |\n"
+
+
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
     os.environ["COLUMNS"] = "100"
-    return {HERE / "configuration.md": configuration(), HERE / "cli.md": commands(), HERE / "health.md": health()}
+    return {
+        HERE / "configuration.md": configuration(),
+        HERE / "cli.md": commands(),
+        HERE / "health.md": health(),
+        HERE / "operations.md": operations(),
+    }
 
 
 if __name__ == "__main__":
