@@ -163,8 +163,10 @@ class JobStore:
         async with self.redis.pubsub() as channel:
             await channel.subscribe(self.keys.events)
             while True:  # not `listen`, which takes a quiet time for a dead connection, and misses what is said meanwhile
-                message = await channel.get_message(ignore_subscribe_messages=True, timeout=QUIET_SECONDS)
-                if message is not None:
+                message = await channel.get_message(timeout=QUIET_SECONDS)
+                if message is None:
+                    continue
+                if message["type"] == "message":
                     yield orjson.loads(message["data"])
                 elif message["type"] == "subscribe":
                     on_begin()
