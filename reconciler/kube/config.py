@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from kubernetes_asyncio import client, config
 
 from reconciler.errors import ClusterUnavailable, Stalled
@@ -17,6 +18,9 @@ IN_CLUSTER = "in-cluster"
 """The destination that means: where we run, or the kubeconfig's current context."""
 
 LOAD_SECONDS = 30.0
+
+_NO_KUBECONFIG = (ValueError, KeyError, TypeError, AttributeError)
+"""What the library makes of a file that is YAML, and something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,8 @@ async def api_client(access: Access) -> AsyncIterator[client.ApiClient]:
             await config.load_kube_config(
                 config_file=str(access.kubeconfig), context=access.context, client_configuration=configuration
             )
-    except (config.ConfigException, OSError, ValueError, KeyError) as error:
-        raise Stalled(f"{access}: {error}; set KUBECONFIG to a file that kubectl can use") from error
+    except (config.ConfigException, OSError, yaml.YAMLError, *_NO_KUBECONFIG) as error:
+        raise Stalled(f"{access}: {error or type(error).__name__}; set KUBECONFIG to a file that kubectl can use") from error
     found = client.ApiClient(configuration)
     try:
         yield found
