@@ -19,6 +19,7 @@ from receiver.schemas import AcceptedAnswer, ApplicationList, ApproveRequest, Dr
 
 Asked = TypeVar("Asked", ApproveRequest, SyncRequest)
 
+
 async def find(request: web.Request) -> web.Response:
     """All applications by name."""
     front = request.app[FRONT]
