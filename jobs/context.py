@@ -4,12 +4,15 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import structlog
+
+from jobs import metrics
 from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
 from jobs.intake import new_job_id
 from jobs.keys import Keys
 from jobs.queue import Queue, Wake
-from jobs.records import JobKind, JobRecord, JobState, ScopeRecord, StageRecord, VerdictState
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ScopeRecord, StageRecord, VerdictState
 from jobs.settings import JobSettings
 from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
@@ -18,8 +21,10 @@ from jobs.store.jobs import JobFilter, JobStore
 from jobs.store.parts import Part, PartStore
 from jobs.verdicts import verdicts, worst
 from reconciler.git.mirror import Mirrors
-from reconciler.model.declared import Declarations, Instance, Repository, Secrets
+from reconciler.model.declared import Application, Declarations, Instance, Repository, Secrets
 from reconciler.render.renderer import Renderer
+
+log = structlog.get_logger()
 
 STATUS_OF = {
     JobState.SUCCEEDED: StatusState.SUCCESS,
@@ -90,6 +95,14 @@ class Context:
         """Store a job, and wake any worker for it."""
         await self.jobs.create(record, Wake(self.keys.queue, "begin", record.id))
 
+    async def end(self, job: JobRecord, state: JobState, message: str, **more: str) -> bool:
+        """Bring a job to its end: once, counted and logged; False when somebody else did."""
+        if not await self.jobs.transition(job.id, state, message, **more):
+            return False
+        metrics.JOBS.labels(job.kind, state).inc()
+        log.info("job.finished", job=job.id, kind=str(job.kind), state=str(state), message=message)
+        return True
+
     async def tell_forge(self, job: JobRecord, repository: Repository | None, state: JobState, message: str) -> None:
         """Say on the commit how its job is."""
         if repository is None or not job.commit or job.kind in UNTOLD:
@@ -132,9 +145,25 @@ class Context:
         found = (r for r in self.declarations.repositories.values() if job.repository in ("", str(r.name)))
         return next((r for r in found if job.repository or r.scope == job.scope), None)
 
+    async def publish(self) -> None:
+        """Tell receivers what is declared: whose webhooks are welcome, and which applications there are."""
+        await self.applications.publish_scopes(self.scopes())
+        await self.applications.introduce(_introduction(a) for a in self.declarations.applications.values())
+        await self.applications.keep_only(str(name) for name in self.declarations.applications)
+
     def scopes(self) -> tuple[ScopeRecord, ...]:
         """Whose webhooks are welcome."""
         return tuple(
             ScopeRecord(scope=r.scope, provider=str(r.forge), repository=str(r.name), generation=r.webhook_generation)
             for r in self.declarations.repositories.values()
         )
+
+
+def _introduction(application: Application) -> ApplicationRecord:
+    """An application that is declared, and that was never synced as far as is known."""
+    source = application.sources[0]
+    return ApplicationRecord(
+        name=str(application.name), repository=str(source.repository), path=source.path,
+        cluster=application.destination.cluster, namespace=application.destination.namespace,
+        message="not synced yet", updated=datetime.now(UTC),
+    )  # fmt: skip

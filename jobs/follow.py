@@ -13,6 +13,9 @@ from reconciler.model.outcome import SyncState
 from reconciler.plan.affected import InputTrie
 from reconciler.plan.intent import describe_rollback, is_about
 
+REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
+"""Jobs that begin at a ref; the others begin at an application."""
+
 TRIES = 5
 """Two workers that advance one ref at once: the slower one looks again."""
 
@@ -85,12 +88,12 @@ async def follow(context: Context, job: JobRecord) -> None:
     """Fetch what a job is about, find what it affects, and hand it on; ends the job where nothing is to be done."""
     repository = context.repository_of(job)
     if repository is None:
-        await context.jobs.transition(job.id, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
+        await context.end(job, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
         return
     name = str(repository.name)
     applications = context.declarations.following(repository.name, job.ref)
     if not applications:
-        await context.jobs.transition(job.id, JobState.IGNORED, f"no application follows {short(job.ref)} of {name}")
+        await context.end(job, JobState.IGNORED, f"no application follows {short(job.ref)} of {name}")
         return
     await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
     observation = await context.heads.begin_observation()
@@ -115,15 +118,19 @@ async def _put_off(context: Context, job: JobRecord) -> frozenset[str]:
 async def supersede(context: Context, job: JobRecord, repository: Repository | None, head: str) -> None:
     """End a job whose commit was overtaken."""
     message = f"superseded by {head[:12]}"
-    if await context.jobs.transition(job.id, JobState.SUPERSEDED, message, superseded_by=head):
+    if await context.end(job, JobState.SUPERSEDED, message, superseded_by=head):
         await context.tell_forge(job, repository, JobState.SUPERSEDED, message)
 
 
 async def _ensure_job(context: Context, repository: Repository, job: JobRecord, head: str) -> None:
     """The newer commit has a job of its own, unless its delivery was lost."""
-    known = await context.redis.zcard(context.keys.jobs_of("commit", head))
-    if not known:
+    if not await jobs_about(context, str(repository.name), head):
         await context.enqueue(context.record(JobKind.RECOVERED, str(repository.name), ref=job.ref, commit=head))
+
+
+async def jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:
+    """What is known to be done about a commit as a whole, or to have been; a person who syncs one application is no reason to stop."""
+    return [job for job in await context.jobs.about(repository, commit) if job.kind in REFS]
 
 
 async def _supersede_older(context: Context, job: JobRecord, repository: Repository, head: str) -> None:
@@ -189,7 +196,7 @@ async def _conclude_untouched(context: Context, job: JobRecord, applications: Ma
             bad.append(f"{short_name}: {record.unhealthy[0].object}: {record.unhealthy[0].reason}")
     state = JobState.FAILED if bad else JobState.SUCCEEDED
     message = f"{detail}; {bad[0]}" if bad else detail
-    await context.jobs.transition(job.id, state, message)
+    await context.end(job, state, message)
     await context.tell_verdict(job, state, message)
 
 

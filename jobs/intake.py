@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError, ResponseError
 
 from jobs.connection import Redis
@@ -29,6 +32,12 @@ DEPTH = 2
 
 BACKLOG = 5000
 """Arrivals that wait for their step; more are turned away, and come again."""
+
+AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.4)
+"""Pauses before a step that lost its connection is done again; a server that restarts is back by then, or it takes longer."""
+
+NO_AOF_SECONDS = 1.0
+"""How long a server that has no append-only file is not asked again; it may be switched on, or another server take its place."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: https://www.crockford.com/base32.html"""
@@ -76,7 +85,8 @@ class Intake:
         self._keys = keys
         self._durable_ms = int(durable_seconds * 1000)
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(BACKLOG)
-        self._has_aof = True
+        self._no_aof_until = 0.0
+        """By the loop's clock: until then the server is taken to have no append-only file."""
 
     async def accept(self, arrival: Arrival, *, timeout_seconds: float) -> Accepted:
         """Store one arrival, durably; the same delivery again is the job that it became.
@@ -113,9 +123,9 @@ class Intake:
 
     async def _flush(self, batch: Sequence["_Waiting"]) -> None:
         try:
-            answers = await self._step([waiting.arguments for waiting in batch])
+            answers = await self._stored([waiting.arguments for waiting in batch])
         except Exception as error:
-            self._has_aof = True  # another server may answer from now on
+            self._no_aof_until = 0.0  # another server may answer from now on
             if not isinstance(error, RedisError | OSError):
                 log.exception("intake.crashed")
             for waiting in batch:
@@ -127,11 +137,26 @@ class Intake:
             if not waiting.future.done():
                 waiting.future.set_result(Accepted(job_id.decode(), bool(is_new)))
 
+    async def _stored(self, arrivals: Sequence[Arguments]) -> Sequence[tuple[bytes, int]]:
+        """Do the step; as a whole again when the connection is lost meanwhile: what was stored before is known by its delivery."""
+        for pause in AGAIN_SECONDS:
+            try:
+                return await self._step(arrivals)
+            except Disconnected:
+                await asyncio.sleep(pause)
+        return await self._step(arrivals)
+
     async def _step(self, arrivals: Sequence[Arguments]) -> Sequence[tuple[bytes, int]]:
-        async with self._redis.client() as connection:  # WAITAOF waits for what was written before it on its own connection
-            answers = await self._store.create_many(arrivals, client=connection)
-            if self._has_aof:  # also when nothing is new: the first answer may have been lost before it was on disk
-                await self._wait_for_disk(connection)
+        """WAITAOF waits for what was written before it on its own connection; a new connection has nothing to wait for."""
+        async with self._redis.client() as client:
+            patient, client.connection.retry = client.connection.retry, Retry(NoBackoff(), 0)
+            try:
+                answers = await self._store.create_many(arrivals, client=client)
+                # also when nothing is new: the first answer may have been lost before it was on disk
+                if asyncio.get_running_loop().time() >= self._no_aof_until:
+                    await self._wait_for_disk(client)
+            finally:
+                client.connection.retry = patient
         return answers
 
     async def _wait_for_disk(self, connection: Redis) -> None:
@@ -140,7 +165,8 @@ class Intake:
         except ResponseError as error:
             if "appendonly" not in str(error).lower():
                 raise
-            self._has_aof = False  # the operator chose so; the poll finds what is lost
+            # the operator chose so, and the poll finds what is lost; or this server has none, and the next one does
+            self._no_aof_until = asyncio.get_running_loop().time() + NO_AOF_SECONDS
             return
         if local < 1:
             raise OSError("the append-only file was not written in time")

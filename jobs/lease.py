@@ -54,10 +54,13 @@ def claim_state(state: Path) -> Place:
     """Take a state directory for a new worker.
 
     Raises:
-        Stalled: when a living worker uses the directory.
+        Stalled: when a living worker uses the directory, or it cannot be written.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(state / "worker", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(state / "worker", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Stalled(f"the state directory {state}: {error.strerror}; give another with TRUEUP_STATE") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -9,6 +9,8 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from jobs.metrics import REGISTRY
+from jobs.settings import host_and_port
+from reconciler.errors import Stalled
 
 CHECK_SECONDS = 2.0
 """Until a check is taken to fail; whoever probes waits no longer than a few seconds either."""
@@ -18,9 +20,13 @@ Check = Callable[[], Awaitable[str]]
 
 
 @asynccontextmanager
-async def probes(listen: str, checks: Mapping[str, Check]) -> AsyncIterator[None]:
-    """Answer probes on `host:port` while the block runs; nowhere when it is empty."""
-    if not listen:
+async def probes(address: str, checks: Mapping[str, Check]) -> AsyncIterator[None]:
+    """Answer probes on `host:port` while the block runs; nowhere when it is empty.
+
+    Raises:
+        Stalled: when something else listens there.
+    """
+    if not address:
         yield
         return
 
@@ -40,9 +46,8 @@ async def probes(listen: str, checks: Mapping[str, Check]) -> AsyncIterator[None
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    host, _, port = listen.rpartition(":")
     try:
-        await web.TCPSite(runner, host.strip("[]") or "127.0.0.1", int(port)).start()
+        await listen(runner, address, "TRUEUP_PROBE_LISTEN")
         yield
     finally:
         await runner.cleanup()
@@ -54,3 +59,16 @@ async def _ask(check: Check) -> str:
             return await check()
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} s"
+
+
+async def listen(runner: web.AppRunner, address: str, setting: str) -> None:
+    """Take connections on `host:port`.
+
+    Raises:
+        Stalled: when that cannot be had; the message names the setting.
+    """
+    host, port = host_and_port(address)
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError as error:
+        raise Stalled(f"cannot listen on {address}: {error.strerror or error}; set {setting} to another address") from error

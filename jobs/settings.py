@@ -1,6 +1,7 @@
 """Settings of jobs: Redis, timers, keys. Durations are written `90s`, `5m` or `1h`."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,8 @@ from reconciler.settings import ReconcilerSettings, split_list
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 KEY_BYTES = 32
 """A master key is at least as long as what is derived from it."""
+
+_ADDRESS = re.compile(r"(?:(?P<host>\[[0-9a-fA-F:.]+\]|[\w.-]*):)?(?P<port>[0-9]{1,5})", re.ASCII)
 
 
 class JobSettings(ReconcilerSettings):
@@ -55,6 +58,27 @@ class JobSettings(ReconcilerSettings):
         default="auto", description="`console` for people, `json` for machines; `auto` is console on a terminal."
     )
 
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with https:// or http://, as forges and people reach it")
+        return url
+
+    @field_validator("probe_listen")
+    @classmethod
+    def _check_listen(cls, listen: str) -> str:
+        if listen:
+            host_and_port(listen)
+        return listen
+
     @field_validator("webhook_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
@@ -76,6 +100,18 @@ class JobSettings(ReconcilerSettings):
     def valkey_directory(self) -> Path:
         """Where the embedded Valkey keeps its append-only file."""
         return (self.state / "valkey").absolute()
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """Where to listen: `host:port`, `[v6]:port`, or a port of this machine alone.
+
+    Raises:
+        ValueError: when it is none of these.
+    """
+    match = _ADDRESS.fullmatch(listen)
+    if not match or int(match["port"]) > 65535:
+        raise ValueError(f"{listen[:100]!r} is no address; write host:port, such as 127.0.0.1:8080 or [::]:8080")
+    return (match["host"] or "127.0.0.1").strip("[]"), int(match["port"])
 
 
 def decode_key(text: str) -> bytes:

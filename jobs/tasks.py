@@ -9,9 +9,8 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from jobs import metrics
 from jobs.context import STATUS_OF, Context
-from jobs.follow import cache_of, dispatch, follow
+from jobs.follow import REFS, cache_of, dispatch, follow, jobs_about
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.retry import retry_after
@@ -22,9 +21,6 @@ from reconciler.errors import Stalled, TrueupError
 from reconciler.model.declared import Name, Repository
 
 log = structlog.get_logger()
-
-REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
-"""Jobs that begin at a ref; the others begin at an application."""
 
 NEWEST = frozenset({JobKind.MANUAL, JobKind.PARTIAL, JobKind.DIFF, JobKind.RESUME, JobKind.ROLLBACK})
 """Jobs that begin at an application, and want to know where its refs are now, not when they were last looked at."""
@@ -65,7 +61,7 @@ async def _handled(context: Context, job: JobRecord, work: Callable[[Context, Jo
     except Exception:
         log.exception("job.crashed")
         message = "an error in Trueup itself; its log says more"
-        await context.jobs.transition(job.id, JobState.FAILED, message)
+        await context.end(job, JobState.FAILED, message)
         await context.tell_forge(job, context.repository_of(job), JobState.FAILED, message)
 
 
@@ -75,9 +71,8 @@ async def give_up(context: Context, job: JobRecord, error: TrueupError) -> None:
     message = str(error)
     if seconds is None:
         log.warning("job.failed", error=message)
-        await context.jobs.transition(job.id, JobState.FAILED, message)
+        await context.end(job, JobState.FAILED, message)
         await context.tell_forge(job, context.repository_of(job), JobState.FAILED, message)
-        metrics.JOBS.labels(job.kind, JobState.FAILED).inc()
         return
     log.warning("job.waits", error=message, retry_seconds=round(seconds, 1))
     await context.jobs.transition(job.id, JobState.WAITING, message)
@@ -130,7 +125,7 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
         is_moved = known.get(ref) != commit
         if not is_moved and not await _is_undone(context, name, ref, commit):
             continue
-        about = await _jobs_about(context, name, commit)
+        about = await jobs_about(context, name, commit)
         if any(_is_going_on(job) for job in about) or (about and not is_moved):
             continue
         await context.enqueue(context.record(kind, name, ref=ref, commit=commit))
@@ -142,11 +137,6 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
 async def _is_undone(context: Context, repository: str, ref: str, commit: str) -> bool:
     """Whether something is left to do for a head that was seen before: it is so when its job vanished with all of Redis."""
     return await context.heads.checked(repository, ref) != commit or bool(await context.heads.dirty(repository, ref))
-
-
-async def _jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:
-    """What is known to be done about a commit for every application, or to have been."""
-    return [job for job in await context.jobs.about(repository, commit) if job.kind in REFS]
 
 
 def _is_going_on(job: JobRecord) -> bool:
@@ -183,7 +173,7 @@ async def poll_due(context: Context) -> None:
 
 async def recover(context: Context) -> None:
     """Redis lost everything: look at every head, and close what forges still show as pending."""
-    await context.applications.publish_scopes(context.scopes())
+    await context.publish()
     for repository in context.declarations.repositories.values():
         cache_of(context, str(repository.name)).reset()
         try:
@@ -209,7 +199,7 @@ async def close_forgotten(context: Context) -> None:
     """Close statuses left pending by work that ended: whoever ended it died before the forge was told."""
 
     async def verdict(subject: Subject) -> Status | None:
-        found = await _jobs_about(context, subject.repository, subject.commit)
+        found = await jobs_about(context, subject.repository, subject.commit)
         told = [job for job in found if job.state in STATUS_OF or not job.state.is_final]
         if any(not job.state.is_final for job in told):
             return None

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -66,9 +66,9 @@ class Worker:
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(_forever("heartbeat", self._beat, BEAT_SECONDS))
-            group.create_task(_forever("statuses", self._drain_statuses, 0.0))
             group.create_task(self._follow_declarations())
-            group.create_task(work(context.url, load))
+            group.create_task(self._once_declared(_forever("statuses", self._drain_statuses, 0.0)))
+            group.create_task(self._once_declared(work(context.url, load)))
             group.create_task(Clusters(context, self.predecessor).hold_forever())
             async with probes(context.settings.probe_listen, self.checks()):
                 await asyncio.Event().wait()
@@ -84,9 +84,19 @@ class Worker:
             return ""
 
         async def declarations() -> str:
-            return "; ".join(self.context.problems[:5])
+            unread = "" if self.context.declared.is_set() else "not read yet"
+            return "; ".join(self.context.problems[:5]) or unread
 
         return {"redis": redis, "declarations": declarations}
+
+    async def _once_declared(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something from when the declarations were read: before, a job or a status would seem to be about nothing."""
+        try:
+            await self.context.declared.wait()
+        except asyncio.CancelledError:
+            work.close()
+            raise
+        await work
 
     async def _beat(self) -> None:
         """Say that we live; see whether Redis lost everything, and whether somebody died."""
@@ -124,18 +134,13 @@ class Worker:
                 repositories=len(loaded.declarations.repositories),
                 applications=len(loaded.declarations.applications),
             )
-            await _until_done(self._publish)
+            await _until_done(context.publish)
             context.declared.set()
             context.statuses_due.set()  # those that another worker has left
             for changed in context.changes:
                 changed.set()
             with contextlib.suppress(TrueupError, RedisError, OSError):
                 await poll_due(context)
-
-    async def _publish(self) -> None:
-        context = self.context
-        await context.applications.publish_scopes(context.scopes())
-        await context.applications.keep_only(str(name) for name in context.declarations.applications)
 
 
 async def tick(arq_context: Mapping[str, Any]) -> None:

@@ -1,20 +1,23 @@
 """The receiver's composition root: built from settings and a Redis, taken down in reverse."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from jobs.connection import Redis, connect
 from jobs.intake import Intake
 from jobs.keys import Keys
+from jobs.probes import listen
 from jobs.questions import Questions
 from jobs.store.applications import ApplicationStore
 from jobs.store.jobs import JobStore
 from receiver import probes, webhooks
 from receiver.api import openapi
-from receiver.api.events import distribute
+from receiver.api.events import distribute, end_streams
 from receiver.api.routes import ROUTES
 from receiver.auth import Tokens
 from receiver.front import FRONT, Front
@@ -24,6 +27,9 @@ from receiver.settings import ReceiverSettings
 from reconciler.errors import Stalled
 
 log = structlog.get_logger()
+
+IDLE_SECONDS = 75.0
+"""Until a connection without a whole request is closed; longer than load balancers keep one."""
 
 
 def create_app(settings: ReceiverSettings, url: str) -> web.Application:
@@ -39,6 +45,7 @@ def create_app(settings: ReceiverSettings, url: str) -> web.Application:
     app[FRONT] = _front(settings, redis)
     app[webhooks.BUDGET] = webhooks.Budget(max(settings.body_budget, settings.body_limit))
     app.cleanup_ctx.append(_tasks)
+    app.on_shutdown.append(end_streams)
     app.router.add_post("/webhooks/{provider}/{scope:.+}", webhooks.receive)
     app.router.add_get("/healthz", probes.healthz)
     app.router.add_get("/readyz", probes.readyz)
@@ -52,7 +59,7 @@ def create_app(settings: ReceiverSettings, url: str) -> web.Application:
 def _front(settings: ReceiverSettings, redis: Redis) -> Front:
     keys = Keys(settings.instance)
     jobs = JobStore(redis, keys, retention_seconds=settings.retention)
-    chosen = {scope.lower(): secret.get_secret_value().encode() for scope, secret in settings.webhook_secrets.items()}
+    chosen = {scope: secret.get_secret_value().encode() for scope, secret in settings.webhook_secrets.items()}
     return Front(
         settings=settings,
         redis=redis,
@@ -77,14 +84,36 @@ async def _tasks(app: web.Application) -> AsyncIterator[None]:
     await front.redis.aclose()
 
 
+def runner(settings: ReceiverSettings, url: str) -> web.AppRunner:
+    """The application as it is served: bodies as they were sent, so that nothing is unpacked before it is known to be authentic."""
+    served = logging.getLogger("aiohttp.server")
+    served.addFilter(_is_ours)  # a second time changes nothing
+    return web.AppRunner(
+        create_app(settings, url),
+        access_log=None,
+        logger=served,
+        keepalive_timeout=IDLE_SECONDS,
+        shutdown_timeout=5.0,
+        auto_decompress=False,
+    )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a line is about Trueup; what is no HTTP gets its 400, and anybody may send as much of it as they like."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 async def serve(settings: ReceiverSettings, url: str) -> None:
-    """Answer until cancelled."""
-    runner = web.AppRunner(create_app(settings, url), access_log=None, shutdown_timeout=5.0)
-    await runner.setup()
-    host, _, port = settings.listen.rpartition(":")
+    """Answer until cancelled.
+
+    Raises:
+        Stalled: when it cannot listen where it is told to.
+    """
+    served = runner(settings, url)
+    await served.setup()
     try:
-        await web.TCPSite(runner, host.strip("[]") or "127.0.0.1", int(port), backlog=1024).start()
+        await listen(served, settings.listen, "TRUEUP_LISTEN")
         log.info("receiver.started", listen=settings.listen, instance=settings.instance)
         await asyncio.Event().wait()
     finally:
-        await runner.cleanup()
+        await served.cleanup()

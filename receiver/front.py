@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiohttp import web
 
@@ -21,6 +21,12 @@ from receiver.settings import ReceiverSettings
 SCOPES_SECONDS = 1.0
 """How long the table of scopes is believed; a new repository's webhook works a second later."""
 
+Listener: TypeAlias = "asyncio.Queue[Mapping[str, Any]]"
+"""Events for one request that waits for them."""
+
+END: Mapping[str, Any] = {}
+"""The event after which there is none: the receiver stops."""
+
 
 @dataclass(eq=False)
 class Front:
@@ -35,16 +41,21 @@ class Front:
     questions: Questions
     ring: KeyRing
     tokens: Tokens
-    listeners: set["asyncio.Queue[Mapping[str, Any]]"] = field(default_factory=set)
+    listeners: set[Listener] = field(default_factory=set)
     """Queues of requests that wait for events; full ones miss some, and look at the records anyway."""
     _scopes: tuple[ScopeRecord, ...] | None = None
     _scopes_at: float = -1e9
 
     async def scopes(self) -> tuple[ScopeRecord, ...] | None:
-        """Whose webhooks are welcome; None when no worker has said yet."""
+        """Whose webhooks are welcome; None when no worker has said yet.
+
+        Raises:
+            RedisError, OSError: when Redis does not answer, or not in time.
+        """
         now = asyncio.get_running_loop().time()
         if now - self._scopes_at > SCOPES_SECONDS:
-            self._scopes = await self.applications.scopes()
+            async with asyncio.timeout(self.settings.durable_timeout):
+                self._scopes = await self.applications.scopes()
             self._scopes_at = now if self._scopes is not None else -1e9
         return self._scopes
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from redis.exceptions import RedisError
 
 from receiver import metrics
 from receiver.problems import Refused, answer
@@ -60,7 +61,14 @@ async def _handled(request: web.Request, handler: Handler, request_id: str) -> w
     except Transient as error:
         return answer(Refused(503, "Service Unavailable", str(error), retry_after=5), request_id)
     except web.HTTPException as error:
-        return answer(Refused(error.status, error.reason), request_id)
+        response = answer(Refused(error.status, error.reason), request_id)
+        response.headers.update({name: value for name, value in error.headers.items() if name == "Allow"})
+        return response
+    except (RedisError, OSError) as error:
+        if request.transport is None:  # whoever asked is gone, and reads no answer
+            return answer(Refused(400, "Bad Request", "the connection was lost"), request_id)
+        log.warning("request.unavailable", route=request.path, error=f"{type(error).__name__}: {error}")
+        return answer(Refused(503, "Service Unavailable", "Redis does not answer; try again", retry_after=5), request_id)
     except Exception:
         log.exception("request.crashed", route=request.path)
         return answer(Refused(500, "Internal Server Error", "the log says more under this request's id"), request_id)

@@ -1,11 +1,14 @@
 """Health, readiness and metrics of the receiver."""
 
+import asyncio
+
 from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from redis.exceptions import RedisError
 
 from jobs.metrics import REGISTRY as JOB_REGISTRY
+from jobs.probes import CHECK_SECONDS
 from receiver.auth import Role
 from receiver.front import FRONT
 from receiver.metrics import REGISTRY
@@ -21,11 +24,12 @@ async def readyz(request: web.Request) -> web.Response:
     front = request.app[FRONT]
     checks = {"redis": "", "scopes": ""}
     try:
-        await front.redis.ping()
-        if await front.scopes() is None:
-            checks["scopes"] = "no worker has said yet which repositories there are; webhooks get 503"
+        async with asyncio.timeout(CHECK_SECONDS):
+            await front.redis.ping()
+            if await front.scopes() is None:
+                checks["scopes"] = "no worker has said yet which repositories there are; webhooks get 503"
     except (RedisError, OSError) as error:
-        checks["redis"] = f"Redis does not answer: {error}"
+        checks["redis"] = f"Redis does not answer: {str(error) or f'not within {CHECK_SECONDS:g} s'}"
     is_ready = not checks["redis"]
     return web.json_response({"status": "ok" if is_ready else "failing", "checks": checks}, status=200 if is_ready else 503)
 

@@ -7,8 +7,8 @@ After that every request gets 2xx, since forges disable hooks that answer otherw
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -33,28 +33,60 @@ CHUNK_BYTES = 64 * 1024
 READ_SECONDS = 30.0
 """Until a body that trickles in is given up."""
 
-UNAUTHORIZED = Refused(401, "Unauthorized", "unknown address, or no right signature; `trueup webhook show` prints both")
+TURN_SECONDS = 5.0
+"""How long a body waits for others to make room; forges wait for ten seconds in all."""
 
 
 class Budget:
-    """Bytes of all bodies that are being read; who does not fit waits."""
+    """Bytes of all bodies that are being read. They count as they arrive: who only announces a large body takes nothing from others."""
 
     def __init__(self, limit: int) -> None:
         self._free = limit
         self._freed = asyncio.Event()
 
-    @asynccontextmanager
-    async def reserved(self, size: int) -> AsyncIterator[None]:
-        """Have some bytes for the length of the block."""
-        while self._free < size:
-            self._freed.clear()
-            await self._freed.wait()
-        self._free -= size
+    @contextmanager
+    def share(self) -> Iterator["Share"]:
+        """A part of it for the length of the block."""
+        share = Share(self)
         try:
-            yield
+            yield share
         finally:
-            self._free += size
+            self._free += share.size
             self._freed.set()
+
+    async def take(self, size: int) -> None:
+        """Take some bytes; who does not fit waits a little for others to end.
+
+        Raises:
+            Refused: when they do not.
+        """
+        if self._free < size:
+            await self._wait_for(size)
+        self._free -= size
+
+    async def _wait_for(self, size: int) -> None:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                while self._free < size:
+                    self._freed.clear()
+                    await self._freed.wait()
+        except TimeoutError:
+            raise Refused(503, "Service Unavailable", "too many large bodies at once; send it again", retry_after=5) from None
+
+
+class Share:
+    """What one body has of the budget."""
+
+    __slots__ = ("_budget", "size")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self.size = 0
+
+    async def grow(self, size: int) -> None:
+        """Have some bytes more, as `Budget.take`."""
+        await self._budget.take(size)
+        self.size += size
 
 
 BUDGET: web.AppKey[Budget] = web.AppKey("budget", Budget)
@@ -74,30 +106,40 @@ async def _receive(request: web.Request) -> web.Response:
     provider = PROVIDERS.get(request.match_info["provider"])
     if provider is None:
         raise Refused(404, "Not Found", f"known providers are {', '.join(sorted(PROVIDERS))}")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if any(encoding.lower() != "identity" for encoding in request.headers.getall("Content-Encoding", ())):
         raise Refused(415, "Unsupported Media Type", "send the body as it is, without Content-Encoding")
     scopes = await _scopes_of(front, provider, request.match_info["scope"])
     scope = parse_scope(request.match_info["scope"])
     limit = front.settings.body_limit
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
-    async with request.app[BUDGET].reserved(min(request.content_length or limit, limit)):
-        body = await _read(request, limit)
-        headers = {name.lower(): value for name, value in request.headers.items()}
+    with request.app[BUDGET].share() as share:
+        body = await _read(request, limit, share)
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         webhook = WebhookRequest(headers, body, time.time())
         generations = sorted({record.generation for record in scopes}, reverse=True)
         secret = provider.verify(webhook, lambda purpose: front.ring.candidates(provider.name, purpose, scope, generations))
         if secret is None:
-            raise UNAUTHORIZED
+            raise _unauthorized()
         event = provider.parse(webhook)
         delivery = provider.delivery_id(webhook)[:200] or hashlib.sha256(body).hexdigest()
     record = _record(event, scopes, scope, DeliveryRecord(
-        provider=provider.name, id=delivery, event=provider.event_name(webhook)[:100], key=secret.key, generation=secret.generation,
+        provider=provider.name, id=delivery, event=provider.event_name(webhook), key=secret.key, generation=secret.generation,
     ))  # fmt: skip
     accepted = await front.intake.accept(
         Arrival(record, f"{provider.name}:{delivery}"), timeout_seconds=front.settings.durable_timeout
     )
     return await _answer(front, record, accepted, secret, provider)
+
+
+def _unauthorized() -> Refused:
+    """A new one each time: an error that is kept would keep every body that it was raised over."""
+    return Refused(401, "Unauthorized", "unknown address, or no right signature; `trueup webhook show` prints both")
+
+
+def _text(header: str) -> str:
+    """A header as it can be stored: bytes in it that are no text are spelled out."""
+    return header.encode("utf-8", "backslashreplace").decode()
 
 
 async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeRecord]:
@@ -111,27 +153,28 @@ async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeR
     try:
         scope = parse_scope(text)
     except ValueError:
-        raise UNAUTHORIZED from None
+        raise _unauthorized() from None
     found = [record for record in table if record.provider == provider.name and scope_contains(scope, record.scope)]
     if not found:
-        raise UNAUTHORIZED
+        raise _unauthorized()
     return found
 
 
-async def _read(request: web.Request, limit: int) -> bytes:
+async def _read(request: web.Request, limit: int, share: Share) -> bytes:
     """The body, never buffered past the limit."""
     if request.content.is_eof():  # most bodies have arrived with their head
         body = request.content.read_nowait()
         if len(body) > limit:
             raise _too_large(limit)
+        await share.grow(len(body))
         return body
-    chunks, size = [], 0
+    chunks = []
     try:
         async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.content.iter_chunked(CHUNK_BYTES):
-                size += len(chunk)
-                if size > limit:
+                if share.size + len(chunk) > limit:
                     raise _too_large(limit)
+                await share.grow(len(chunk))
                 chunks.append(chunk)
     except TimeoutError:
         raise Refused(408, "Request Timeout", f"the body did not arrive within {READ_SECONDS:g} s") from None

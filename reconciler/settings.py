@@ -4,19 +4,23 @@ Every field states its unit and why its default is what it is; `docs/configurati
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from reconciler.errors import InvalidDeclaration, InvalidManifest
 from reconciler.expressions import parse, parse_condition
 from reconciler.model.declared import HealthRule, IgnoreRule
+from reconciler.yaml.documents import load_one
 
 
 class Settings(BaseSettings):
-    """Base: the environment wins over the file; unknown keys of the file are mistakes, unknown variables are not ours."""
+    """Base: the environment wins over the file; unknown variables are not ours, see `unknown_keys` for those of the file."""
 
     model_config = SettingsConfigDict(env_prefix="TRUEUP_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -30,9 +34,40 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then the file that `TRUEUP_CONFIG` names."""
-        file = os.environ.get("TRUEUP_CONFIG")
-        sources = (init_settings, env_settings)
-        return (*sources, YamlConfigSettingsSource(settings_cls, yaml_file=file)) if file else sources
+        names = {name: field.validation_alias or name for name, field in settings_cls.model_fields.items()}
+        given = {str(names.get(key, key)): value for key, value in file_settings().items()}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=given)
+
+
+def file_settings() -> Mapping[str, Any]:
+    """The settings of the file that `TRUEUP_CONFIG` names; none when it names none.
+
+    Raises:
+        InvalidDeclaration: when the file is not there, or is no mapping.
+    """
+    file = os.environ.get("TRUEUP_CONFIG")
+    if not file:
+        return {}
+    try:
+        found = load_one(Path(file).read_bytes(), name=file)
+    except OSError as error:
+        raise InvalidDeclaration(f"TRUEUP_CONFIG: {file}: {error.strerror or error}") from error
+    except InvalidManifest as error:
+        raise InvalidDeclaration(f"TRUEUP_CONFIG: {error}") from error
+    if not isinstance(found, dict | None):
+        raise InvalidDeclaration(f"TRUEUP_CONFIG: {file}: must be a mapping such as `listen: 0.0.0.0:8080`")
+    return found or {}
+
+
+def unknown_keys(*kinds: type[Settings]) -> Sequence[str]:
+    """The keys of the file that are no setting of any of these; a process knows only some of what a shared file may say."""
+    known = {name for kind in kinds for name in kind.model_fields}
+    return sorted(set(file_settings()) - known)
+
+
+def variable_of(name: str, field: FieldInfo) -> str:
+    """The environment variable of a setting."""
+    return field.validation_alias if isinstance(field.validation_alias, str) else f"TRUEUP_{name.upper()}"
 
 
 def split_list(value: object) -> object:

@@ -2,7 +2,13 @@
 
 import pytest
 
-pytest_plugins = ["tests.servers.control_plane", "tests.servers.forges", "tests.servers.git_http", "tests.servers.valkey"]
+pytest_plugins = [
+    "tests.servers.control_plane",
+    "tests.servers.forges",
+    "tests.servers.git_http",
+    "tests.servers.story",
+    "tests.servers.valkey",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import structlog
 
+from jobs.follow import REFS
 from jobs.holder.held import Held
 from jobs.holder.ready import Gate, Way, applied_before, restored
 from jobs.records import JobKind, JobState
-from jobs.tasks import REFS
 from reconciler.errors import TrueupError
 from reconciler.model.declared import Application, Name, SyncMode
 from reconciler.model.outcome import Action

@@ -223,8 +223,7 @@ class Repairs:
         async with done.progress.written():
             pass
         state = JobState.SUCCEEDED if report.state is SyncState.SUCCEEDED else JobState.FAILED
-        await context.jobs.transition(record.id, state, _message(report, done.found, fights))
-        metrics.JOBS.labels(record.kind, state).inc()
+        await context.end(record, state, _message(report, done.found, fights))
         if context.settings.cluster_events:
             self._held.background.start(self._announce(report, fights))
         async with self._held.noting:

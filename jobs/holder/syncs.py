@@ -9,9 +9,8 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from jobs import metrics
 from jobs.context import Context
-from jobs.follow import supersede
+from jobs.follow import REFS, supersede
 from jobs.holder.awaiting import Awaiting
 from jobs.holder.decisions import decide
 from jobs.holder.held import UNKNOWN_SECONDS, Held
@@ -23,7 +22,7 @@ from jobs.holder.surroundings import JobSurroundings, go_on_with_dependents
 from jobs.observe import Progress
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.parts import Part
-from jobs.tasks import REFS, give_up, guarded
+from jobs.tasks import give_up, guarded
 from jobs.verdicts import conclude
 from reconciler.errors import Stalled, Waiting
 from reconciler.events import SyncFinished, SyncStarted
@@ -219,9 +218,7 @@ class Syncs:
             await context.tell_forge(fresh, context.repository_of(fresh), state, message)
             return seconds
         await context.jobs.add_stage(job.id, "finished")
-        if await context.jobs.transition(job.id, state, message):
-            metrics.JOBS.labels(job.kind, state).inc()
-            log.info("job.finished", job=job.id, state=str(state), message=message)
+        if await context.end(job, state, message):
             await context.tell_verdict(fresh, state, message)
         return None
 

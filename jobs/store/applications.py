@@ -29,6 +29,13 @@ class ApplicationStore:
                     pipe.publish(self.keys.events, orjson.dumps({"type": "application", "id": name, "state": "", "detail": ""}))
                 await pipe.execute()
 
+    async def introduce(self, records: Iterable[ApplicationRecord]) -> None:
+        """Write what is known of applications that nobody has told of yet."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for record in records:
+                pipe.hsetnx(self.keys.applications, record.name, record.model_dump_json())
+            await pipe.execute()
+
     async def get(self, name: str) -> ApplicationRecord | None:
         """One application; None when nobody told of it."""
         found = await self.redis.hget(self.keys.applications, name)

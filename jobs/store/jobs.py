@@ -18,6 +18,9 @@ PREDECLARED = frozenset({"state", "message", "updated", "finished", "commit", "r
 
 _BRIEF = tuple(name.encode() for name in sorted({"record", "attempts", "applications", *PREDECLARED}))
 
+QUIET_SECONDS = 2.0
+"""One wait for something to happen; shorter than a command may take, see `connection`."""
+
 PAGE = 100
 """Jobs of an index that are read at once."""
 
@@ -53,8 +56,7 @@ class JobStore:
         self._create = redis.register_script(scripts.CREATE)
         self._transition = redis.register_script(scripts.TRANSITION)
         self._write = redis.register_script(scripts.WRITE)
-        self._applications = redis.register_script(scripts.APPLICATIONS)
-        self._index = redis.register_script(scripts.INDEX)
+        self._list = redis.register_script(scripts.LIST)
 
     def arguments(self, record: JobRecord, *, delivery_key: str = "", wake: Wake | None, work: bytes = b"") -> Arguments:
         """The arguments of `scripts.CREATE` for one job, and before them their number."""
@@ -112,17 +114,15 @@ class JobStore:
         return bool(await self._transition(keys=keys, args=args))
 
     async def update(self, job_id: str, **fields: str) -> None:
-        """Write fields of a job: `commit`, `repository`, `ref`, `actor`; it is listed under its commit from then on."""
-        await self._set(job_id, {**fields, "updated": self.now().isoformat()})
-        if commit := fields.get("commit"):
-            keys = [self.keys.job(job_id), self.keys.jobs, self.keys.jobs_of("commit", commit)]
-            await self._index(keys=keys, args=[job_id, self.now_ms(), self._retention])
+        """Write fields of a job: `commit`, `repository`, `ref`, `actor`; and list it among those of its commit and repository."""
+        listed = [self.keys.jobs_of(index, fields[index]) for index in ("commit", "repository") if fields.get(index)]
+        await self._put(job_id, {**fields, "updated": self.now().isoformat()}, listed)
 
     async def set_applications(self, job_id: str, applications: Iterable[str]) -> None:
         """Note which applications a job touches, and list it among theirs."""
         names = tuple(applications)
-        keys = [self.keys.job(job_id), self.keys.jobs, *(self.keys.jobs_of("application", name) for name in names)]
-        await self._applications(keys=keys, args=[job_id, orjson.dumps(names), self.now_ms(), self._retention])
+        listed = [self.keys.jobs_of("application", name) for name in names]
+        await self._put(job_id, {"applications": orjson.dumps(names)}, listed)
 
     async def add_stage(self, job_id: str, name: str, detail: str = "") -> None:
         """Note that a job has reached a stage; a stage that is reached again keeps its first time."""
@@ -168,11 +168,20 @@ class JobStore:
         """
         async with self.redis.pubsub() as channel:
             await channel.subscribe(self.keys.events)
-            async for message in channel.listen():
+            while True:  # not `listen`, which takes a quiet time for a dead connection, and misses what is said meanwhile
+                message = await channel.get_message(timeout=QUIET_SECONDS)
+                if message is None:
+                    continue
                 if message["type"] == "message":
                     yield orjson.loads(message["data"])
                 elif message["type"] == "subscribe":
                     on_begin()
+
+    async def _put(self, job_id: str, fields: Mapping[str, str | bytes], indexes: Sequence[str]) -> None:
+        """Write fields, and list the job in the indexes that they stand for; nothing where its record is gone."""
+        parts = [part for pair in fields.items() for part in pair]
+        keys = [self.keys.job(job_id), self.keys.jobs, *indexes]
+        await self._list(keys=keys, args=[job_id, self.now_ms(), self._retention, *parts])
 
     async def _set(self, job_id: str, fields: Mapping[str, object], *, event: bytes = b"", command: str = "HSET") -> None:
         parts = [part for pair in fields.items() for part in pair]

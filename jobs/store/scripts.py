@@ -91,25 +91,16 @@ return 1
 """
 """Write fields by HSET, or HSETNX for those that keep their first value; nothing to a job whose record is gone."""
 
-APPLICATIONS = (
+LIST = (
     _INDEX
     + """
 if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'applications', ARGV[2])
-local score = redis.call('ZSCORE', KEYS[2], ARGV[1]) or ARGV[3]
-for i = 3, #KEYS do index(KEYS[i], score, ARGV[1], ARGV[4]) end
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+local score = redis.call('ZSCORE', KEYS[2], ARGV[1]) or ARGV[2]
+for i = 3, #KEYS do index(KEYS[i], score, ARGV[1], ARGV[3]) end
 settle()
 return 1
 """
 )
-
-INDEX = (
-    _INDEX
-    + """
-if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
-index(KEYS[3], redis.call('ZSCORE', KEYS[2], ARGV[1]) or ARGV[2], ARGV[1], ARGV[3])
-settle()
-return 1
-"""
-)
-"""List a job under what became known of it. KEYS: the job, the index of all, the index; ARGV: id, time, retention."""
+"""Write fields of a job, and list it in the indexes that they stand for. KEYS: the job, the index of all, those indexes. ARGV: its id,
+the time, the retention, then fields and values."""

@@ -29,7 +29,7 @@ async def body(request: web.Request, model: type[M], example: str) -> M:
         Refused: when it is none such, with an example of what it should be.
     """
     try:
-        return model.model_validate_json(await request.content.read(BODY_BYTES) or b"{}")
+        return model.model_validate_json(await _read(request) or b"{}")
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -43,7 +43,7 @@ def seconds(text: str) -> float:
     Raises:
         Refused: when it is none.
     """
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)?", text)
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m)?", text)
     if not match:
         raise Refused(400, "Bad Request", f"{text[:20]!r} is no duration; write wait=60s")
     return min(float(match[1]) * _UNITS[match[2] or ""], LONGEST_WAIT_SECONDS)
@@ -57,6 +57,20 @@ def number(text: str, *, default: int, most: int) -> int:
     """
     if not text:
         return default
-    if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= most:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= most:
         raise Refused(400, "Bad Request", f"{text[:20]!r} must be a number from 1 to {most}")
     return int(text)
+
+
+async def _read(request: web.Request) -> bytes:
+    """All of a request's body.
+
+    Raises:
+        Refused: when it is longer than anything that the API takes.
+    """
+    read = bytearray()
+    async for chunk in request.content.iter_any():
+        read += chunk
+        if len(read) > BODY_BYTES:
+            raise Refused(413, "Content Too Large", f"{BODY_BYTES} bytes are the limit")
+    return bytes(read)

@@ -9,7 +9,7 @@ from jobs.verdicts import verdicts
 from receiver.api.answers import json, seconds
 from receiver.api.events import listening
 from receiver.auth import Role
-from receiver.front import FRONT, Front
+from receiver.front import END, FRONT, Front
 from receiver.problems import Refused
 from receiver.schemas import CommitAnswer
 
@@ -31,11 +31,12 @@ async def get(request: web.Request) -> web.Response:
     if repository and "/" not in repository:
         repository = f"trueup/{repository}"
     wait = seconds(request.query["wait"]) if "wait" in request.query else 0.0
-    return json(await _decided(front, commit, repository, wait))
+    return json(await _decided(request, commit, repository, wait))
 
 
-async def _decided(front: Front, commit: str, repository: str, wait_seconds: float) -> CommitAnswer:
-    """The answer when it is decided, or when time is up."""
+async def _decided(request: web.Request, commit: str, repository: str, wait_seconds: float) -> CommitAnswer:
+    """The answer when it is decided, when time is up, or when nobody waits any more."""
+    front = request.app[FRONT]
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
     with listening(front) as events:
@@ -43,13 +44,15 @@ async def _decided(front: Front, commit: str, repository: str, wait_seconds: flo
             answer = await _look(front, commit, repository)
             is_decided = answer.verdicts and all(verdict.state.is_decided for verdict in answer.verdicts)
             left = deadline - loop.time()
-            if is_decided or left <= 0:
+            if is_decided or left <= 0 or request.transport is None:
                 return answer
             try:
                 async with asyncio.timeout(min(left, LOOK_SECONDS)):
-                    await events.get()
-                    while not events.empty():
-                        events.get_nowait()
+                    news = [await events.get()]
+                while not events.empty():
+                    news.append(events.get_nowait())
+                if END in news:
+                    return answer
             except TimeoutError:
                 continue
 

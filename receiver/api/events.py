@@ -5,9 +5,8 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import orjson
 import structlog
@@ -15,7 +14,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from receiver.auth import Role
-from receiver.front import FRONT, Front
+from receiver.front import END, FRONT, Front, Listener
 
 log = structlog.get_logger()
 
@@ -29,9 +28,9 @@ RETRY_SECONDS = 0.5
 
 
 @contextmanager
-def listening(front: Front) -> Iterator["asyncio.Queue[Mapping[str, Any]]"]:
+def listening(front: Front) -> Iterator[Listener]:
     """A queue of what happens while the block runs."""
-    queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue(BACKLOG)
+    queue: Listener = asyncio.Queue(BACKLOG)
     front.listeners.add(queue)
     try:
         yield queue
@@ -52,6 +51,14 @@ async def distribute(front: Front) -> None:
         await asyncio.sleep(RETRY_SECONDS)
 
 
+async def end_streams(app: web.Application) -> None:
+    """The receiver stops: whoever listens is told, so that nobody holds it up."""
+    for queue in app[FRONT].listeners:
+        while queue.full():
+            queue.get_nowait()
+        queue.put_nowait(END)
+
+
 async def stream(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/events`: `event: job` or `application`, with id and state."""
     front = request.app[FRONT]
@@ -63,6 +70,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
             try:
                 async with asyncio.timeout(BEAT_SECONDS):
                     event = await events.get()
+                if event is END:
+                    return response
                 text = f"event: {event['type']}\ndata: {orjson.dumps(event).decode()}\n\n"
             except TimeoutError:
                 text = ": still here\n\n"

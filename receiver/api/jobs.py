@@ -1,5 +1,7 @@
 """Jobs: one, and lists of them."""
 
+import re
+
 from aiohttp import web
 
 from jobs.intake import is_job_id
@@ -12,6 +14,9 @@ from receiver.problems import Refused, not_found
 from receiver.schemas import JobList
 
 FILTERS = ("repository", "commit", "application", "state")
+
+NEXT = re.compile(r"[0-9]{1,20}")
+"""Where a page begins: a number, as far as anybody but the store is to know."""
 
 
 async def get(request: web.Request) -> web.Response:
@@ -44,7 +49,7 @@ async def find(request: web.Request) -> web.Response:
 async def listed(front: Front, request: web.Request, wanted: JobFilter) -> web.Response:
     """The page of jobs that a request asks for with `limit` and `next`."""
     before = request.query.get("next", "")
-    if before and not before.isdigit():
+    if before and not NEXT.fullmatch(before):
         raise Refused(400, "Bad Request", "next must be what the page before said")
     limit = number(request.query.get("limit", ""), default=50, most=500)
     items, following = await front.jobs.find(wanted, limit=limit, before=before)

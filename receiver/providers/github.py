@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from receiver.keys import Purpose, Secret
 from receiver.providers.event import Candidates, Event, Ignored, Ping, Push, WebhookRequest
-from receiver.providers.payload import ZEROS, Payload, is_commit, is_ref, read
+from receiver.providers.payload import LONGEST_NAME, ZEROS, Payload, is_commit, is_ref, read
 from receiver.providers.signatures import is_hmac_hex
 from reconciler.urls import parse_url
 
@@ -60,7 +60,7 @@ class GitHub:
 
     def event_name(self, request: WebhookRequest) -> str:
         """`X-GitHub-Event`."""
-        return request.headers.get("x-github-event", "")
+        return request.headers.get("x-github-event", "")[:LONGEST_NAME]
 
 
 def _json_of(request: WebhookRequest) -> bytes:
@@ -85,4 +85,4 @@ def _push(body: bytes) -> Event:
     except ValueError as error:
         return Ignored(f"payload not understood: repository.clone_url: {error}")
     commit = "" if is_deleted else payload.after
-    return Push(scope, payload.ref, commit, payload.before[:64], payload.pusher.name[:100])
+    return Push(scope, payload.ref, commit, payload.before[:64], payload.pusher.name[:LONGEST_NAME])

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from receiver.keys import Purpose, Secret
 from receiver.providers.event import Candidates, Event, Ignored, Push, WebhookRequest
-from receiver.providers.payload import ZEROS, Payload, is_commit, is_ref, read
+from receiver.providers.payload import LONGEST_NAME, ZEROS, Payload, is_commit, is_ref, read
 from receiver.providers.signatures import equal, is_standard_webhook
 from reconciler.urls import parse_url
 
@@ -60,7 +60,7 @@ class GitLab:
 
     def event_name(self, request: WebhookRequest) -> str:
         """`X-Gitlab-Event`."""
-        return request.headers.get("x-gitlab-event", "")
+        return request.headers.get("x-gitlab-event", "")[:LONGEST_NAME]
 
 
 def _push(body: bytes) -> Event:
@@ -75,4 +75,4 @@ def _push(body: bytes) -> Event:
     except ValueError as error:
         return Ignored(f"payload not understood: project.git_http_url: {error}")
     commit = "" if is_deleted else payload.after
-    return Push(scope, payload.ref, commit, payload.before[:64], payload.user_username[:100])
+    return Push(scope, payload.ref, commit, payload.before[:64], payload.user_username[:LONGEST_NAME])

@@ -12,7 +12,14 @@ ZEROS = frozenset({"0" * 40, "0" * 64})
 """The commit of a ref that is not there."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REF = re.compile(r"refs/(?:heads|tags)/[^\x00-\x20~^:?*\[\\\x7f]*")
+
+LONGEST_NAME = 100
+"""Of an event or a person, as far as it is kept."""
+
+LONGEST_REF = 1000
+"""A ref is a file's name to git, which no file system takes longer."""
+
+_ODD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]")
 
 T = TypeVar("T", bound="Payload")
 
@@ -41,5 +48,12 @@ def is_commit(text: str) -> bool:
 
 
 def is_ref(text: str) -> bool:
-    """Whether a text is a branch's or tag's full name that git would accept."""
-    return len(text) < 1000 and ".." not in text and _REF.fullmatch(text) is not None
+    """Whether a text is a branch's or tag's full name that git would accept: https://git-scm.com/docs/git-check-ref-format."""
+    return (
+        text.startswith(("refs/heads/", "refs/tags/"))
+        and len(text) < LONGEST_REF
+        and not any(part in text for part in ("..", "@{"))
+        and not text.endswith(".")
+        and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
+        and not _ODD.search(text)
+    )

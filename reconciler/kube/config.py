@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import yaml
 from kubernetes_asyncio import client, config
 
 from reconciler.errors import ClusterUnavailable, Stalled
@@ -20,6 +21,9 @@ IN_CLUSTER = "in-cluster"
 """The destination that means: where we run, or the kubeconfig's current context."""
 
 LOAD_SECONDS = 30.0
+
+_NO_KUBECONFIG = (ValueError, KeyError, TypeError, AttributeError)
+"""What the library makes of a file that is YAML, and something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ async def open_session(access: Access) -> AsyncIterator[Session]:
             await config.load_kube_config(
                 config_file=str(access.kubeconfig), context=access.context, client_configuration=configuration
             )
-    except (config.ConfigException, OSError, ValueError, KeyError) as error:
-        raise Stalled(f"{access}: {error}; set KUBECONFIG to a file that kubectl can use") from error
+    except (config.ConfigException, OSError, yaml.YAMLError, *_NO_KUBECONFIG) as error:
+        raise Stalled(f"{access}: {error or type(error).__name__}; set KUBECONFIG to a file that kubectl can use") from error
     found = client.ApiClient(configuration)
     connector = found.rest_client.pool_manager.connector
     http = aiohttp.ClientSession(connector=connector, connector_owner=False, cookie_jar=aiohttp.DummyCookieJar())

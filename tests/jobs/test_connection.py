@@ -9,6 +9,7 @@ import pytest
 
 from jobs.connection import connect, redis_url
 from jobs.settings import JobSettings
+from reconciler.errors import Stalled
 
 
 @pytest.fixture
@@ -68,3 +69,10 @@ async def test_a_command_that_is_cancelled_as_it_is_sent_stays_cancelled(setting
             ended = await asyncio.gather(*tasks, return_exceptions=True)
             assert [type(end) for end in ended] == [asyncio.CancelledError] * 3
         assert await client.ping()
+
+
+async def test_a_directory_that_cannot_be_written_is_named_with_its_setting(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Stalled, match="Not a directory; give another with TRUEUP_STATE"):
+        async with redis_url(JobSettings(state=tmp_path / "file")):
+            pass

@@ -1,89 +1,195 @@
-"""What a push affects, from what the last renders depended on; at the cost of what changed, not of what there is."""
-
-from types import SimpleNamespace
+"""From a ref that may have moved to the applications that are affected: on a real Git server, with real heads in Redis."""
 
 import pytest
 
-from jobs.follow import InputCache
-from jobs.store.heads import HeadStore, InputRecord
-from reconciler.model.declared import Application, Destination, GitSource, Name
+from jobs import metrics
+from jobs.follow import InputCache, cache_of, follow, input_record, short
+from jobs.records import JobKind, JobState
+from jobs.store.parts import Part
+from reconciler.errors import SourceRefused, Waiting
+from reconciler.model.declared import Name
+from tests.servers.held import MAIN, SHOP
+from tests.servers.system import config_map
 
-SHOP, REF = "trueup/shop", "refs/heads/main"
-
-
-def application(name: str, digest: str = "d1") -> Application:
-    source = GitSource(Name("trueup", "shop"), "main", f"apps/{name}")
-    return Application(Name("trueup", name), (source,), Destination("in-cluster", "shop"), digest=digest)
-
-
-def named(*applications: Application) -> dict[str, Application]:
-    return {str(one.name): one for one in applications}
+FILES = {"web/a.yaml": config_map("a"), "api/c.yaml": config_map("c")}
 
 
-class Counted(dict[str, Application]):
-    """Counts how often somebody goes through all of it."""
-
-    walks = 0
-
-    def __iter__(self):
-        self.walks += 1
-        return super().__iter__()
-
-
-@pytest.fixture
-def context(redis, keys):
-    return SimpleNamespace(heads=HeadStore(redis, keys))
+async def begun(world, commit, kind=JobKind.PUSH, ref=MAIN, **fields):
+    """A job about a commit, followed; as it is afterwards."""
+    record = world.context.record(kind, SHOP, ref=ref, commit=commit, **fields)
+    await world.context.enqueue(record)
+    assert await world.context.parts.claim(Part(record.id), world.context.worker)
+    await follow(world.context, record)
+    return await world.context.jobs.load(record.id)
 
 
-async def rendered(context, *names: str, digest: str = "d1", paths: tuple[str, ...] = ()) -> None:
-    records = {f"trueup/{name}": InputRecord(paths or (f"apps/{name}/",), digest) for name in names}
-    await context.heads.put_inputs(SHOP, records)
+async def live(world, commit):
+    """All applications are as in a commit."""
+    await begun(world, commit)
+    await world.sync("web", "api", commit=commit)
+
+
+def detail(job, name="affected"):
+    return next(stage.detail for stage in job.stages if stage.name == name)
+
+
+async def test_what_was_never_rendered_is_affected(world):
+    job = await begun(world, await world.commit(FILES, is_observed=False))
+    assert job.applications == ("trueup/api", "trueup/web")
+    assert detail(job) == "2 of 2 applications affected"
+    assert detail(job, "fetched") == f"main is at {job.commit[:12]}"
 
 
 @pytest.mark.parametrize(
-    ("changed", "affected"),
+    ("change", "affected"),
     [
-        pytest.param({"apps/web/a.yaml"}, {"trueup/web"}, id="a file of one"),
-        pytest.param({"README.md"}, set(), id="a file of none"),
-        pytest.param({"apps/web/a.yaml", "apps/api/b.yaml"}, {"trueup/web", "trueup/api"}, id="files of two"),
-        pytest.param({"apps/gone/a.yaml"}, set(), id="a file of one that does not follow"),
+        pytest.param({"web/a.yaml": config_map("a", "2")}, ("trueup/web",), id="a file that it read"),
+        pytest.param({"web/new.yaml": config_map("new")}, ("trueup/web",), id="a file in a directory that it read"),
+        pytest.param(
+            {"web/kustomization.yaml": "resources: [a.yaml]\n"}, ("trueup/web",), id="a file that it looked for in vain"
+        ),
+        pytest.param({"web/a.yaml": None}, ("trueup/web",), id="a file that is gone"),
+        pytest.param({"web/a.yaml": config_map("a", "2"), "api/c.yaml": None}, ("trueup/api", "trueup/web"), id="both"),
+        pytest.param({"README.md": "x", "website/a.yaml": "x"}, (), id="something else"),
     ],
 )
-async def test_applications_whose_inputs_changed_are_affected(context, changed, affected):
-    await rendered(context, "web", "api", "gone")
-    cache = InputCache()
-    await cache.refresh(context, SHOP)
-    assert cache.affected(REF, named(application("web"), application("api")), frozenset(changed)) == affected
+async def test_only_what_depends_on_a_change_is_affected(world, change, affected):
+    await live(world, await world.commit(FILES))
+    job = await begun(world, await world.commit(change, is_observed=False))
+    assert job.applications == affected
+    if not affected:
+        assert (job.state, job.message) == (JobState.SUCCEEDED, "0 of 2 applications affected")
 
 
-async def test_what_was_never_rendered_or_is_declared_anew_is_affected_until_it_was_rendered(context):
-    await rendered(context, "web", "api")
-    cache, applications = InputCache(), named(application("web", "d2"), application("api"), application("new"))
-    await cache.refresh(context, SHOP)
-    assert cache.affected(REF, applications, frozenset()) == {"trueup/web", "trueup/new"}
-    await rendered(context, "web", digest="d2")
-    await cache.refresh(context, SHOP)
-    assert cache.affected(REF, applications, frozenset()) == {"trueup/new"}
-    await rendered(context, "new")
-    await cache.refresh(context, SHOP)
-    assert cache.affected(REF, applications, frozenset()) == set()
-    declared_anew = {**applications, "trueup/api": application("api", "d3")}
-    assert cache.affected(REF, declared_anew, frozenset()) == {"trueup/api"}
+async def test_what_is_declared_otherwise_is_affected_whatever_changed(world):
+    await live(world, await world.commit(FILES))
+    world.declare({"web": ", prune: false", "api": ""})
+    assert (await begun(world, await world.commit({"README": "x"}, is_observed=False))).applications == ("trueup/web",)
 
 
-async def test_refs_are_told_apart(context):
-    await rendered(context, "web")
-    cache = InputCache()
-    await cache.refresh(context, SHOP)
-    assert cache.affected(REF, named(application("web")), frozenset()) == set()
-    assert cache.affected("refs/heads/next", named(application("next")), frozenset()) == {"trueup/next"}
-    assert cache.affected(REF, named(application("web")), frozenset()) == set()
+async def test_after_a_force_push_that_took_the_old_commit_away_everything_is_affected(world):
+    await live(world, await world.commit(FILES))
+    await world.context.heads.advance(SHOP, MAIN, old=await world.context.heads.checked(SHOP, MAIN), new="f" * 40, dirty=[])
+    job = await begun(world, await world.commit({"README": "x"}, is_observed=False))
+    assert job.applications == ("trueup/api", "trueup/web")
 
 
-async def test_a_push_does_not_go_through_all_applications(context):
-    await rendered(context, "web", "api")
-    cache, applications = InputCache(), Counted(named(application("web"), application("api")))
-    for _ in range(5):
-        await cache.refresh(context, SHOP)
-        assert cache.affected(REF, applications, frozenset({"apps/web/a.yaml"})) == {"trueup/web"}
-    assert applications.walks == 1
+async def test_what_failed_before_is_affected_by_every_push_until_it_is_mended(world):
+    await live(world, await world.commit(FILES))
+    await world.sync("web", commit=(await begun(world, await world.commit({"web/a.yaml": "kind: ConfigMap\n"}))).commit)
+    assert (await begun(world, await world.commit({"README": "x"}))).applications == ("trueup/web",)
+
+
+async def test_a_commit_that_was_overtaken_is_superseded_and_the_newer_one_has_a_job(world):
+    older = await world.commit(FILES, is_observed=False)
+    newer = await world.commit({"README": "x"}, is_observed=False)
+    job = await begun(world, older)
+    assert (job.state, job.superseded_by, job.message) == (JobState.SUPERSEDED, newer, f"superseded by {newer[:12]}")
+    kinds = [(other.kind, other.commit) for other in await world.jobs() if other.id != job.id]
+    assert kinds == [(JobKind.RECOVERED, newer)]
+
+
+@pytest.mark.parametrize(("kind", "count"), [(JobKind.PUSH, 0), (JobKind.MANUAL, 1), (JobKind.DIFF, 1)])
+async def test_the_newer_commit_needs_no_second_job(world, kind, count):
+    older = await world.commit(FILES, is_observed=False)
+    newer = await world.commit({"README": "x"}, is_observed=False)
+    await world.context.enqueue(world.context.record(kind, SHOP, ref=MAIN, commit=newer))
+    await begun(world, older)
+    assert [job.kind for job in await world.jobs()].count(JobKind.RECOVERED) == count
+
+
+@pytest.mark.parametrize(
+    ("ref", "state"), [("refs/heads/other", "ignored"), (MAIN, "superseded")], ids=["nobody follows it", "overtaken"]
+)
+async def test_an_end_without_a_sync_is_counted_too(world, ref, state):
+    def counted():
+        return metrics.REGISTRY.get_sample_value("trueup_jobs_total", {"kind": "push", "state": state}) or 0.0
+
+    older = await world.commit(FILES, is_observed=False)
+    await world.commit({"README": "x"}, is_observed=False)
+    before = counted()
+    await begun(world, older, ref=ref)
+    assert counted() == before + 1
+
+
+async def test_older_jobs_of_the_ref_are_superseded_by_a_newer_one(world):
+    older = world.context.record(JobKind.PUSH, SHOP, ref=MAIN, commit="a" * 40)
+    elsewhere = world.context.record(JobKind.PUSH, SHOP, ref="refs/heads/other", commit="a" * 40)
+    for record in (older, elsewhere):
+        await world.context.enqueue(record)
+    await begun(world, await world.commit(FILES, is_observed=False))
+    states = {job.id: job.state for job in await world.jobs()}
+    assert (states[older.id], states[elsewhere.id]) == (JobState.SUPERSEDED, JobState.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("ref", "told"),
+    [
+        ("refs/heads/other", "no application follows other of trueup/shop"),
+        ("refs/tags/v1", "no application follows v1 of trueup/shop"),
+    ],
+)
+async def test_a_ref_that_nobody_follows_is_ignored_and_not_told_the_forge(world, ref, told):
+    job = await begun(world, "a" * 40, ref=ref)
+    assert (job.state, job.message) == (JobState.IGNORED, told)
+    assert await world.context.redis.hlen(world.context.keys.open_statuses) == 0
+
+
+async def test_a_repository_that_is_declared_no_more_is_ignored(world):
+    world.context.declarations = type(world.context.declarations)()
+    job = await begun(world, "a" * 40)
+    assert (job.state, job.message) == (JobState.IGNORED, "no Repository is declared for trueup/shop")
+
+
+async def test_a_ref_that_is_gone_is_said_by_git(world):
+    await world.commit(FILES, is_observed=False)
+    await world.git.git(world.git.path("acme/shop"), "update-ref", "-d", MAIN)
+    with pytest.raises(SourceRefused, match="main"):
+        await begun(world, "a" * 40)
+
+
+async def test_what_people_sync_is_left_to_them(world):
+    world.declare({"web": ", mode: manual", "api": ""})
+    job = await begun(world, await world.commit(FILES, is_observed=False))
+    assert job.applications == ("trueup/api",)
+    assert detail(job) == "2 of 2 applications affected, 1 synced by hand"
+
+
+async def test_an_application_that_was_not_touched_and_is_unhealthy_is_in_the_verdict(world):
+    await live(world, await world.commit(FILES))
+    known = await world.context.applications.get("trueup/web")
+    bad = {"object": "web/Deployment/web", "status": "Degraded", "reason": "ImagePullBackOff"}
+    await world.context.applications.put([known.model_validate(known.model_dump() | {"unhealthy": [bad]})])
+    job = await begun(world, await world.commit({"README": "x"}, is_observed=False))
+    assert job.state is JobState.FAILED
+    assert job.message == "0 of 2 applications affected; web: web/Deployment/web: ImagePullBackOff"
+
+
+async def test_a_cluster_that_nobody_has_reached_is_waited_for(world):
+    commit = await world.commit(FILES, is_observed=False)
+    await world.context.redis.delete(world.context.keys.clusters)
+    with pytest.raises(Waiting, match="no worker has reached the cluster in-cluster yet"):
+        await begun(world, commit)
+
+
+async def test_inputs_are_read_once_and_then_as_they_change(world):
+    cache, web = InputCache(), world.context.declarations.applications[Name("trueup", "web")]
+    await world.context.heads.put_inputs(SHOP, {"trueup/web": input_record(web, ["web/"])})
+    await cache.refresh(world.context, SHOP)
+    assert cache.affected([web], frozenset({"other"})) == set()
+    assert cache.affected([web], frozenset({"web/a.yaml"})) == {"trueup/web"}
+    await world.context.heads.put_inputs(SHOP, {"trueup/web": input_record(web, ["lib/"])})
+    await cache.refresh(world.context, SHOP)
+    assert cache.affected([web], frozenset({"web/a.yaml"})) == set()
+    cache.reset()
+    assert cache.affected([web], frozenset()) == {"trueup/web"}, "nothing is known any more"
+
+
+def test_each_repository_has_a_cache_of_its_own(world):
+    assert cache_of(world.context, "a") is cache_of(world.context, "a")
+    assert cache_of(world.context, "a") is not cache_of(world.context, "b")
+
+
+@pytest.mark.parametrize(("ref", "name"), [(MAIN, "main"), ("refs/tags/v1", "v1"), ("refs/heads/a/b", "a/b"), ("x", "x")])
+def test_names_as_people_say_them(ref, name):
+    assert short(ref) == name

@@ -123,7 +123,33 @@ async def test_without_an_append_only_file_arrivals_are_accepted_all_the_same(ow
     async with open_intake(redis, keys) as intake:
         for number in range(3):
             assert (await intake.accept(Arrival(record(), f"github:{number}"), timeout_seconds=5)).is_new
-        assert not intake._has_aof
+        assert intake._no_aof_until > 0
+    await redis.aclose()
+
+
+async def test_what_a_server_lost_before_it_was_on_disk_is_not_taken_for_stored_by_the_next_one(own_valkey, keys, monkeypatch):
+    """A server that is killed after it answered, and before its file is written: the next one has nothing to wait for."""
+    redis = connect(own_valkey.url)
+    store = JobStore(redis, keys, retention_seconds=60)
+    create_many, answers = store.create_many, []
+
+    async def lost_once(arrivals, *, client):
+        found = await create_many(arrivals, client=client)
+        answers.append(found)
+        if len(answers) == 1:
+            own_valkey.kill()
+            own_valkey.lose()
+            own_valkey.start()
+        return found
+
+    monkeypatch.setattr(store, "create_many", lost_once)
+    intake = Intake(redis, store, keys, durable_seconds=2.0)
+    task = asyncio.create_task(intake.flush_forever())
+    accepted = await intake.accept(Arrival(record(), "github:1"), timeout_seconds=5)
+    assert await store.load(accepted.job_id)
+    assert len(answers) == 2
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     await redis.aclose()
 
 

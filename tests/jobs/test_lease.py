@@ -137,3 +137,9 @@ def test_the_directory_of_a_killed_worker_is_free_at_once(tmp_path):
     place = claim_state(tmp_path)
     assert place.predecessor == worker != ""
     os.close(place.descriptor)
+
+
+def test_a_directory_that_cannot_be_written_is_named_with_its_setting(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Stalled, match="file/state: Not a directory; give another with TRUEUP_STATE"):
+        claim_state(tmp_path / "file" / "state")

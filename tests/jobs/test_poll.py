@@ -78,7 +78,9 @@ async def test_when_a_look_makes_a_job(context, made, head, jobs, expected):
 
 
 @pytest.mark.parametrize(
-    "other", [{"repository": "trueup/fork"}, {"kind": JobKind.DRIFT}, {"kind": JobKind.DIFF}], ids=["fork", "drift", "diff"]
+    "other",
+    [{"repository": "trueup/fork"}, {"kind": JobKind.DRIFT}, {"kind": JobKind.DIFF}, {"kind": JobKind.MANUAL}],
+    ids=["fork", "drift", "diff", "one application by hand"],
 )
 async def test_a_job_that_is_about_something_else_does_not_count(context, made, other):
     await has_job(context, JobState.RUNNING, **other)

@@ -8,6 +8,7 @@ import pytest
 
 from jobs import probes as room
 from jobs.probes import probes
+from reconciler.errors import Stalled
 
 
 def free_port():
@@ -78,7 +79,7 @@ async def test_nothing_listens_without_an_address_or_after_the_end():
 async def test_a_port_in_use_is_said_so_and_leaves_nothing_running():
     port = free_port()
     async with probes(f"127.0.0.1:{port}", {}):
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(Stalled, match="TRUEUP_PROBE_LISTEN"):
             async with probes(f"127.0.0.1:{port}", {}):
                 pass
         assert (await ask(port, "/healthz"))[0] == 200

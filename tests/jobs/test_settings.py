@@ -5,7 +5,7 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from jobs.settings import JobSettings, decode_key
+from jobs.settings import JobSettings, decode_key, host_and_port
 
 KEY = bytes(range(32))
 
@@ -74,3 +74,51 @@ def test_without_a_redis_there_is_a_directory_for_the_embedded_one(environment, 
 
 def test_keys_decode_from_both_spellings():
     assert decode_key(KEY.hex()) == decode_key(base64.b64encode(KEY).decode()) == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)), ("0.0.0.0:80", ("0.0.0.0", 80)), ("[::]:8080", ("::", 8080)),
+        ("[fe80::1]:1", ("fe80::1", 1)), ("localhost:0", ("localhost", 0)), (":8080", ("127.0.0.1", 8080)), ("8080", ("127.0.0.1", 8080)),
+    ],
+)  # fmt: skip
+def test_addresses(text, found):
+    assert host_and_port(text) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":", "host", "host:", "host:port", "host:65536", "::1:8080", "http://host:80", "host:٣", "a b:1"]
+)
+def test_what_is_no_address_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match=r"127\.0\.0\.1:8080"):
+        host_and_port(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PROBE_LISTEN", "nowhere", "host:port"),
+        ("REDIS_URL", "localhost:6379", "redis://"),
+        ("REDIS_URL", "http://:hunter2@x", "redis://"),
+        ("PUBLIC_URL", "trueup.example", "https://"),
+    ],
+)
+def test_an_address_of_another_kind_is_refused(name, value, told, environment):
+    with pytest.raises(ValidationError, match=told) as refused:
+        environment(**{name: value})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROBE_LISTEN", ""),
+        ("REDIS_URL", "rediss://x"),
+        ("REDIS_URL", "unix:///x"),
+        ("PUBLIC_URL", "http://x"),
+        ("PUBLIC_URL", ""),
+    ],
+)
+def test_an_address_that_is_good(name, value, environment):
+    environment(**{name: value})

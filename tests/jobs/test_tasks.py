@@ -26,6 +26,7 @@ async def context(redis, keys):
         told.append((state, message))
 
     return SimpleNamespace(
+        end=lambda job, state, message: store.transition(job.id, state, message),
         jobs=store, parts=PartStore(redis, keys, store), queue=Queue(redis), keys=keys, redis=redis,
         worker="w1", running=set(), told=told, tell_forge=tell_forge, repository_of=lambda _: None,
     )  # fmt: skip

@@ -1,14 +1,20 @@
-"""What a worker notices with each beat."""
+"""What a worker notices with each beat, and that it begins nothing before it knows what is declared."""
 
 import asyncio
+import contextlib
 from types import SimpleNamespace
 
 import pytest
 
 from jobs import worker as room
 from jobs.connection import connect
+from jobs.forges.forge import Status, StatusState
 from jobs.lease import Heartbeat
-from jobs.worker import Worker
+from jobs.records import JobKind, JobState
+from jobs.settings import JobSettings
+from jobs.worker import Worker, open_worker
+from tests.servers.forges import on_forge
+from tests.servers.patience import until
 
 
 @pytest.fixture
@@ -50,3 +56,53 @@ async def test_one_worker_recovers_when_redis_lost_everything_and_only_then(watc
     await beat()
     await beat()
     assert len(recovered) == 2
+
+
+REPOSITORY = """
+apiVersion: trueup.dev/v1alpha1
+kind: Repository
+metadata: {name: shop}
+spec: {url: 'https://git.invalid/acme/shop.git', forge: github, api: 'API', poll: 1h, commitStatus: {secretRef: {name: forge}}}
+"""
+
+
+@contextlib.asynccontextmanager
+async def running(tmp_path, valkey, keys, forge_server):
+    """A worker whose declarations are broken until they are mended."""
+    file, secret = tmp_path / "declarations" / "all.yaml", tmp_path / "secrets" / "forge"
+    for directory in (file.parent, secret):
+        directory.mkdir(parents=True)
+    (secret / "token").write_text("t0ken")
+    file.write_text("a: [")
+    settings = JobSettings(
+        instance=keys.instance, state=tmp_path / "state", declarations=file.parent, secrets=secret.parent, probe_listen=""
+    )
+    async with open_worker(settings, valkey.url) as worker:
+        task = asyncio.create_task(worker.run())
+        await until(lambda: worker.context.problems)
+        yield worker, lambda: file.write_text(REPOSITORY.replace("API", forge_server.url))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_before_declarations_are_read_nothing_is_taken_for_undeclared(tmp_path, valkey, keys, forge_server):
+    async with running(tmp_path, valkey, keys, forge_server) as (worker, mend):
+        context, commit = worker.context, "c" * 40
+        assert "all.yaml" in await worker.checks()["declarations"]()
+        job = context.record(JobKind.PUSH, "trueup/shop", ref="refs/heads/main", commit=commit)
+        await context.enqueue(job)
+        await context.statuses.want(on_forge(forge_server.url), commit, Status(StatusState.SUCCESS, "trueup", "live", ""))
+        context.statuses_due.set()
+        await asyncio.sleep(1.5)
+        assert (await context.jobs.load(job.id)).state is JobState.QUEUED
+        assert not forge_server.requests
+        mend()
+        found = await until(lambda: _ended(context, job.id), seconds=15)
+        assert "no application follows main" in found.message
+        await until(lambda: forge_server.requests, seconds=15)
+        assert await worker.checks()["declarations"]() == ""
+
+
+async def _ended(context, job_id):
+    job = await context.jobs.load(job_id)
+    return job if job.state.is_final else None

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -38,6 +39,12 @@ class Valkey:
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+
+    def lose(self) -> None:
+        """Lose all that was on disk; while it is down."""
+        for name in ("appendonlydir", "dump.rdb"):
+            path = self._directory / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it in order."""

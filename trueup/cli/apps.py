@@ -3,10 +3,10 @@
 import click
 
 from reconciler.model.declared import Name
+from trueup.cli.arguments import NameType, timeout_option
 from trueup.cli.decisions import pause, resume, rollback, story_of
 from trueup.cli.follow import exit_code_of, finish, follow
-from trueup.cli.output import Json, json_option, print_json, print_table
-from trueup.cli.remote import timeout_option
+from trueup.cli.output import Json, json_option, print_json, print_table, say
 from trueup.cli.server import Server, run, with_server
 
 
@@ -34,29 +34,29 @@ def list_(*, where: Server, as_json: bool) -> None:
 
 
 @app.command(epilog="Example: trueup app get my-web-app")
-@click.argument("application")
+@click.argument("application", type=NameType())
 @with_server
 @json_option
-def get(*, where: Server, application: str, as_json: bool) -> None:
+def get(*, where: Server, application: Name, as_json: bool) -> None:
     """Show one application: revision, health, pause, rollback, windows, what is held, and the latest drift."""
-    answer = run(where.request("GET", f"/api/v1/applications/{Name.parse(application)}"))
+    answer = run(where.request("GET", f"/api/v1/applications/{application}"))
     if as_json:
         print_json(answer)
         return
     for label in ("name", "repository", "path", "revision", "desired", "cluster", "namespace", "state", "health", "message"):
-        click.echo(f"{label.capitalize() + ':':12} {answer[label] or '-'}")
+        say(f"{label.capitalize() + ':':12} {answer[label] or '-'}")
     for line in story_of(answer):
-        click.echo(f"  {line}")
+        say(f"  {line}")
     _print_trouble(answer)
 
 
 @app.command(epilog="Example: trueup app resources my-web-app")
-@click.argument("application")
+@click.argument("application", type=NameType())
 @with_server
 @json_option
-def resources(*, where: Server, application: str, as_json: bool) -> None:
+def resources(*, where: Server, application: Name, as_json: bool) -> None:
     """List an application's objects as they are now: health, drift, and fields that others added."""
-    answer = run(where.request("GET", f"/api/v1/applications/{Name.parse(application)}/resources"))
+    answer = run(where.request("GET", f"/api/v1/applications/{application}/resources"))
     if as_json:
         print_json(answer)
         return
@@ -67,13 +67,13 @@ def resources(*, where: Server, application: str, as_json: bool) -> None:
 
 
 @app.command(epilog="Example: trueup app history my-web-app --limit 5")
-@click.argument("application")
+@click.argument("application", type=NameType())
 @click.option("--limit", type=click.IntRange(1, 20), default=20, show_default=True, help="How many at most.")
 @with_server
 @json_option
-def history(*, where: Server, application: str, limit: int, as_json: bool) -> None:
+def history(*, where: Server, application: Name, limit: int, as_json: bool) -> None:
     """List what the latest syncs of an application came to, failed ones too, newest first."""
-    path = f"/api/v1/applications/{Name.parse(application)}/history"
+    path = f"/api/v1/applications/{application}/history"
     answer = run(where.request("GET", path, query={"limit": str(limit)}))
     if as_json:
         print_json(answer)
@@ -97,16 +97,16 @@ def history(*, where: Server, application: str, limit: int, as_json: bool) -> No
 
 
 @app.command(epilog="Example: trueup app approve my-web-app")
-@click.argument("application")
+@click.argument("application", type=NameType())
 @click.option("--digest", default="", help="Approve this set only; left out: the set shown last. `app get` shows it.")
 @timeout_option
 @with_server
 @json_option
-def approve(*, where: Server, application: str, digest: str, timeout: float, as_json: bool) -> None:
+def approve(*, where: Server, application: Name, digest: str, timeout: float, as_json: bool) -> None:
     """Approve exactly the deletions that are held, and follow the job that does them."""
-    path = f"/api/v1/applications/{Name.parse(application)}/approve"
+    path = f"/api/v1/applications/{application}/approve"
     accepted = run(where.request("POST", path, body={"digest": digest} if digest else {}))
-    job = run(follow(where, accepted["id"], timeout_seconds=timeout, say=(lambda _: None) if as_json else click.echo))
+    job = run(follow(where, accepted["id"], timeout_seconds=timeout, tell=(lambda _: None) if as_json else say))
     if as_json:
         print_json(job)
         raise SystemExit(exit_code_of(job["state"]))
@@ -119,15 +119,15 @@ for _decision in (pause, resume, rollback):
 
 def _print_trouble(application: Json) -> None:
     for unhealthy in application["unhealthy"]:
-        click.echo(f"  {unhealthy['status']:12} {unhealthy['object']}  {unhealthy['reason']}")
+        say(f"  {unhealthy['status']:12} {unhealthy['object']}  {unhealthy['reason']}")
     for hold in application["holds"]:
-        click.echo(f"  held ({hold['guard']}): {hold['reason']}")
+        say(f"  held ({hold['guard']}): {hold['reason']}")
         for name in hold["objects"]:
-            click.echo(f"    delete {name}")
+            say(f"    delete {name}")
     if application["held_digest"]:
-        click.echo(f"  set {application['held_digest']}; approve it with: trueup app approve {application['name']}")
+        say(f"  set {application['held_digest']}; approve it with: trueup app approve {application['name']}")
     for drift in application["drift"]:
-        click.echo(f"  drift {drift['at'][:19]}  {drift['object']}  {drift['kind']}  {_fields(drift['fields'])}")
+        say(f"  drift {drift['at'][:19]}  {drift['object']}  {drift['kind']}  {_fields(drift['fields'])}")
 
 
 def _drift_of(resource: Json) -> str:

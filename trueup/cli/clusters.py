@@ -1,8 +1,10 @@
 """`trueup cluster`: what is in a cluster beside what is kept true."""
 
+from urllib.parse import quote
+
 import click
 
-from trueup.cli.output import json_option, print_json, print_table
+from trueup.cli.output import json_option, print_json, print_table, say
 from trueup.cli.server import Server, run, with_server
 
 SEARCH_SECONDS = 60.0
@@ -24,9 +26,9 @@ def strays(*, where: Server, cluster: str, search: bool, as_json: bool) -> None:
     answer = run(
         where.request(
             "GET",
-            f"/api/v1/clusters/{cluster}/strays",
+            f"/api/v1/clusters/{quote(cluster, safe='')}/strays",
             query={"search": "true"} if search else {},
-            wait_seconds=60 if search else 0,
+            wait_seconds=SEARCH_SECONDS if search else 0,
         )
     )
     if as_json:
@@ -34,4 +36,4 @@ def strays(*, where: Server, cluster: str, search: bool, as_json: bool) -> None:
         return
     print_table(("OBJECT", "IDENTITY"), [(stray["object"], stray["identity"]) for stray in answer["items"]])
     for failed in answer["failed"]:
-        click.echo(f"not looked at: {failed}", err=True)
+        say(f"not looked at: {failed}", err=True)

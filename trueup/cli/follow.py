@@ -4,9 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 
-import click
-
-from trueup.cli.output import ExitCode, Failure, Json
+from trueup.cli.output import ExitCode, Failure, Json, say
 from trueup.cli.server import Server
 
 LOOK_SECONDS = 0.25
@@ -21,7 +19,7 @@ def exit_code_of(state: str) -> ExitCode:
     return ExitCode.HELD if state == "held" else FINAL.get(state, ExitCode.TIMEOUT)
 
 
-async def follow(server: Server, job_id: str, *, timeout_seconds: float, say: Callable[[str], None]) -> Json:
+async def follow(server: Server, job_id: str, *, timeout_seconds: float, tell: Callable[[str], None]) -> Json:
     """Watch a job until it is final, held, or time is up; returns its last record.
 
     Raises:
@@ -34,11 +32,11 @@ async def follow(server: Server, job_id: str, *, timeout_seconds: float, say: Ca
         for line in story(job):
             if line not in said:
                 said.add(line)
-                say(line)
+                tell(line)
         waits = f"waits: {job['message']}"
         if job["state"] == "waiting" and waits not in said:
             said.add(waits)
-            say(waits)
+            tell(waits)
         if job["state"] in FINAL or job["state"] == "held" or time.monotonic() > deadline:
             return job
         await asyncio.sleep(LOOK_SECONDS)
@@ -67,7 +65,7 @@ def finish(job: Json) -> None:
     code = exit_code_of(state)
     message = f"{state}: {job['message']}" if job["message"] else state
     if code is ExitCode.DONE:
-        click.echo(message)
+        say(message)
         return
     hint = ""
     if state == "held":

@@ -2,9 +2,14 @@
 
 import click
 
+from reconciler.model.declared import Name
+from trueup.cli.arguments import CommitType, JobIdType, NameType
 from trueup.cli.follow import story
-from trueup.cli.output import json_option, print_json, print_table
+from trueup.cli.output import json_option, print_json, print_table, say
 from trueup.cli.server import Server, run, with_server
+
+STATES = ("queued", "running", "waiting", "held", "succeeded", "failed", "superseded", "ignored")
+"""As `jobs.records` has them, which a command that only asks need not import."""
 
 
 @click.group()
@@ -13,17 +18,16 @@ def job() -> None:
 
 
 @job.command("list", epilog="Example: trueup job list --application my-web-app --state failed")
-@click.option("--repository", default="", help="`namespace/name` of a Repository.")
-@click.option("--commit", default="", help="40 hex digits.")
-@click.option("--application", default="", help="`namespace/name`, or a name in the namespace trueup.")
-@click.option("--state", default="", help="queued, running, waiting, held, succeeded, failed, superseded or ignored.")
-@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option("--repository", type=NameType(), help="Of a Repository: `namespace/name`, or a name in the namespace trueup.")
+@click.option("--commit", type=CommitType(), default="", help="About a commit: what `git rev-parse` prints.")
+@click.option("--application", type=NameType(), help="Of an Application: `namespace/name`, or a name in the namespace trueup.")
+@click.option("--state", type=click.Choice(STATES), help="In a state.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many at most.")
 @with_server
 @json_option
-def list_(*, where: Server, repository: str, commit: str, application: str, state: str, limit: int, as_json: bool) -> None:
+def list_(*, where: Server, limit: int, as_json: bool, **wanted: Name | str | None) -> None:
     """List jobs, newest first."""
-    wanted = {"repository": repository, "commit": commit, "application": application, "state": state, "limit": str(limit)}
-    query = {key: value for key, value in wanted.items() if value}
+    query = {key: str(value) for key, value in wanted.items() if value} | {"limit": str(limit)}
     answer = run(where.request("GET", "/api/v1/jobs", query=query))
     if as_json:
         print_json(answer)
@@ -35,7 +39,7 @@ def list_(*, where: Server, repository: str, commit: str, application: str, stat
 
 
 @job.command(epilog="Example: trueup job get 01k2…")
-@click.argument("job_id")
+@click.argument("job_id", type=JobIdType())
 @with_server
 @json_option
 def get(*, where: Server, job_id: str, as_json: bool) -> None:
@@ -45,6 +49,6 @@ def get(*, where: Server, job_id: str, as_json: bool) -> None:
         print_json(answer)
         return
     for label in ("id", "kind", "state", "message", "repository", "ref", "commit", "actor"):
-        click.echo(f"{label.capitalize() + ':':12} {answer[label] or '-'}")
+        say(f"{label.capitalize() + ':':12} {answer[label] or '-'}")
     for line in story(answer):
-        click.echo(f"  {line}")
+        say(f"  {line}")

@@ -1,5 +1,6 @@
 """`trueup validate`, `render` and `diff`: what needs no running Trueup."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,9 +27,12 @@ from reconciler.settings import ReconcilerSettings
 from reconciler.sync.environment import Environment
 from reconciler.sync.preview import Preview, preview
 from reconciler.sync.source import Source, Target, Workshop, load
-from trueup.cli.output import ExitCode, Failure, json_option, print_json
+from trueup.cli.arguments import NameType
+from trueup.cli.output import ExitCode, Failure, json_option, print_json, say
 from trueup.cli.serve import load_settings
 from trueup.cli.server import run
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 SYMBOLS = {
     Action.CREATE: "+",
@@ -59,20 +63,20 @@ def validate(directory: Path | None, as_json: bool) -> None:
         print_json({"problems": problems})
     else:
         for problem in loaded.problems:
-            click.echo(str(problem))
+            say(str(problem))
     if loaded.problems:
         count = len(loaded.problems)
         raise Failure(f"{count} problem{'' if count == 1 else 's'} in {directory}")
     found = loaded.declarations
     if not as_json:
-        click.echo(f"{len(found.repositories)} repositories and {len(found.applications)} applications, all good")
+        say(f"{len(found.repositories)} repositories and {len(found.applications)} applications, all good")
 
 
 @click.command(epilog="Example: trueup render my-web-app --revision 3f1c9a2…")
-@click.argument("application")
+@click.argument("application", type=NameType())
 @click.option("--revision", default="", help="A branch, tag or full commit hash instead of the declared one.")
 @json_option
-def render(application: str, revision: str, as_json: bool) -> None:
+def render(application: Name, revision: str, as_json: bool) -> None:
     """Print what an application's source renders to, as it would be applied; Secrets are masked."""
     manifests = run(_render(application, revision))
     documents = [mask(manifest.document) for manifest in manifests]
@@ -83,10 +87,10 @@ def render(application: str, revision: str, as_json: bool) -> None:
 
 
 @click.command(epilog="Example: trueup diff my-web-app; exit code 3 when something differs")
-@click.argument("application")
+@click.argument("application", type=NameType())
 @click.option("--revision", default="", help="A branch, tag or full commit hash instead of the declared one.")
 @json_option
-def diff(application: str, revision: str, as_json: bool) -> None:
+def diff(application: Name, revision: str, as_json: bool) -> None:
     """Show what a sync would change, by the server's own dry run; changes nothing."""
     found = run(_diff(application, revision))
     if as_json:
@@ -108,16 +112,16 @@ def diff(application: str, revision: str, as_json: bool) -> None:
 
 
 def _print_preview(found: Preview) -> None:
-    click.echo(f"{found.plan.application} at {found.plan.revision}")
+    say(f"{found.plan.application} at {found.plan.revision}")
     for result in found.results:
-        click.echo(f"{SYMBOLS[result.action]} {result.action} {result.key}  ({result.reason})")
+        say(f"{SYMBOLS[result.action]} {result.action} {result.key}  ({result.reason})")
         for field in result.fields:
-            click.echo(f"    {field.path}: {field.found or '(not set)'} → {field.desired or '(not set)'}")
+            say(f"    {field.path}: {field.found or '(not set)'} → {field.desired or '(not set)'}")
         if result.error:
-            click.echo(f"    refused: {result.error}")
+            say(f"    refused: {result.error}")
     for hold in found.plan.holds:
-        click.echo(f"! held ({hold.guard}): {hold.reason}")
-    click.echo(f"{len(found.results)} differ, {found.kept} as desired")
+        say(f"! held ({hold.guard}): {hold.reason}")
+    say(f"{len(found.results)} differ, {found.kept} as desired")
 
 
 def declarations(settings: ReconcilerSettings) -> Declarations:
@@ -150,7 +154,7 @@ async def _target(application: Application, revision: str, workshop: Workshop) -
     for source in application.sources:
         wanted = revision or source.revision
         mirror = workshop.mirrors.of(workshop.repositories[source.repository])
-        if len(wanted) in (40, 64):
+        if _COMMIT.fullmatch(wanted):
             revisions.append(Revision("", wanted))
             continue
         heads = await mirror.heads()
@@ -161,15 +165,15 @@ async def _target(application: Application, revision: str, workshop: Workshop) -
     return Target(application, tuple(revisions))
 
 
-def _application(declared: Declarations, name: str) -> Application:
-    found = declared.applications.get(Name.parse(name))
+def _application(declared: Declarations, name: Name) -> Application:
+    found = declared.applications.get(name)
     if found is None:
         known = ", ".join(str(known) for known in sorted(declared.applications)) or "none"
-        raise Failure(f"there is no Application {Name.parse(name)}; there are: {known}")
+        raise Failure(f"there is no Application {name}; there are: {known}")
     return found
 
 
-async def _render(name: str, revision: str) -> Sequence[Manifest]:
+async def _render(name: Name, revision: str) -> Sequence[Manifest]:
     settings = load_settings(ReceiverSettings)
     declared = declarations(settings)
     application = _application(declared, name)
@@ -207,7 +211,7 @@ _CLUSTER_SCOPED = [
 """`render` asks no cluster; these are known to have no namespace."""
 
 
-async def _diff(name: str, revision: str) -> Preview:
+async def _diff(name: Name, revision: str) -> Preview:
     settings = load_settings(ReceiverSettings)
     declared = declarations(settings)
     application = _application(declared, name)

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from trueup.cli.output import Failure, complain
+from trueup.cli.output import ExitCode, Failure, complain, told
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("trueup.cli.serve", "Run receiver and worker in one process."),
@@ -24,6 +24,36 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("trueup.cli.show", "Print the version."),
 }
 """Each command with the module that has it under the same name, and its line in the help."""
+
+_DONE, _FAILED, _USAGE = ExitCode.DONE, ExitCode.FAILED, ExitCode.USAGE
+_ASKS = (_DONE, _FAILED, _USAGE, ExitCode.TIMEOUT, ExitCode.UNREACHABLE)
+_FOLLOWS = (_DONE, _FAILED, _USAGE, ExitCode.HELD, ExitCode.TIMEOUT, ExitCode.UNREACHABLE)
+
+EXITS: dict[str, tuple[ExitCode, ...]] = {
+    "up": (_DONE, _FAILED, _USAGE),
+    "demo": (_DONE, _FAILED, _USAGE, ExitCode.TIMEOUT),
+    "receiver": (_DONE, _FAILED, _USAGE),
+    "worker": (_DONE, _FAILED, _USAGE),
+    "validate": (_DONE, _FAILED, _USAGE),
+    "render": _ASKS,
+    "diff": (_DONE, _FAILED, _USAGE, ExitCode.DIFFERS, ExitCode.TIMEOUT, ExitCode.UNREACHABLE),
+    "sync": _FOLLOWS,
+    "wait": _FOLLOWS,
+    "app list": _ASKS,
+    "app get": _ASKS,
+    "app resources": _ASKS,
+    "app history": _ASKS,
+    "app pause": _FOLLOWS,
+    "app resume": _FOLLOWS,
+    "app rollback": _FOLLOWS,
+    "app approve": _FOLLOWS,
+    "cluster strays": _ASKS,
+    "job list": _ASKS,
+    "job get": _ASKS,
+    "webhook show": (_DONE, _FAILED, _USAGE),
+    "version": (_DONE, _USAGE),
+}
+"""How each command may end; the documents are made from it, and the tests hold every command against it."""
 
 
 class Commands(click.Group):
@@ -50,8 +80,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done; 1 failed; 2 wrong usage; 3 there are differences; 4 held for approval; 5 out of time; "
-    "6 not reachable.",
+    epilog=f"Exit codes: {told(ExitCode)}.",
 )
 def cli() -> None:
     """Makes a Kubernetes cluster match Git, and tells the pull request about it.

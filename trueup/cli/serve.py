@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from jobs.connection import redis_url
 from jobs.settings import JobSettings
@@ -13,8 +14,9 @@ from jobs.signals import until_told
 from jobs.worker import serve as serve_worker
 from receiver.app import serve as serve_receiver
 from receiver.settings import ReceiverSettings
-from reconciler.errors import TrueupError
+from reconciler.errors import InvalidDeclaration, TrueupError
 from reconciler.logs import configure
+from reconciler.settings import unknown_keys, variable_of
 from trueup.cli.output import ExitCode, Failure
 from trueup.up import up as serve_both
 
@@ -50,18 +52,28 @@ def worker() -> None:
 
 
 def load_settings(kind: type[S]) -> S:
-    """Settings from the environment.
+    """Settings from the environment and the file.
 
     Raises:
         Failure: naming every variable that is wrong.
     """
     try:
-        return kind()
+        unknown = unknown_keys(ReceiverSettings)  # one file may serve all processes
+        found = kind()
     except ValidationError as error:
-        lines = [
-            f"TRUEUP_{'_'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
-        ]
-        raise Failure("; ".join(lines), ExitCode.USAGE) from error
+        told = (f"{_variable(kind, str(e['loc'][0]))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
+        raise Failure("; ".join(told), ExitCode.USAGE) from error
+    except SettingsError as error:
+        raise Failure(f"a setting is no JSON: {error}", ExitCode.USAGE) from error
+    except InvalidDeclaration as error:
+        raise Failure(str(error), ExitCode.USAGE) from error
+    if unknown:
+        raise Failure(f"TRUEUP_CONFIG: there is no setting {', '.join(unknown)}; see docs/configuration.md", ExitCode.USAGE)
+    return found
+
+
+def _variable(kind: type[JobSettings], name: str) -> str:
+    return variable_of(name, kind.model_fields[name]) if name in kind.model_fields else name
 
 
 def _run(kind: type[S], serve: Callable[[S], Coroutine[Any, Any, None]]) -> None:
@@ -70,7 +82,10 @@ def _run(kind: type[S], serve: Callable[[S], Coroutine[Any, Any, None]]) -> None
     try:
         asyncio.run(until_told(serve(settings)))
     except* TrueupError as errors:
-        first: BaseException = errors
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise Failure(str(first), ExitCode.FAILED) from None
+        raise Failure(str(_first(errors)), ExitCode.FAILED) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

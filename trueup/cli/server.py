@@ -46,10 +46,10 @@ class Server:
                 self.session() as session,
                 session.request(method, path, params=query, json=body, timeout=timeout) as response,
             ):
-                answer: Json = await response.json(content_type=None)
+                answer = await response.json(content_type=None)
                 if response.status >= 400:
-                    raise _refused(response.status, answer, path)
-                return answer
+                    raise _refused(response.status, answer if isinstance(answer, dict) else {}, path)
+                return _object(answer)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Failure(
                 f"no answer from {self.url} ({error or type(error).__name__}); is Trueup running there? Say where with --server",
@@ -57,10 +57,18 @@ class Server:
             ) from error
 
 
+def _object(answer: object) -> Json:
+    if not isinstance(answer, dict):
+        raise ValueError("it speaks, but not as Trueup does")  # noqa: TRY004 - as for what is no JSON at all
+    return answer
+
+
 def _refused(status: int, answer: Json, path: str) -> Failure:
     detail = answer.get("detail") or answer.get("title") or f"HTTP {status}"
+    if status == 400:
+        return Failure(str(detail), ExitCode.USAGE)
     if status == 401:
-        return Failure("the server wants a token: set TRUEUP_TOKEN or --token", ExitCode.USAGE)
+        return Failure("the server wants a token that it knows: set TRUEUP_TOKEN or --token", ExitCode.USAGE)
     if status == 404:
         return Failure(f"{path.rpartition('/api/v1/')[2]}: not found", ExitCode.FAILED)
     return Failure(str(detail), ExitCode.UNREACHABLE if status >= 500 else ExitCode.FAILED)
@@ -75,7 +83,9 @@ def with_server(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--token", envvar="TRUEUP_TOKEN", default="", help="API token; TRUEUP_TOKEN.")
     @functools.wraps(function)
     def command(*, server: str, token: str, **options: object) -> object:
-        return function(where=Server(server, token), **options)
+        if not server.startswith(("http://", "https://")):
+            raise Failure(f"--server {server}: write http://host:port or https://host", ExitCode.USAGE)
+        return function(where=Server(server, token.strip()), **options)
 
     return command
 

@@ -5,6 +5,7 @@ import click
 from receiver.keys import Purpose, derive_secret, text_of
 from receiver.settings import ReceiverSettings
 from reconciler.model.declared import Forge, Name, Repository
+from trueup.cli.arguments import NameType
 from trueup.cli.local import declarations
 from trueup.cli.output import ExitCode, Failure, json_option, print_json
 from trueup.cli.serve import load_settings
@@ -22,16 +23,18 @@ def webhook() -> None:
 
 
 @webhook.command(epilog="Example: trueup webhook show shop")
-@click.argument("repository")
+@click.argument("repository", type=NameType())
 @json_option
-def show(repository: str, as_json: bool) -> None:
+def show(repository: Name, as_json: bool) -> None:
     """Print the address and the secret of a Repository's webhook; enter both at the forge."""
     settings = load_settings(ReceiverSettings)
     if not settings.master_keys:
         raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
-    found = declarations(settings).repositories.get(Name.parse(repository))
+    declared = declarations(settings).repositories
+    found = declared.get(repository)
     if found is None:
-        raise Failure(f"there is no Repository {Name.parse(repository)}", ExitCode.FAILED)
+        known = ", ".join(str(name) for name in sorted(declared)) or "none"
+        raise Failure(f"there is no Repository {repository}; there are: {known}", ExitCode.FAILED)
     if found.forge not in PURPOSES:
         raise Failure(f"{found.name}: webhooks of {found.forge} are not understood yet; its heads are polled", ExitCode.FAILED)
     shown = _shown(found, settings)

@@ -85,3 +85,15 @@ async def test_a_change_is_told_to_who_listens(store):
         message = await channel.get_message(timeout=1)
     assert b'"type":"application"' in message["data"]
     assert b"trueup/web" in message["data"]
+
+
+async def test_who_is_introduced_again_is_left_as_it_is(store):
+    known = application("trueup/web")
+    await store.put([known])
+    newcomers = [application(name).model_copy(update={"message": "not synced yet"}) for name in ("trueup/web", "trueup/api")]
+    await store.introduce(newcomers)
+    await store.introduce([])
+    assert [(record.name, record.message) for record in await store.all()] == [
+        ("trueup/api", "not synced yet"),
+        ("trueup/web", known.message),
+    ]

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis.asyncio import Redis
 
 from jobs.intake import new_job_id
 from jobs.queue import Wake
@@ -11,6 +12,7 @@ from jobs.records import JobKind, JobRecord, JobState, SyncRecord
 from jobs.store import scripts
 from jobs.store.jobs import JobFilter, JobStore
 from reconciler.model.outcome import SyncState
+from tests.servers.patience import until
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COMMIT = "c" * 40
@@ -237,6 +239,10 @@ async def test_a_delivery_that_is_known_answers_with_its_first_job(store):
     assert await store.redis.zcard(store.keys.queue) == 1
 
 
+async def _listeners(store):
+    return (await store.redis.pubsub_numsub(store.keys.events))[0][1]
+
+
 async def test_who_listens_hears_every_change_in_order(store):
     heard = []
 
@@ -247,9 +253,8 @@ async def test_who_listens_hears_every_change_in_order(store):
                 return
 
     task = asyncio.create_task(listen())
+    await until(lambda: _listeners(store))
     async with asyncio.timeout(5):
-        while not (await store.redis.pubsub_numsub(store.keys.events))[0][1]:  # noqa: ASYNC110 - no event comes from Redis
-            await asyncio.sleep(0.01)
         record = job()
         await store.create(record)
         await store.transition(record.id, JobState.RUNNING, "")
@@ -257,3 +262,36 @@ async def test_who_listens_hears_every_change_in_order(store):
         await store.transition(record.id, JobState.FAILED, "")
         await task
     assert heard == [("job", record.id, state) for state in ("queued", "running", "stage", "failed")]
+
+
+async def test_who_listens_through_a_quiet_time_is_not_disconnected(valkey, keys):
+    impatient = Redis.from_url(valkey.url, socket_timeout=0.1)
+    store = JobStore(impatient, keys, retention_seconds=60)
+
+    async def first():
+        async for event in store.subscribe():
+            return event
+        return None
+
+    async def listeners():
+        return [client["id"] for client in await impatient.client_list("pubsub") if client["sub"] == "1"]
+
+    task = asyncio.create_task(first())
+    before = await until(listeners)
+    await asyncio.sleep(0.4)
+    assert await listeners() == before
+    record = job()
+    await store.create(record)
+    async with asyncio.timeout(5):
+        assert (await task)["id"] == record.id
+    await impatient.aclose()
+
+
+async def test_a_job_whose_commit_is_learned_later_is_found_by_it(store, redis, keys):
+    record, older = job(commit="", repository=""), job(at=NOW - timedelta(minutes=1))
+    for one in (record, older):
+        await store.create(one)
+    await store.update(record.id, commit=COMMIT, repository="trueup/shop", ref="refs/heads/main")
+    for wanted in (JobFilter(commit=COMMIT), JobFilter(repository="trueup/shop")):
+        assert [one.id for one in (await store.find(wanted, limit=10))[0]] == [record.id, older.id]
+    assert 0 < await redis.ttl(keys.jobs_of("commit", COMMIT)) <= 60

@@ -30,6 +30,8 @@ def test_hmac(secret, body, signature, good):
     [
         pytest.param(STANDARD, 1614265330, True, id="the standard's vector"),
         pytest.param(f"v1,AAAA {STANDARD}", 1614265330, True, id="one of several"),
+        pytest.param(" ".join(["v1,AAAA"] * 10 + [STANDARD]), 1614265330, False, id="after more than anybody sends"),
+        pytest.param(STANDARD, 1614265330 + 300, True, id="five minutes ago"),
         pytest.param(STANDARD, 1614265330 + 301, False, id="too old"),
         pytest.param(STANDARD, 1614265330 - 301, False, id="from the future"),
         pytest.param(STANDARD.replace("v1", "v2"), 1614265330, False, id="another version"),
@@ -38,3 +40,8 @@ def test_hmac(secret, body, signature, good):
 )
 def test_standard_webhooks(signatures, now, good):
     assert is_standard_webhook(KEY, MESSAGE, signatures, now) is good
+
+
+@pytest.mark.parametrize("timestamp", ["", "²", "١٦١٤٢٦٥٣٣٠", "-1614265330", "1614265330.0", "1e9", " 1614265330", "9" * 5000])
+def test_a_time_that_is_no_number_is_refused(timestamp):
+    assert not is_standard_webhook(KEY, (MESSAGE[0], timestamp, MESSAGE[2]), STANDARD, 1614265330)

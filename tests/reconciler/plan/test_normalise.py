@@ -129,6 +129,8 @@ def test_the_document_itself_is_not_changed():
                      "annotation trueup.dev/prune is 'nevr'; write allow, confirm, disabled, never", id="prune"),
         pytest.param(document(metadata={"annotations": {"trueup.dev/health": "ingore"}}), "web.yaml, line 1: ConfigMap/web: "
                      "annotation trueup.dev/health is 'ingore'; write ignore, wait-for-address", id="health"),
+        pytest.param(document(metadata={"annotations": {"trueup.dev/hook": "pre-snyc"}}), "web.yaml, line 1: ConfigMap/web: annotation "
+                     "trueup.dev/hook is 'pre-snyc'; write pre-sync, post-sync, sync-failed, pre-delete", id="hook"),
         pytest.param(document(metadata={"annotations": {"trueup.dev/wave": "1.5"}}), "web.yaml, line 1: ConfigMap/web: "
                      "annotation trueup.dev/wave is '1.5' and must be a whole number; write e.g. '1'", id="wave"),
         pytest.param(document(spec=1 << 70), "web.yaml, line 1: cannot be written as JSON: Integer exceeds 64-bit range; "

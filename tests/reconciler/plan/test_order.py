@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.model.outcome import Action, Step
-from reconciler.plan.order import deletion_order, deletion_waves, rank, stages
+from reconciler.plan.order import deletion_order, deletion_waves, is_in_wave, rank, stages
 from tests.reconciler.plan.made import document, key, manifest, owned
 
 OF_CLUSTER = {"Namespace": "", "CustomResourceDefinition": "apiextensions.k8s.io", "StorageClass": "storage.k8s.io"}
@@ -92,3 +92,11 @@ def test_deletions_go_wave_by_wave(doomed, expected):
 
 def test_somebodys_own_service_has_no_rank():
     assert rank(key("Service", group="serving.knative.dev")) == rank(key("Widget", group="example.com")) > rank(key("Service"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_in"),
+    [("Deployment", True), ("Widget", True), ("Namespace", False), ("CustomResourceDefinition", False), ("StorageClass", False)],
+)
+def test_what_others_cannot_do_without_is_in_no_wave(kind, is_in):
+    assert is_in_wave(made(kind).key) is is_in

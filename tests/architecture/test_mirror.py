@@ -1,0 +1,97 @@
+"""Tests mirror the packages: every module that does something has its test file, or a reason why it has none."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("trueup", "receiver", "jobs", "reconciler")
+
+_CONTRACT = "what it sends and what comes of it is settled by a real API server"
+_SYNC = "a step of a sync: it is judged by what a whole sync leaves in a cluster"
+_HEALTH = "every row of its table has a sample object and the verdict on it"
+
+ELSEWHERE = {
+    "receiver/__main__.py": ("tests/receiver/test_app.py", "a composition root: `serve` with the settings of the environment"),
+    "jobs/__main__.py": ("tests/jobs/test_worker.py", "a composition root: `serve` with the settings of the environment"),
+    "trueup/up.py": ("tests/trueup/cli/test_serve.py", "two tasks, run as a process"),
+    "trueup/demo/example.py": ("tests/trueup/demo/test_play.py", "the demo's files: they are good when the demo ends well"),
+    "trueup/demo/screen.py": ("tests/trueup/demo/test_play.py", "what the demo prints"),
+    "trueup/demo/stage.py": ("tests/trueup/demo/test_play.py", "what the demo stands on"),
+    "jobs/holder/surroundings.py": ("tests/e2e/test_dependencies.py", "it asks several jobs and clusters, which are all there"),
+    "reconciler/kube/apply.py": ("tests/contract/test_writer.py", _CONTRACT),
+    "reconciler/kube/appearances.py": ("tests/e2e/test_kinds.py", _CONTRACT),
+    "reconciler/kube/cluster.py": (
+        "tests/e2e/test_faults.py",
+        "it puts the parts of a cluster together, and each request fails in turn",
+    ),
+    "reconciler/kube/entries.py": ("tests/contract/test_writer.py", "the index's own values"),
+    "reconciler/kube/owned.py": ("tests/contract/test_writer.py", _CONTRACT),
+    "reconciler/sync/apply.py": ("tests/e2e/test_faults.py", _SYNC),
+    "reconciler/sync/decide.py": ("tests/e2e/test_prune_safety.py", _SYNC),
+    "reconciler/sync/findings.py": ("tests/e2e/test_suspicion.py", _SYNC),
+    "reconciler/sync/hookrun.py": ("tests/e2e/test_hooks.py", _SYNC),
+    "reconciler/sync/hooks.py": ("tests/e2e/test_hooks.py", _SYNC),
+    "reconciler/sync/passage.py": ("tests/e2e/test_waves.py", _SYNC),
+    "reconciler/sync/preview.py": ("tests/jobs/holder/test_looks.py", _SYNC),
+    "reconciler/sync/prune.py": ("tests/e2e/test_prune_safety.py", _SYNC),
+    "reconciler/sync/recreate.py": ("tests/e2e/test_modes.py", _SYNC),
+    "reconciler/sync/refresh.py": ("tests/e2e/test_partial.py", _SYNC),
+    "reconciler/sync/send.py": ("tests/e2e/test_adoption.py", _SYNC),
+    "reconciler/sync/run.py": ("tests/e2e/test_push.py", _SYNC),
+    "reconciler/sync/runs.py": ("tests/e2e/test_hooks.py", _SYNC),
+    "reconciler/sync/vigil.py": ("tests/e2e/test_waves.py", _SYNC),
+    "reconciler/health/custom.py": ("tests/reconciler/health/test_rules.py", _HEALTH),
+    "reconciler/health/extension.py": ("tests/reconciler/health/test_rules.py", _HEALTH),
+    "reconciler/health/networking.py": ("tests/reconciler/health/test_rules.py", _HEALTH),
+    "reconciler/health/pods.py": ("tests/reconciler/health/test_reasons.py", _HEALTH),
+    "reconciler/health/storage.py": ("tests/reconciler/health/test_rules.py", _HEALTH),
+}
+"""Modules without a test file of their own: where they are tested, and why there."""
+
+ROOMS = {"trueup/sandbox/": ("tests/contract", "one suite holds all of it against a real control plane")}
+"""The same for a whole room; a module of it may have its test file all the same."""
+
+
+def does_something(path: Path) -> bool:
+    """Whether a module has a function with a body; values, protocols and tables are tested by who uses them."""
+    functions = [
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return any(not _is_empty(function) for function in functions)
+
+
+def _is_empty(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return all(
+        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+MODULES = sorted(
+    str(path.relative_to(ROOT))
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if path.name != "__init__.py" and does_something(path)
+)
+
+
+def mirrored(module: str) -> Path:
+    path = Path(module)
+    return Path("tests") / path.parent / f"test_{path.stem}.py"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_its_test_file_or_a_reason(module):
+    reason = ELSEWHERE.get(module) or next((reason for room, reason in ROOMS.items() if module.startswith(room)), None)
+    if reason is not None:
+        assert (ROOT / reason[0]).exists(), f"{reason[0]} is gone; where is {module} tested now?"
+        return
+    assert (ROOT / mirrored(module)).exists(), f"{module} has no {mirrored(module)}; write it, or say in ELSEWHERE why not"
+
+
+@pytest.mark.parametrize("module", sorted(ELSEWHERE))
+def test_no_reason_outlives_its_module(module):
+    assert module in MODULES, f"{module} is gone or does nothing; take it out of ELSEWHERE"
+    assert not (ROOT / mirrored(module)).exists(), f"{module} has its test file by now; take it out of ELSEWHERE"

@@ -1,0 +1,95 @@
+"""JSON that may be anything: read as a model, or ignored with a reason that shows nothing of it."""
+
+import pytest
+
+from receiver.providers.event import Ignored
+from receiver.providers.payload import ZEROS, Payload, is_commit, is_ref, read
+
+
+class Inner(Payload):
+    name: str
+
+
+class Outer(Payload):
+    inner: Inner
+    number: int = 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param(b'{"inner": {}}', "payload not understood: inner.name: Field required", id="a field that is missing"),
+        pytest.param(
+            b'{"inner": {"name": 1}}', "payload not understood: inner.name: Input should be a valid string", id="another type"
+        ),
+        pytest.param(
+            b'{"inner": {"name": "a"}, "number": "1"}', "payload not understood: number: Input should be a valid integer",
+            id="a number in quotes",
+        ),
+        pytest.param(
+            b"7", "payload not understood: it: Input should be a valid dictionary or instance of Outer", id="no object"
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(body, reason):
+    assert read(body, Outer) == Ignored(reason)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"nope", b"\xff", b'"\\ud800"', b"[" * 50_000, b"NaN", b"1e999"])
+def test_no_json_is_ignored(body):
+    found = read(body, Outer)
+    assert isinstance(found, Ignored)
+    assert found.reason.startswith("payload ")
+
+
+def test_other_fields_are_nobodys_business():
+    assert read(b'{"inner": {"name": "a", "b": 1}, "c": {}}', Outer) == Outer(inner=Inner(name="a"))
+
+
+def test_a_secret_in_a_payload_stays_out_of_the_reason():
+    found = read(b'{"inner": {"name": {"token": "hunter2"}}}', Outer)
+    assert isinstance(found, Ignored)
+    assert "hunter2" not in found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [("a" * 40, True), ("0" * 40, True), ("f" * 64, True), ("A" * 40, False), ("a" * 39, False), ("g" * 40, False), ("", False)],
+)
+def test_commits(text, good):
+    assert is_commit(text) is good
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        pytest.param("refs/heads/main", True, id="a branch"),
+        pytest.param("refs/tags/v1.0.0", True, id="a tag"),
+        pytest.param("refs/heads/feature/a-b_c@d", True, id="a branch with signs"),
+        pytest.param("main", False, id="a short name"),
+        pytest.param("refs/notes/commits", False, id="notes"),
+        pytest.param("refs/heads/a b", False, id="a space"),
+        pytest.param("refs/heads/a\nb", False, id="a line break"),
+        pytest.param("refs/heads/a\x7fb", False, id="a control character"),
+        pytest.param("refs/heads/a..b", False, id="two dots"),
+        pytest.param("refs/heads/a~1", False, id="an ancestor"),
+        pytest.param("refs/heads/a:b", False, id="a refspec"),
+        pytest.param("refs/heads/*", False, id="a pattern"),
+        pytest.param("refs/heads/" + "a" * 1000, False, id="endless"),
+        pytest.param("refs/heads/", False, id="nothing after the slash"),
+        pytest.param("refs/heads/a/", False, id="a slash at the end"),
+        pytest.param("refs/heads/a//b", False, id="two slashes"),
+        pytest.param("refs/heads/.a", False, id="a part that begins with a dot"),
+        pytest.param("refs/heads/a.lock", False, id="a lock file"),
+        pytest.param("refs/heads/a.", False, id="a dot at the end"),
+        pytest.param("refs/heads/a@{1}", False, id="an entry of the log"),
+        pytest.param("refs/heads/-a", True, id="a dash: git takes it within a full name"),
+        pytest.param("refs/heads/\ud800", False, id="half a character"),
+    ],
+)
+def test_refs_are_those_that_git_would_accept(text, good):
+    assert is_ref(text) is good
+
+
+def test_the_commit_of_a_ref_that_is_not_there():
+    assert {"0" * 40, "0" * 64} == ZEROS
