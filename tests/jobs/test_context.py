@@ -4,6 +4,7 @@ import pytest
 import structlog
 
 from jobs import metrics
+from jobs.context import UNTOLD
 from jobs.records import JobKind, JobState
 from reconciler.model.declared import Name
 from tests.servers.held import MAIN, SHOP, held_cluster
@@ -18,7 +19,7 @@ async def wanted(world):
 async def test_a_commit_hears_of_jobs_that_decide_about_it(world, kind):
     repository = world.context.declarations.repositories[Name("trueup", "shop")]
     await world.context.tell_forge(job_record(kind=kind), repository, JobState.RUNNING, "syncing")
-    assert bool(await wanted(world)) is (kind not in (JobKind.DRIFT, JobKind.DIFF))
+    assert bool(await wanted(world)) is (kind not in UNTOLD)
 
 
 @pytest.mark.parametrize(

@@ -176,13 +176,13 @@ async def test_inputs_are_read_once_and_then_as_they_change(world):
     cache, web = InputCache(), world.context.declarations.applications[Name("trueup", "web")]
     await world.context.heads.put_inputs(SHOP, {"trueup/web": input_record(web, ["web/"])})
     await cache.refresh(world.context, SHOP)
-    assert cache.affected([web], frozenset({"other"})) == set()
-    assert cache.affected([web], frozenset({"web/a.yaml"})) == {"trueup/web"}
+    assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset({"other"})) == set()
+    assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset({"web/a.yaml"})) == {"trueup/web"}
     await world.context.heads.put_inputs(SHOP, {"trueup/web": input_record(web, ["lib/"])})
     await cache.refresh(world.context, SHOP)
-    assert cache.affected([web], frozenset({"web/a.yaml"})) == set()
+    assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset({"web/a.yaml"})) == set()
     cache.reset()
-    assert cache.affected([web], frozenset()) == {"trueup/web"}, "nothing is known any more"
+    assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset()) == {"trueup/web"}, "nothing is known any more"
 
 
 def test_each_repository_has_a_cache_of_its_own(world):

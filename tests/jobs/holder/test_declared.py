@@ -31,6 +31,7 @@ async def following(world):
         known = dict(world.held.environment.applications)
         world.declare(applications, **more)
         world.held.environment.applications = known  # as the holder knew it before it was told
+        world.held._declared = None
         for changed in world.context.changes:
             changed.set()
 

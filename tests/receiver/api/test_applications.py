@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from jobs.records import JobState
+from jobs.records import JobKind, OutcomeRecord
 from receiver.api.clusters import ask
-from tests.servers.records import COMMIT, application_record, held_application, job_record
+from tests.servers.records import COMMIT, application_record, held_application
 
 WEB = "/api/v1/applications/trueup/web"
 
@@ -92,14 +93,19 @@ async def test_an_approval_that_is_refused(door, held, body, status, told):
     assert await door.front.redis.zcard(door.front.keys.queue) == 0
 
 
-async def test_history_is_its_jobs_by_page(door, web):
+async def test_history_is_its_latest_outcomes_newest_first(door, web):
     for minute in range(3):
-        await door.front.jobs.create(job_record(minute, applications=(web.name,), state=JobState.IGNORED))
-    await door.front.jobs.create(job_record(9, applications=("trueup/api",)))
-    first = (await door.ask("GET", f"{WEB}/history?limit=2")).json
-    second = (await door.ask("GET", f"{WEB}/history?limit=2&next={first['next']}")).json
-    assert [len(page["items"]) for page in (first, second)] == [2, 1]
+        await door.front.applications.add_outcomes({web.name: outcome_record(minute)})
+    items = (await door.ask("GET", f"{WEB}/history?limit=2")).json["items"]
+    assert [item["commits"] for item in items] == [["2"], ["1"]]
     assert (await door.ask("GET", f"{WEB}/history?limit=no")).status == 400
+
+
+def outcome_record(number):
+    finished = datetime(2026, 11, 20, 12, number, tzinfo=UTC)
+    return OutcomeRecord(
+        revision=f"main@sha1:{number}", commits=(str(number),), state="failed", kind=JobKind.PUSH, job="j", finished=finished
+    )
 
 
 async def test_drift_is_what_was_found_last(door):

@@ -83,7 +83,8 @@ async def world(door):
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.answer], ids=lambda route: f"{route.method} {route.path}")
 async def test_what_is_answered_is_what_is_described(door, world, holder, route):
     holder["answer"] = {"items": [STRAY if "strays" in route.path else RESOURCE]}
-    answer = await door.ask(route.method, route.path.format(**world), role="admin")
+    data = b'{"reason": "moving"}' if route.path.endswith("/pause") else b""
+    answer = await door.ask(route.method, route.path.format(**world), role="admin", data=data)
     assert answer.status == route.status
     assert errors(schema_of(route, route.status), answer.json) == []
 

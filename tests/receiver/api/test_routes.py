@@ -30,7 +30,8 @@ async def test_nothing_is_open(door, route, role):
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", GUARDED, ids=name_of)
 async def test_the_role_that_is_documented_is_the_one_that_is_needed(door, route, role):
-    answer = await door.ask(route.method, route.path.format(**THERE), role=role)
+    data = b'{"reason": "moving"}' if route.path.endswith("/pause") else b""
+    answer = await door.ask(route.method, route.path.format(**THERE), role=role, data=data)
     assert answer.status == (route.status if Role[role.upper()] >= Role[route.role.upper()] else 404)
 
 

@@ -65,17 +65,6 @@ def test_resources_are_told_with_what_others_did(story):
     assert json.loads(ask(story, "app", "resources", "web", "--json").out) == {"items": items}
 
 
-def test_history_is_the_newest_jobs(story):
-    items = [as_json(job_record(1, actor="ada", message="live")), as_json(job_record(0, commit=""))]
-    story.tell("GET", f"{WEB}/history", {"items": items, "next": None})
-    header, first, second = ask(story, "app", "history", "web", "--limit", "2").out.splitlines()
-    assert header.split() == ["WHEN", "KIND", "STATE", "COMMIT", "BY", "JOB", "MESSAGE"]
-    assert first.split() == ["2026-11-20T12:01:00", "push", "queued", COMMIT[:12], "ada", items[0]["id"], "live"]
-    assert second.split() == ["2026-11-20T12:00:00", "push", "queued", "-", items[1]["id"]]
-    assert story.seen[0][1] == f"{WEB}/history?limit=2"
-    assert json.loads(ask(story, "app", "history", "web", "--json").out)["items"] == items
-
-
 @pytest.mark.parametrize(("digest", "body"), [([], {}), (["--digest", "d1"], {"digest": "d1"})], ids=["shown last", "named"])
 @pytest.mark.parametrize(("state", "code"), [("succeeded", 0), ("failed", 1), ("held", 4)])
 def test_approving_follows_the_job_that_deletes(story, digest, body, state, code):
