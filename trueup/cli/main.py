@@ -8,10 +8,10 @@ import click
 from trueup.cli.output import ExitCode, Failure, complain, told
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("trueup.cli.serve", "Run receiver and worker in one process."),
+    "up": ("trueup.cli.up", "Run receiver and worker in one process."),
     "demo": ("trueup.cli.show", "Watch a push go live on a sandbox cluster."),
-    "receiver": ("trueup.cli.serve", "Run a receiver: webhooks and the API."),
-    "worker": ("trueup.cli.serve", "Run a worker: jobs, and the clusters it holds."),
+    "receiver": ("trueup.cli.receiver", "Run a receiver: webhooks and the API."),
+    "worker": ("trueup.cli.worker", "Run a worker: jobs, and the clusters it holds."),
     "validate": ("trueup.cli.local", "Check a directory of declarations."),
     "render": ("trueup.cli.local", "Print what an application's source renders to."),
     "diff": ("trueup.cli.local", "Show what a sync would change, without changing it."),
