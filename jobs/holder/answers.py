@@ -13,7 +13,6 @@ from jobs.records import FindingRecord, ResourceList, ResourceRecord, StrayList,
 from reconciler.errors import Stalled
 from reconciler.model.declared import Name
 from reconciler.model.objects import Manifest, ObjectKey
-from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Health, HealthStatus
 from reconciler.plan.drift import tolerated
 from reconciler.plan.marks import APPLY
@@ -80,6 +79,6 @@ class Answers:
 
 def _absent(manifest: Manifest | None) -> Health:
     """How an object is that is not among ours."""
-    if manifest is not None and manifest.options.apply in (ApplyMode.IGNORE, ApplyMode.IF_ABSENT):
+    if manifest is not None and manifest.options.is_left_alone:
         return Health(HealthStatus.UNKNOWN, f"left alone: {APPLY}: {manifest.options.apply}")
     return Health(HealthStatus.MISSING, "not there")

@@ -71,6 +71,14 @@ class Allowance:
 EVERYTHING = Allowance()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object's metadata, as it was a moment ago: read, and as the server wrote it."""
+
+    live: LiveMetadata
+    metadata: Document
+
+
 class Writer:
     """Writes to one cluster, as one instance."""
 
@@ -142,10 +150,11 @@ class Writer:
             self._index.saw(live, kind)
         return live
 
-    async def look(self, key: ObjectKey) -> LiveMetadata | None:
+    async def look(self, key: ObjectKey, version: str | None = None) -> Seen | None:
         """The metadata of an object as it is now, whoever made it; None when it is not there."""
-        found = await self._looked(key)
-        return found[1] if found else None
+        kind = self._kind(key, version)
+        document = await self._client.get(kind, key.namespace, key.name, metadata_only=True)
+        return Seen(LiveMetadata.of(document, kind), document["metadata"]) if document else None
 
     async def dry_run(self, manifest: Manifest, rules: Iterable[IgnoreRule] = ()) -> Document:
         """What the object would be after an apply; changes nothing."""
@@ -172,23 +181,26 @@ class Writer:
             lambda: self._client.delete(kind, key, uid=uid, resource_version=resource_version, propagation=propagation)
         )
 
-    async def take_over(self, manifest: Manifest, choose: Choose, allowance: Allowance = EVERYTHING) -> LiveMetadata | None:
+    async def take_over(
+        self, manifest: Manifest, choose: Choose, seen: Seen | None = None, allowance: Allowance = EVERYTHING
+    ) -> LiveMetadata | None:
         """Make fields of other entries ours, so that the apply that follows removes what is not desired; content stays as it is.
 
-        Returns the object as it was before; None when it is gone. Two requests, one where nothing is to be taken.
+        Returns the object as it was before; None when it is gone. Two requests, one less where it was *seen* just now, or where nothing
+        is to be taken.
         """
         allowance.check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
         for _ in range(TRIES):
-            found = await self._looked(manifest.key, kind)
-            if found is None:
+            seen = seen or await self.look(manifest.key, manifest.version)
+            if seen is None:
                 return None
-            metadata, live = found
-            raw = metadata.get("managedFields") or []
+            raw, live = seen.metadata.get("managedFields") or [], seen.live
             wanted = taken_over(raw, live, manifest, self._manager, choose)
             operations = [{"op": "replace", "path": MANAGERS, "value": wanted}, *unmarked(live.annotations)]
             if wanted == raw or await self._patched(kind, live, operations):
                 return live
+            seen = None
         raise ClusterUnavailable(f"{manifest.key} changes faster than it can be taken over", retry_seconds=1.0)
 
     async def let_go(self, key: ObjectKey, allowance: Allowance = EVERYTHING) -> None:
@@ -196,14 +208,9 @@ class Writer:
         allowance.check(key)
         kind = self._kind(key)
         for _ in range(TRIES):
-            found = await self._looked(key, kind)
-            if found is None or await self._patched(kind, found[1], released(*found, self._manager)):
+            seen = await self.look(key)
+            if seen is None or await self._patched(kind, seen.live, released(seen.metadata, seen.live, self._manager)):
                 return
-
-    async def _looked(self, key: ObjectKey, kind: Kind | None = None) -> tuple[Document, LiveMetadata] | None:
-        kind = kind or self._kind(key)
-        current = await self._client.get(kind, key.namespace, key.name, metadata_only=True)
-        return (current["metadata"], LiveMetadata.of(current, kind)) if current else None
 
     async def _patched(self, kind: Kind, live: LiveMetadata, operations: list[Mapping[str, Any]]) -> bool:
         """Whether metadata was changed; False when somebody wrote the object since it was looked at."""

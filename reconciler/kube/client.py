@@ -15,7 +15,8 @@ import orjson
 
 from reconciler.errors import ClusterUnavailable, Transient, TrueupError
 from reconciler.kube.config import Access, Session, open_session, unreachable
-from reconciler.kube.refusal import Answer, Attempt, refusal
+from reconciler.kube.refusal import refusal
+from reconciler.kube.said import Answer, Attempt
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, Kind, Manifest, ObjectKey
 from reconciler.plan.redact import secret_values

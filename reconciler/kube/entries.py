@@ -38,6 +38,7 @@ def owned_of(live: LiveMetadata, application: Name, drift: tuple[Drift, ...]) ->
         applied=live.annotations.get(APPLIED, ""),
         deleting=live.deleting,
         prune=options.prune,
+        outlives=options.outlives,
         wave=options.wave,
         is_hook=options.is_hook,
         run=live.annotations.get(RUN, ""),

@@ -1,34 +1,21 @@
 """What an API server's refusal means: in words a person can act on, and by what happens next. Values of Secrets never stand in it.
 
 A refusal names the object, the field where the server does, the reason, and the mend. What the server says was recorded from a real
-one, see tests/reconciler/kube/refusals.
+one, see tests/reconciler/kube/refusals.json.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
 
 from reconciler.errors import ApplyRefused, ClusterUnavailable, TrueupError, Waiting
-from reconciler.model.objects import ObjectKey
-from reconciler.plan.redact import redact_message
-
-MISTAKES = ("failed to create typed patch object", "failed to convert new object", "unable to decode")
-"""How the message begins where bad input is answered with 500: it will not get better by itself (tests/contract/test_refusals.py)."""
+from reconciler.kube.said import Answer, Attempt, Refused, listed, read
 
 DEFAULT_RETRY_SECONDS = 1.0
 """When the server asks for patience and does not say how much."""
 
 NAMESPACE_SECONDS = 5.0
 """A namespace that is being deleted takes at least a moment."""
-
-LONGEST = 600
-"""Letters of what the server says; some answers print whole objects."""
-
-SHOWN = 5
-"""So many fields are named, the others counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,62 +52,9 @@ class ObjectUnavailable(ClusterUnavailable):
     """The server failed at this one object; others may go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What was asked for."""
-
-    verb: str = "apply"
-    key: ObjectKey | None = None
-    secrets: frozenset[str] = frozenset()
-    """Texts that must not be told."""
-
-    def __str__(self) -> str:
-        """`apply shop/ConfigMap/web`; empty where it was about no object."""
-        return f"{self.verb} {self.key}: " if self.key else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server said to it."""
-
-    status: int
-    body: bytes
-    retry_after: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """An answer, read."""
-
-    status: int
-    reason: str
-    message: str
-    """Made readable, without what must not be told."""
-    causes: tuple[Mapping[str, str], ...]
-    attempt: Attempt
-    retry_seconds: float | None
-    is_mistake: bool
-    """Whether it is bad input, whatever the status says."""
-
-    @property
-    def sort(self) -> int:
-        """The status by which it is judged."""
-        return 400 if self.is_mistake and self.status >= 500 else self.status
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields that the server names."""
-        found = (cause["field"] for cause in self.causes)
-        return tuple(dict.fromkeys(field for field in found if field not in ("", "[]", "<nil>")))
-
-    def told(self, mend: str = "") -> str:
-        """The message for people."""
-        return f"{self.attempt}{self.message}" + (f"; {mend}" if mend else "")
-
-
 def refusal(answer: Answer, attempt: Attempt) -> TrueupError:
     """The error that an answer other than 2xx means; its class says what happens next."""
-    refused = _read(answer, attempt)
+    refused = read(answer, attempt)
     for rule in RULES:
         if (refused.sort in rule.statuses or not rule.statuses) and (match := rule.text.search(refused.message)):
             mend = rule.mend.format(**{name: value or "" for name, value in match.groupdict().items()})
@@ -130,34 +64,34 @@ def refusal(answer: Answer, attempt: Attempt) -> TrueupError:
     return _stalled(refused, "")
 
 
-def _stalled(refused: _Refused, mend: str) -> TrueupError:
+def _stalled(refused: Refused, mend: str) -> TrueupError:
     return ApplyRefused(refused.told(mend), code=refused.status, reason=refused.reason)
 
 
-def _waiting(refused: _Refused, mend: str) -> TrueupError:
+def _waiting(refused: Refused, mend: str) -> TrueupError:
     return Waiting(refused.told(mend), retry_seconds=NAMESPACE_SECONDS)
 
 
-def _object_unavailable(refused: _Refused, mend: str) -> TrueupError:
+def _object_unavailable(refused: Refused, mend: str) -> TrueupError:
     return ObjectUnavailable(f"{refused.attempt}the API server answered {refused.status}: {refused.message}; {mend}")
 
 
-def _warming(refused: _Refused, _: str) -> TrueupError:
+def _warming(refused: Refused, _: str) -> TrueupError:
     return ClusterUnavailable(f"{refused.attempt}the API server has just learned of this kind: {refused.message}")
 
 
-def _patience(refused: _Refused, _: str) -> TrueupError:
+def _patience(refused: Refused, _: str) -> TrueupError:
     if refused.status == 503 and not refused.retry_seconds:
         return _object_unavailable(refused, "it is tried again")
     seconds = refused.retry_seconds or DEFAULT_RETRY_SECONDS
     return ClusterUnavailable(f"{refused.attempt}the API server asks for patience: {refused.message}", retry_seconds=seconds)
 
 
-def _unauthorized(refused: _Refused, mend: str) -> TrueupError:
+def _unauthorized(refused: Refused, mend: str) -> TrueupError:
     return ClusterUnavailable(f"{refused.attempt}the API server does not accept Trueup's credentials; {mend}")
 
 
-def _conflict(refused: _Refused, mend: str) -> TrueupError:
+def _conflict(refused: Refused, mend: str) -> TrueupError:
     holders = tuple(
         FieldHolder(_manager(cause["message"]), cause["field"].removeprefix("."))
         for cause in refused.causes
@@ -169,16 +103,14 @@ def _conflict(refused: _Refused, mend: str) -> TrueupError:
     return FieldConflict(f"{refused.attempt}other managers hold fields: {named}; {mend}", holders)
 
 
-def _unchangeable(refused: _Refused, mend: str) -> TrueupError:
+def _unchangeable(refused: Refused, mend: str) -> TrueupError:
     """Only when nothing else is wrong with it: made anew, it would be refused as well, and be gone."""
     if not refused.causes or not all(UNCHANGEABLE.search(_QUOTE.sub("", cause["message"])) for cause in refused.causes):
         return _stalled(refused, "")
-    return Unchangeable(
-        f"{refused.attempt}{_listed([f'{f}: cannot be changed' for f in refused.fields])}; {mend}", refused.fields
-    )
+    return Unchangeable(f"{refused.attempt}{listed([f'{f}: cannot be changed' for f in refused.fields])}; {mend}", refused.fields)
 
 
-def _unserved(refused: _Refused, mend: str) -> TrueupError:
+def _unserved(refused: Refused, mend: str) -> TrueupError:
     return Waiting(f"{refused.attempt}{mend}") if refused.attempt.key else _stalled(refused, "")
 
 
@@ -191,10 +123,10 @@ class Rule:
     text: re.Pattern[str]
     """Found in what the server says; its groups may stand in the mend."""
     mend: str
-    becomes: Callable[[_Refused, str], TrueupError] = _stalled
+    becomes: Callable[[Refused, str], TrueupError] = _stalled
 
 
-def _rule(statuses: Iterable[int], text: str, mend: str, becomes: Callable[[_Refused, str], TrueupError] = _stalled) -> Rule:
+def _rule(statuses: Iterable[int], text: str, mend: str, becomes: Callable[[Refused, str], TrueupError] = _stalled) -> Rule:
     return Rule(frozenset(statuses), re.compile(text, re.DOTALL), mend, becomes)
 
 
@@ -251,72 +183,6 @@ RULES: tuple[Rule, ...] = (
     _rule({504}, "", "it is tried again", _object_unavailable),
 )  # fmt: skip
 """The first that fits counts."""
-
-
-def _read(answer: Answer, attempt: Attempt) -> _Refused:
-    body = _parse(answer.body)
-    reason, details = str(body.get("reason", "")), body.get("details") or {}
-    causes = tuple(_told(cause, attempt) for cause in details.get("causes") or () if isinstance(cause, dict))
-    named = [cause for cause in causes if cause["field"] and cause["reason"] != "FieldManagerConflict"]
-    whole = redact_message(str(body.get("message") or "no reason given"), attempt.secrets)
-    text = _listed(_causes(named)) if reason == "Invalid" and named else whole
-    is_secret = attempt.key is not None and (attempt.key.group, attempt.key.kind) == ("", "Secret")
-    seconds = float(answer.retry_after) if answer.retry_after.isdigit() else None
-    shown = _readable(_without_values(text) if is_secret else text)
-    return _Refused(answer.status, reason, shown, causes, attempt, seconds, str(body.get("message", "")).startswith(MISTAKES))
-
-
-def _told(cause: Mapping[str, Any], attempt: Attempt) -> Mapping[str, str]:
-    """A cause without what must not be told; the field is named by keys, which may be."""
-    message = redact_message(str(cause.get("message") or ""), attempt.secrets)
-    return {"reason": str(cause.get("reason") or ""), "field": str(cause.get("field") or ""), "message": message}
-
-
-def _parse(answer: bytes) -> Mapping[str, Any]:
-    try:
-        body = orjson.loads(answer)
-    except orjson.JSONDecodeError:
-        text = answer.decode(errors="replace").strip()
-        body = {"message": "a web page, which is not from the API server itself" if text.startswith("<") else text}
-    return body if isinstance(body, dict) else {"message": str(body)}
-
-
-def _causes(causes: Iterable[Mapping[str, str]]) -> list[str]:
-    """The fields that are wrong, and how."""
-    found = (f"{cause['field']}: {cause['message']}".removeprefix("[]: ") for cause in causes if cause["field"] != "<nil>")
-    return [_short(text) for text in dict.fromkeys(found)]
-
-
-def _readable(text: str) -> str:
-    """What the server says, without what only its authors understand."""
-    text = re.sub(r"^failed to create typed patch object \([^)]*\): (errors:\s*)?\.?", "", text)
-    text = re.sub(
-        r"^failed to convert new object \(.*?\) to proper version: unable to convert unstructured object to \S+ Kind=\w+: ",
-        "",
-        text,
-    )
-    text = re.sub(r"^error decoding from json: ", "", text)
-    text = re.sub(r", got &(value\.valueUnstructured)?\{.*\}", ", got something else", text, flags=re.DOTALL)
-    text = re.sub(r'^(\w+(\.\S+)? )?"[^"]*" is (invalid|forbidden): ', "", text)
-    text = re.sub(r" \(e\.g\. .*\)$", "", text)
-    text = re.sub(r"(https?://[^\s\"?]*)\?[^\s\"]*", r"\1", text)
-    text = re.sub(r"\n@@.*", "", text, flags=re.DOTALL)  # a difference of Go values
-    return re.sub(r"\s*\n\s*\.?", "; ", text.strip())[:LONGEST]
-
-
-def _without_values(text: str) -> str:
-    """What the server quotes of a Secret is a value, or may be one."""
-    return re.sub(r'(Invalid value: |Unsupported value: |Duplicate value: )("(\\.|[^"\\])*"|\S+)', r"\1***", text)
-
-
-def _short(text: str) -> str:
-    """A whole object that is called invalid says nothing to anybody."""
-    return re.sub(r"(Invalid value: )[\[{].{60,}[\]}](: )", r"\1…\2", text, flags=re.DOTALL)
-
-
-def _listed(parts: Iterable[str]) -> str:
-    texts = list(parts)
-    return "; ".join(texts[:SHOWN]) + (f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else "")
 
 
 def _manager(message: str) -> str:

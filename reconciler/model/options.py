@@ -51,6 +51,11 @@ class ObjectOptions:
     is_hook: bool = False
     """Whether it takes part in syncs instead of being kept true; `plan.hookmarks` reads how."""
 
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it is not ours to care for, unless we made it."""
+        return self.apply in (ApplyMode.IGNORE, ApplyMode.IF_ABSENT)
+
 
 PLAIN = ObjectOptions()
 """Of an object that says nothing; shared, since nearly all are so."""

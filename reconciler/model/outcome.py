@@ -138,6 +138,8 @@ class Owned:
     deleting: bool = False
     prune: PruneRule = PruneRule.GUARDED
     """What the live object's annotations say of its deletion."""
+    outlives: bool = False
+    """Whether they say that it stays when its application is removed."""
     wave: int = 0
     """What the live object's annotations say of its wave."""
     is_hook: bool = False

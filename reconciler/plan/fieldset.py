@@ -110,8 +110,6 @@ def split(fields: FieldSet, patterns: Sequence[Sequence[Part]], document: Any) -
             rest = {name: node for name, node in rest.items() if name not in (".", *_key_elements(element))}
         if rest or not node:
             others[element] = rest
-    if meant:
-        others.pop(".", None)
     return meant, others
 
 

@@ -11,7 +11,7 @@ from reconciler.model.declared import Name
 from reconciler.model.objects import Kinds, ObjectKey
 from reconciler.model.options import PruneRule
 from reconciler.model.outcome import Action, Hold, Owned, Step, digest_of
-from reconciler.plan.marks import PRUNE, PRUNE_ALLOW
+from reconciler.plan.marks import DELETE, PRUNE, PRUNE_ALLOW
 from reconciler.plan.order import deletion_order
 
 MOST = 3
@@ -60,6 +60,8 @@ class PruneRequest:
     """How many deletions the other applications of the job plan."""
     approved: str = ""
     """The digest of the set that a person approved; empty: none."""
+    is_removal: bool = False
+    """Whether the application itself goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def deletions(request: PruneRequest) -> Deletions:
     for no guard: nobody keeps anything in it.
     """
     candidates = _candidates(request)
-    spared = {key: reason for key, owned in candidates.items() if (reason := _spared(owned, request.kinds))}
+    spared = {key: reason for key, owned in candidates.items() if (reason := _spared(owned, request))}
     going = [owned for owned in deletion_order(candidates.values()) if owned.key not in spared]
     doomed = {owned.key: owned for owned in going if not _is_left_by_hook(owned)}
     if request.approved == digest_of(doomed) or not (holds := tuple(_holds(request, doomed))):
@@ -116,13 +118,15 @@ def _candidates(request: PruneRequest) -> dict[ObjectKey, Owned]:
     return {key: owned for key, owned in found.items() if owned.uid not in desired}
 
 
-def _spared(owned: Owned, kinds: Kinds) -> str:
+def _spared(owned: Owned, request: PruneRequest) -> str:
     """Why an object is left though nobody desires it; empty when it is not."""
-    key = owned.key
+    key, kinds = owned.key, request.kinds
     if not kinds.is_complete:
         return f"not deleted: the cluster did not tell what it serves of {', '.join(sorted(kinds.failed))}"
     if kinds.find(key.group, key.kind) is None:
         return "not deleted: the cluster does not serve its kind now"
+    if request.is_removal and owned.outlives:
+        return f"not deleted: {DELETE}: never"
     return f"not deleted: {PRUNE}: {owned.prune}" if owned.prune == PruneRule.NEVER else ""
 
 

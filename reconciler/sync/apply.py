@@ -43,15 +43,19 @@ async def apply(plan: Plan, vigil: Vigil) -> Course:
         later = sum(len(stage) for stage in plan.stages[number + 1 :])
         has_failed = any(result.error for result in done)
         is_incomplete = any(result.action is Action.DEFER and is_in_wave(result.key) for result in done)
-        health = {} if has_failed or not later else await vigil.healthy(_present(stage))
+        health = {} if has_failed or not later else await vigil.healthy(_present(stage, environment))
         if has_failed or (later and is_incomplete) or any(found.status not in GOOD for found in health.values()):
             return Course(tuple(results), health=health, unreached=later)
     return Course(tuple(results))
 
 
-def _present(stage: tuple[Step, ...]) -> Iterator[ObjectKey]:
-    """What of a stage is there; what is deferred is waited for where it is needed."""
-    return (step.key for step in stage if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP))
+def _present(stage: tuple[Step, ...], environment: Environment) -> Iterator[ObjectKey]:
+    """What of a stage is there and ours to care for; what is deferred is waited for where it is needed."""
+    owned = environment.cluster.index.owned
+    for step in stage:
+        is_alone = step.manifest is not None and step.manifest.options.is_left_alone and step.key not in owned
+        if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP) and not is_alone:
+            yield step.key
 
 
 async def _ensure_namespaces(plan: Plan, application: Application, environment: Environment) -> None:

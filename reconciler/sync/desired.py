@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from reconciler.errors import Stalled
 from reconciler.model.declared import Application, IgnoreRule, Name
 from reconciler.model.objects import Manifest, ObjectKey
-from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Owned, Revision
 from reconciler.plan.autoscale import notice, rule_for, target_of
 from reconciler.plan.steps import conflict
@@ -38,8 +37,7 @@ class Rendering:
 
     def awaited(self, owned: Mapping[ObjectKey, Owned]) -> tuple[ObjectKey, ...]:
         """The objects whose health counts: not those that are left alone, unless we made them."""
-        alone = (ApplyMode.IGNORE, ApplyMode.IF_ABSENT)
-        return tuple(key for key, manifest in self.manifests.items() if manifest.options.apply not in alone or key in owned)
+        return tuple(key for key, manifest in self.manifests.items() if key in owned or not manifest.options.is_left_alone)
 
     @property
     def content(self) -> str:
@@ -55,8 +53,8 @@ class Desired:
     def __init__(self) -> None:
         self._renderings: dict[Name, Rendering] = {}
         self._declared: dict[ObjectKey, tuple[Name, ...]] = {}
-        self._scalers: dict[ObjectKey, ObjectKey] = {}
-        """What is scaled, by its autoscaler."""
+        self._scaled: dict[ObjectKey, ObjectKey] = {}
+        """Autoscalers, by what they scale; the last one of several counts."""
 
     def __contains__(self, application: Name) -> bool:
         """Whether the application was rendered."""
@@ -70,7 +68,7 @@ class Desired:
         """The same renderings; what is put into the one is not in the other."""
         other = Desired()
         other._renderings, other._declared = dict(self._renderings), dict(self._declared)
-        other._scalers = dict(self._scalers)
+        other._scaled = dict(self._scaled)
         return other
 
     def put(self, rendering: Rendering) -> None:
@@ -81,18 +79,21 @@ class Desired:
         for key, manifest in (*rendering.manifests.items(), *rendering.hooks.items()):
             self._declared[key] = tuple(sorted((*self._declared.get(key, ()), name)))
             if target := target_of(manifest):
-                self._scalers[key] = target
+                self._scaled[target] = key
 
     def forget(self, application: Name) -> None:
         """The application is gone, or is Unknown again."""
         rendering = self._renderings.pop(application, None)
+        for key, manifest in rendering.manifests.items() if rendering else ():
+            target = target_of(manifest)
+            if target is not None and self._scaled.get(target) == key:
+                del self._scaled[target]
         for key in rendering.keys if rendering else ():
             others = tuple(name for name in self._declared[key] if name != application)
             if others:
                 self._declared[key] = others
             else:
                 del self._declared[key]
-                self._scalers.pop(key, None)
 
     def of(self, application: Name) -> Rendering | None:
         """What an application desires; None while it is Unknown."""
@@ -110,12 +111,12 @@ class Desired:
 
     def rules_about(self, key: ObjectKey) -> tuple[IgnoreRule, ...]:
         """What is left to an autoscaler that is in Git."""
-        return tuple(rule_for(target) for target in self._scalers.values() if target == key)
+        return (rule_for(key),) if key in self._scaled else ()
 
     def notices(self, application: Name) -> tuple[str, ...]:
         """What people should know of an application, though nothing is wrong."""
         manifests = self._renderings[application].manifests if application in self else {}
-        scaled = ((manifests[target], scaler) for scaler, target in sorted(self._scalers.items()) if target in manifests)
+        scaled = ((manifests[target], scaler) for target, scaler in sorted(self._scaled.items()) if target in manifests)
         return tuple(text for target, scaler in scaled if (text := notice(target, scaler)))
 
     def refuse_conflicts(self, application: Name) -> None:

@@ -58,7 +58,7 @@ async def look_closer(key: ObjectKey, environment: Environment) -> bool:
     if rendering is None or live is None or rendering.application.sync.drift is DriftPolicy.IGNORE:
         return False
     manifest = rendering.manifests[key]
-    if manifest.options.apply in (ApplyMode.IGNORE, ApplyMode.IF_ABSENT):
+    if manifest.options.is_left_alone:
         return False
     answer = await environment.cluster.writer.dry_run(manifest, tolerance_of(key, rendering.application, environment).rules)
     if answer["metadata"].get("generation", 0) <= live.generation:
@@ -77,7 +77,7 @@ async def compare(key: ObjectKey, live: Document, environment: Environment) -> b
         TrueupError: when the server does not answer, or would refuse the object.
     """
     rendering = environment.desired.declares(key)
-    if rendering is None or rendering.manifests[key].options.apply in (ApplyMode.IGNORE, ApplyMode.IF_ABSENT):
+    if rendering is None or rendering.manifests[key].options.is_left_alone:
         return False
     rules = tolerance_of(key, rendering.application, environment).rules
     changes = diff(live, await environment.cluster.writer.dry_run(rendering.manifests[key], rules))

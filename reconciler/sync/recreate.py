@@ -81,7 +81,8 @@ async def _made_anew(manifest: Manifest, timeout_seconds: float, environment: En
             return live
         if loop.time() >= deadline:
             old = await writer.look(manifest.key)
-            held_by = f"; it waits for its finalizers {', '.join(old.finalizers)}" if old and old.finalizers else ""
+            finalizers = ", ".join(old.live.finalizers) if old else ""
+            held_by = f"; it waits for its finalizers {finalizers}" if finalizers else ""
             raise Waiting(f"{manifest.key} is being deleted to be made anew{held_by}")
         await asyncio.sleep(PAUSES[min(number, len(PAUSES) - 1)])
         number += 1

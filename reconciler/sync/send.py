@@ -3,6 +3,7 @@
 import dataclasses
 
 from reconciler.errors import ApplyRefused, Waiting
+from reconciler.kube.apply import Seen
 from reconciler.kube.refusal import Unchangeable
 from reconciler.model.declared import Application
 from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
@@ -58,15 +59,15 @@ async def _created(manifest: Manifest, application: Application, environment: En
 async def _met(step: Step, manifest: Manifest, application: Application, environment: Environment) -> Step:
     """An object is there that was not known to be ours: leave it, or take it over."""
     writer = environment.cluster.writer
-    live = await writer.look(manifest.key)
+    seen = await writer.look(manifest.key, manifest.version)
     tolerance = tolerance_of(manifest.key, application, environment)
-    if live is None:  # it went meanwhile
+    if seen is None:  # it went meanwhile
         return dataclasses.replace(step, reason=await _applied(manifest, application, environment))
     if manifest.options.apply is ApplyMode.IF_ABSENT:
         environment.others.add(manifest.key)
         return dataclasses.replace(step, action=Action.SKIP, reason=LEFT)
-    found = adoption(manifest, live, environment.instance, application.sync.adopt, tolerance)
-    await _adopt(found, application, environment)
+    found = adoption(manifest, seen.live, environment.instance, application.sync.adopt, tolerance)
+    await _adopt(found, seen, application, environment)
     return dataclasses.replace(step, action=Action.UPDATE, reason=found.reason)
 
 
@@ -76,10 +77,10 @@ async def _applied(manifest: Manifest, application: Application, environment: En
     return "not there"
 
 
-async def _adopt(found: Adoption, application: Application, environment: Environment) -> None:
+async def _adopt(found: Adoption, seen: Seen, application: Application, environment: Environment) -> None:
     """Make theirs ours, then apply once."""
     writer, manifest, rules = environment.cluster.writer, found.manifest, found.tolerance.rules
-    before = await writer.take_over(manifest, found.choose)
+    before = await writer.take_over(manifest, found.choose, seen)
     live = await writer.apply(manifest, force=True, rules=rules, live=before)
     await _settled(manifest, live, application, environment)
 

@@ -4,7 +4,8 @@ import orjson
 import pytest
 
 from reconciler.errors import ApplyRefused
-from reconciler.kube.refusal import Answer, Attempt, refusal
+from reconciler.kube.refusal import refusal
+from reconciler.kube.said import Answer, Attempt
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
 from reconciler.plan.marks import application_label

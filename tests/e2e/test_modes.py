@@ -99,6 +99,8 @@ async def test_if_absent_is_made_once_and_never_touched(system):
     job, cost = await synced(system, config("ours", "if-absent", value="3"), config("theirs", "if-absent", value="4"))
     assert (job["state"], cost) == ("succeeded", []), "neither the change by hand nor the one in Git costs a request"
     assert live(system, "configmap", "ours")["data"] == {"value": "changed by hand"}
+    _, found = await system.get("/api/v1/applications/trueup/web/drift")
+    assert found["items"] == [], "and nobody is told of it"
 
     kubectl(system, "delete", "configmap", "ours")
 
@@ -377,6 +379,8 @@ async def test_objects_of_others_are_taken_over_by_policy(system, policy, manage
     make(system, config(value="1"), manager=manager)  # the same value: nothing that the API server would refuse
     job, cost = await synced(system, config(value="1"))
     assert (job["state"], cost[:2]) == (state, [("patch", "web"), ("get", "web")])
+    if state == "succeeded":  # one look; where a known tool's fields become ours one patch; one apply
+        assert cost[2:] == [("patch", "web")] * (2 if manager == "kubectl-create" else 1)
     assert reason in (job["message"] if state == "failed" else steps(job)[0][2])
     assert ("trueup" in json.dumps(live(system, "configmap")["metadata"])) is (state == "succeeded")
 

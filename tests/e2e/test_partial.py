@@ -12,6 +12,9 @@ FILES = {f"apps/web/{name}.yaml": config_map(name) for name in ("a", "b", "c")}
 async def system(tmp_path, valkey):
     async with System(tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url) as system:
         await system.ended(await system.push(FILES))
+        await system.stop()
+        system.declare(web=", mode: manual")  # so that nothing but what a test asks for is synced
+        await system.start()
         yield system
 
 

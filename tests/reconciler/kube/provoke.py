@@ -263,6 +263,7 @@ def custom(plane: Plane) -> None:
     away = "/apis/away.example.com/v1/namespaces/shop/things/web"
     _until(lambda: plane.apply(away, thing)[0] == 503)
     plane.refused("aggregated-away", away, thing)
+    plane.call("DELETE", "/apis/apiregistration.k8s.io/v1/apiservices/v1.away.example.com")  # nobody prunes while it is there
 
 
 def _with(document: Document, path: str, value: object) -> Document:
@@ -350,6 +351,8 @@ def admission(plane: Plane) -> None:
             _until(lambda one=hooked: plane.apply(core("secrets", "hooked") + "", one)[0] >= 300)
             plane.refused(f"webhook-{name}", core("secrets", "hooked"), hooked)
         plane.refused("policy", core("secrets", "guarded"), policy)
+    for kind in ("validatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"):
+        plane.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{kind}")
 
 
 def _configure(plane: Plane, name: str, address: str, certificate: str) -> None:

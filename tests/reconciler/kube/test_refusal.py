@@ -7,7 +7,8 @@ import re
 import pytest
 
 from reconciler.errors import ApplyRefused, ClusterUnavailable, TrueupError, Waiting
-from reconciler.kube.refusal import Answer, Attempt, FieldConflict, FieldHolder, ObjectUnavailable, Unchangeable, refusal
+from reconciler.kube.refusal import FieldConflict, FieldHolder, ObjectUnavailable, Unchangeable, refusal
+from reconciler.kube.said import Answer, Attempt
 from reconciler.model.objects import ObjectKey
 from reconciler.plan.redact import secret_values
 from tests.reconciler.kube.provoke import CANARY, ENCODED, FILE, provoke

@@ -132,6 +132,13 @@ def test_what_people_keep_is_left_and_not_counted():
     assert found.steps[1].reason == "not deleted: trueup.dev/prune: never"
 
 
+def test_what_outlives_its_application_is_left_when_that_goes_and_only_then():
+    lasting = gone(1, outlives=True)
+    (left,) = deletions(request([lasting], is_removal=True)).steps
+    assert (left.action, left.reason) == (Action.SKIP, "not deleted: trueup.dev/delete: never")
+    assert actions(deletions(request([lasting]))) == [Action.DELETE]
+
+
 def test_what_asks_for_an_approval_is_held():
     found = deletions(request([gone(1, prune=PruneRule.CONFIRM), gone(2)]))
     assert set(actions(found)) == {Action.HOLD}
