@@ -5,6 +5,7 @@ import structlog
 
 from jobs import metrics
 from jobs.records import JobKind, JobState
+from jobs.verdicts import COMMIT_KINDS
 from reconciler.model.declared import Name
 from tests.servers.held import MAIN, SHOP, held_cluster
 from tests.servers.records import COMMIT, application_record, job_record
@@ -18,7 +19,7 @@ async def wanted(world):
 async def test_a_commit_hears_of_jobs_that_decide_about_it(world, kind):
     repository = world.context.declarations.repositories[Name("trueup", "shop")]
     await world.context.tell_forge(job_record(kind=kind), repository, JobState.RUNNING, "syncing")
-    assert bool(await wanted(world)) is (kind not in (JobKind.DRIFT, JobKind.DIFF))
+    assert bool(await wanted(world)) is (kind in COMMIT_KINDS)
 
 
 @pytest.mark.parametrize(
