@@ -3,6 +3,7 @@
 import pytest
 
 from jobs.holder.looks import previewed
+from jobs.records import JobKind
 from reconciler.model.outcome import SyncState
 from tests.servers.records import job_record
 from tests.servers.system import config_map
@@ -29,7 +30,7 @@ async def test_what_would_be_done(world, change, state, message, actions):
     await world.sync("web", commit=await world.commit(LIVE))
     await world.commit({"README": "x", **change})
     (target,) = await world.targets("web")
-    record = await previewed(target, world.held, job_record())
+    record = await previewed(target, world.held, job_record(kind=JobKind.DIFF))
     assert record.state is state
     assert message in record.message
     assert sorted(step.action for step in record.steps if step.action != "hold") == actions
@@ -41,5 +42,5 @@ async def test_what_would_be_held_is_told(world):
     await world.sync("web", commit=await world.commit(LIVE))
     await world.commit({**dict.fromkeys(LIVE), "README": "x"})
     (target,) = await world.targets("web")
-    record = await previewed(target, world.held, job_record())
+    record = await previewed(target, world.held, job_record(kind=JobKind.DIFF))
     assert sorted(name for hold in record.holds for name in hold.objects) == ["web/ConfigMap/a", "web/ConfigMap/b"]

@@ -78,13 +78,12 @@ def test_without_a_key_no_receiver_starts(tmp_path, command):
     assert "TRUEUP_WEBHOOK_KEYS is not set; webhook secrets are derived from it: openssl rand -hex 32" in said
 
 
-@pytest.mark.parametrize("command", ["receiver", "up"])
-def test_a_port_that_is_taken_is_named(tmp_path, valkey, command):
+def test_a_port_that_is_taken_is_named(tmp_path, valkey):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        ended, said = process(tmp_path, command, TRUEUP_LISTEN=listen, TRUEUP_REDIS_URL=valkey.url, TRUEUP_SECRETS="/tmp")
+        ended, said = process(tmp_path, "up", TRUEUP_LISTEN=listen, TRUEUP_REDIS_URL=valkey.url, TRUEUP_SECRETS="/tmp")
     assert ended == 1
     assert f"cannot listen on {listen}" in said
     assert "TRUEUP_LISTEN" in said
@@ -97,9 +96,9 @@ def test_a_state_directory_that_cannot_be_written_is_named(tmp_path):
     assert "TRUEUP_STATE" in said.splitlines()[-1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
-    ("command", "started"), [("receiver", ["receiver.started"]), ("up", ["receiver.started", "worker.started"])]
+    ("command", "started", "number"),
+    [("receiver", ["receiver.started"], signal.SIGTERM), ("up", ["receiver.started", "worker.started"], signal.SIGINT)],
 )
 def test_a_process_ends_in_order_when_it_is_told_to(tmp_path, valkey, command, started, number):
     environment = settings(tmp_path, TRUEUP_REDIS_URL=valkey.url, TRUEUP_LISTEN=f"127.0.0.1:{free_port()}", TRUEUP_SECRETS="/tmp")
