@@ -97,8 +97,8 @@ def test_an_application_with_everything():
         AdoptPolicy.NEVER,
         ForeignPolicy.IGNORE,
         DeletionPolicy.PRUNE,
-        OnFailure.ROLLBACK,
-        (
+        on_failure=OnFailure.ROLLBACK,
+        windows=(
             SyncWindow("0 8 * * 1-5", 36000.0, "Europe/Berlin"),
             SyncWindow("0 22 * * *", 1800.0, "UTC", WindowKind.DENY, False, True),
         ),
