@@ -56,7 +56,8 @@ def sync(
 ) -> None:
     """Sync an application to the newest commit of its revision now, and follow the job."""
     name = Name.parse(application)
-    body = {"only": only, "refresh": refresh, "dry_run": dry_run, "force": force}
+    asked = {"only": only, "refresh": refresh, "dry_run": dry_run, "force": force}
+    body = {name: value for name, value in asked.items() if value}
     accepted = run(where.request("POST", f"/api/v1/applications/{name}/sync", body=body))
     if no_wait:
         print_json(accepted) if as_json else click.echo(f"{where.url}{accepted['url']}")

@@ -179,6 +179,13 @@ def test_a_forced_sync_says_so(story):
     assert story.bodies[0] == {"force": True}
 
 
+def test_a_sync_of_a_few_objects_says_which(story):
+    story.tell("POST", "/api/v1/applications/trueup/web/sync", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"})
+    options = ("--only", "Deployment/web", "--only", "Service/web", "--refresh", "--dry-run", "--no-wait")
+    assert run(story, "sync", "web", *options).exit_code == 0
+    assert story.bodies[0] == {"only": ["Deployment/web", "Service/web"], "refresh": True, "dry_run": True}
+
+
 APPLICATION = {
     "name": "trueup/web", "repository": "trueup/shop", "path": "apps/web", "revision": f"main@sha1:{SHA}", "desired": "", "cluster": "c",
     "namespace": "web", "state": "succeeded", "health": "Healthy", "message": "", "unhealthy": [], "holds": [], "held_digest": "",
