@@ -258,11 +258,10 @@ class SyncPolicy:
     foreign: ForeignPolicy | None = None
     """None: `remove` for people's tools, `report` for all others."""
     deletion: DeletionPolicy = DeletionPolicy.ORPHAN
-    ignore: tuple[IgnoreRule, ...] = ()
-    """Fields that are left to others."""
-
     on_failure: OnFailure = OnFailure.REPORT
     windows: tuple[SyncWindow, ...] = ()
+    ignore: tuple[IgnoreRule, ...] = ()
+    """Fields that are left to others."""
 
 
 SECRETS_ARE_NOT_WATCHED = "is not judged: the content of Secrets is never watched; judge what makes it, or what uses it"

@@ -1,12 +1,14 @@
 """Settings from the environment and from the file that `TRUEUP_CONFIG` names."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
 from jobs.settings import JobSettings
 from receiver.settings import ReceiverSettings
 from reconciler.errors import InvalidDeclaration
-from reconciler.model.declared import HealthRule
+from reconciler.model.declared import HealthRule, IgnoreRule
 from reconciler.settings import ReconcilerSettings, file_settings, split_list, unknown_keys, variable_of
 
 
@@ -134,3 +136,30 @@ def test_health_rules_are_read_from_the_settings_file(tmp_path, monkeypatch):
 def test_a_rule_that_cannot_be_is_refused_at_the_start(rule, message):
     with pytest.raises(ValidationError, match=message):
         ReconcilerSettings(health_rules=[rule])
+
+
+RULE = {"group": "apps", "kind": "Deployment", "paths": ["spec.replicas"]}
+
+
+def test_fields_that_are_left_to_others_everywhere_are_read_from_the_file_or_as_json(tmp_path, monkeypatch):
+    expected = (IgnoreRule("Deployment", "apps", paths=("spec.replicas",)),)
+    file = tmp_path / "settings.yaml"
+    file.write_text("ignore: [{group: apps, kind: Deployment, paths: [spec.replicas]}]\n")
+    monkeypatch.setenv("TRUEUP_CONFIG", str(file))
+    assert ReconcilerSettings().ignore == expected
+    monkeypatch.delenv("TRUEUP_CONFIG")
+    monkeypatch.setenv("TRUEUP_IGNORE", json.dumps([RULE]))
+    assert ReconcilerSettings().ignore == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"paths": ["spec..x"]}, "is no path of a field"),
+        ({"paths": []}, "needs paths, managers, or both"),
+        ({"nam": "x"}, "Unexpected"),
+    ],
+)
+def test_a_rule_without_meaning_is_refused(change, told):
+    with pytest.raises(ValidationError, match=told):
+        ReconcilerSettings(ignore=[RULE | change])

@@ -42,7 +42,8 @@ def sync(
     as_json: bool,
 ) -> None:
     """Sync an application to the newest commit of its revision now, and follow the job."""
-    body = {"only": only, "refresh": refresh, "dry_run": dry_run, "force": force}
+    asked = {"only": only, "refresh": refresh, "dry_run": dry_run, "force": force}
+    body = {name: value for name, value in asked.items() if value}
     accepted = run(where.request("POST", f"/api/v1/applications/{application}/sync", body=body))
     if no_wait:
         print_json(accepted) if as_json else say(f"{where.url}{accepted['url']}")

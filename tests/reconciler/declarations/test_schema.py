@@ -15,6 +15,7 @@ from reconciler.model.declared import (
     Forge,
     GitSource,
     HealthRule,
+    IgnoreRule,
     Name,
     OnFailure,
     RenderOptions,
@@ -79,6 +80,8 @@ def test_an_application_with_everything():
             "deletionPolicy": "prune", "onFailure": "rollback",
             "windows": [{"schedule": " 0 8  * * 1-5", "duration": "10h", "timeZone": "Europe/Berlin"},
                         {"schedule": "0 22 * * *", "duration": "30m", "kind": "deny", "manual": False, "repair": True}],
+            "ignore": [{"group": "apps", "kind": "Deployment", "name": "web", "namespace": "shop", "paths": ["spec.replicas"]},
+                       {"managers": ["linkerd-*"]}],
         },
         dependsOn=[{"name": "database"}],
         health=[{"group": "example.com", "kind": "Widget", "healthy": "status.phase == 'Running'", "message": "status.why"}],
@@ -102,6 +105,7 @@ def test_an_application_with_everything():
             SyncWindow("0 8 * * 1-5", 36000.0, "Europe/Berlin"),
             SyncWindow("0 22 * * *", 1800.0, "UTC", WindowKind.DENY, False, True),
         ),
+        (IgnoreRule("Deployment", "apps", "web", "shop", ("spec.replicas",)), IgnoreRule(managers=("linkerd-*",))),
     )
     assert found.depends_on == (Name("trueup", "database"),)
     assert found.health == (
@@ -112,6 +116,19 @@ def test_an_application_with_everything():
 def test_an_application_with_nothing_but_a_source():
     found = application()
     assert (found.destination, found.sync, found.render) == (Destination("in-cluster", ""), SyncPolicy(), RenderOptions())
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        pytest.param({"paths": ["spec..replicas"]}, "is no path of a field", id="a path without meaning"),
+        pytest.param({"kind": "Deployment"}, "an ignore rule needs paths, managers, or both", id="nothing to ignore"),
+        pytest.param({"path": ["spec.replicas"]}, "Extra inputs are not permitted", id="misspelt"),
+    ],
+)
+def test_an_ignore_rule_without_meaning_is_refused(rule, told):
+    with pytest.raises(ValidationError, match=told):
+        application(sync={"ignore": [rule]})
 
 
 def test_a_change_of_what_is_wanted_changes_the_digest_and_a_change_of_words_for_people_does_not():

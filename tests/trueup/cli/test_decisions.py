@@ -47,7 +47,14 @@ def test_a_pause_needs_a_reason(story):
 def test_a_forced_sync_says_so(story):
     story.tell("POST", "/api/v1/applications/trueup/web/sync", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"})
     assert ask(story, "sync", "web", "--force", "--no-wait").code == 0
-    assert json.loads(story.bodies[0])["force"] is True
+    assert json.loads(story.bodies[0]) == {"force": True}
+
+
+def test_a_sync_of_a_few_objects_says_which(story):
+    story.tell("POST", "/api/v1/applications/trueup/web/sync", {"id": "j1", "url": "/api/v1/jobs/j1", "state": "queued"})
+    options = ("--only", "Deployment/web", "--only", "Service/web", "--refresh", "--dry-run", "--no-wait")
+    assert ask(story, "sync", "web", *options).code == 0
+    assert json.loads(story.bodies[0]) == {"only": ["Deployment/web", "Service/web"], "refresh": True, "dry_run": True}
 
 
 APPLICATION = {
