@@ -105,7 +105,7 @@ def test_an_application_with_everything():
             SyncWindow("0 8 * * 1-5", 36000.0, "Europe/Berlin"),
             SyncWindow("0 22 * * *", 1800.0, "UTC", WindowKind.DENY, False, True),
         ),
-        (IgnoreRule("Deployment", "apps", "web", "shop", ("spec.replicas",)), IgnoreRule(managers=("linkerd-*",))),
+        ignore=(IgnoreRule("Deployment", "apps", "web", "shop", ("spec.replicas",)), IgnoreRule(managers=("linkerd-*",))),
     )
     assert found.depends_on == (Name("trueup", "database"),)
     assert found.health == (
