@@ -1,4 +1,7 @@
-"""Writes what is generated: configuration.md, cli.md, the tables of health.md. Run by `make docs`; a test says when they are stale."""
+"""Writes what is generated: configuration.md, cli.md, the tables of health.md, and the definitions in deploy/kubernetes/crds.
+
+Run by `make docs`; a test says when they are stale.
+"""
 
 import inspect
 import os
@@ -6,9 +9,11 @@ from pathlib import Path
 from types import ModuleType
 
 import click
+import yaml
 from pydantic.fields import FieldInfo
 
 from receiver.settings import ReceiverSettings
+from reconciler.declarations.definitions import definitions
 from reconciler.health import kubernetes
 from reconciler.health.clauses import ConditionRule
 from reconciler.health.rules import FIELDS, RULES, Rule
@@ -16,6 +21,7 @@ from reconciler.health.static import exists
 from trueup.cli.main import COMMANDS, cli
 
 HERE = Path(__file__).parent
+CRDS = HERE.parent / "deploy" / "kubernetes" / "crds"
 
 CONFIGURATION = """# Configuration
 
@@ -111,10 +117,25 @@ def _told(rule: Rule) -> str:
     return " ".join((inspect.getdoc(rule) or "").partition("\n\n")[0].split())
 
 
+def custom_resources() -> dict[Path, str]:
+    """The definitions of Repository and Application, a file each."""
+    head = "# Made by `make docs` from reconciler/declarations/schema.py.\n"
+    return {
+        CRDS / f"{definition['spec']['names']['plural']}.yaml": head
+        + yaml.safe_dump(definition, sort_keys=False, width=130, allow_unicode=True)
+        for definition in definitions()
+    }
+
+
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
     os.environ["COLUMNS"] = "100"
-    return {HERE / "configuration.md": configuration(), HERE / "cli.md": commands(), HERE / "health.md": health()}
+    return {
+        HERE / "configuration.md": configuration(),
+        HERE / "cli.md": commands(),
+        HERE / "health.md": health(),
+        **custom_resources(),
+    }
 
 
 if __name__ == "__main__":
