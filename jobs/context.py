@@ -1,6 +1,7 @@
 """What every task needs of its worker, built in one place: `worker`."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,7 +21,9 @@ from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobFilter, JobStore
 from jobs.store.parts import Part, PartStore
 from jobs.verdicts import verdicts, worst
+from reconciler.declarations.resources import ResourceKey
 from reconciler.git.mirror import Mirrors
+from reconciler.kube.resources import Resources
 from reconciler.model.declared import Application, Declarations, Instance, Repository, Secrets
 from reconciler.render.renderer import Renderer
 
@@ -70,9 +73,13 @@ class Context:
     renderer: Renderer
     secrets: Secrets
     seal_key: bytes
+    resources: Resources
+    """Repositories and Applications in the cluster `in-cluster`."""
     declarations: Declarations = field(default_factory=Declarations)
     problems: tuple[str, ...] = ()
-    """What is wrong with the newest declarations; those before them are in force."""
+    """What is wrong with the newest files of declarations; those before them are in force."""
+    refused: Mapping[ResourceKey, tuple[str, ...]] = field(default_factory=dict)
+    """Resources that are not in force, and what is wrong with each."""
     declared: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when declarations were read for the first time."""
     changes: set[asyncio.Event] = field(default_factory=set)

@@ -19,6 +19,11 @@ REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARE
 TRIES = 5
 """Two workers that advance one ref at once: the slower one looks again."""
 
+SEEN_TRIES = 5
+"""How often a job waits for what it is about to be seen by whoever begins it; then it may be gone again."""
+
+SEEN_SECONDS = 0.5
+
 DISPATCHED_SECONDS = 5.0
 """When a job that was handed to a holder is looked at again, should the holder not have taken it."""
 
@@ -86,6 +91,7 @@ def cache_of(context: Context, repository: str) -> InputCache:
 
 async def follow(context: Context, job: JobRecord) -> None:
     """Fetch what a job is about, find what it affects, and hand it on; ends the job where nothing is to be done."""
+    _wait_for_declarations(context, job)
     repository = context.repository_of(job)
     if repository is None:
         await context.end(job, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
@@ -113,6 +119,17 @@ async def _put_off(context: Context, job: JobRecord) -> frozenset[str]:
     """What this job could not do when it was begun before; whoever did it since, this job tells how it is."""
     begun = await context.jobs.load(job.id) if job.attempts > 1 else None
     return frozenset(sync.application for sync in begun.syncs if sync.state is SyncState.WAITING) if begun else frozenset()
+
+
+def _wait_for_declarations(context: Context, job: JobRecord) -> None:
+    """Whoever saw a new declaration made the job; another worker may see it a moment later.
+
+    Raises:
+        Waiting: when this one has not seen it yet.
+    """
+    missing = next((name for name in job.applications if Name.parse(name) not in context.declarations.applications), None)
+    if job.kind is JobKind.DECLARED and missing is not None and job.attempts <= SEEN_TRIES:
+        raise Waiting(f"{missing} is not declared yet, as far as this worker knows", retry_seconds=SEEN_SECONDS)
 
 
 async def supersede(context: Context, job: JobRecord, repository: Repository | None, head: str) -> None:
@@ -211,13 +228,22 @@ async def dispatch(context: Context, job: JobRecord, applications: Sequence[Appl
         Waiting: when no worker has reached one of the clusters yet.
     """
     await context.jobs.set_applications(job.id, sorted(str(application.name) for application in applications))
-    names = sorted({application.destination.cluster for application in applications})
+    await hand_over(context, job, {application.destination.cluster for application in applications})
+
+
+async def hand_over(context: Context, job: JobRecord, clusters: Iterable[str]) -> None:
+    """Hand a job to the holders of clusters, by the names that declarations have for them.
+
+    Raises:
+        Waiting: when no worker has reached one of them yet.
+    """
+    names = sorted(set(clusters))
     uids = await context.redis.hmget(context.keys.clusters, names)
     if None in uids:
         raise Waiting(f"no worker has reached the cluster {names[uids.index(None)]} yet", retry_seconds=0.5)
-    clusters = sorted({uid.decode() for uid in uids})
-    await context.parts.hand_over(job.id, clusters, due_seconds=DISPATCHED_SECONDS)
-    for uid in clusters:
+    found = sorted({uid.decode() for uid in uids})
+    await context.parts.hand_over(job.id, found, due_seconds=DISPATCHED_SECONDS)
+    for uid in found:
         await context.queue.enqueue(context.keys.cluster_queue(uid), "sync", job.id)
 
 

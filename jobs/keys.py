@@ -85,6 +85,11 @@ class Keys:
         return self._key("head", repository)
 
     @property
+    def looks(self) -> str:
+        """hash (repository -> why its heads could not be read, or nothing), no expiry: written by whoever looked last."""
+        return self._key("looks")
+
+    @property
     def observations(self) -> str:
         """string (microseconds), no expiry: numbers the observations of heads in the order they began."""
         return self._key("observations")

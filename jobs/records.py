@@ -43,6 +43,8 @@ class JobKind(enum.StrEnum):
     """A person ended a pause or a rollback, or a pause has come to its end; the newest revision is synced."""
     ROLLBACK = "rollback"
     """A person, or `onFailure: rollback`, returned an application to an older revision; it is about the commit that was left."""
+    REMOVAL = "removal"
+    """An application is gone, and its objects are to go too."""
 
 
 class JobState(enum.StrEnum):
@@ -190,6 +192,7 @@ class JobRecord(Record):
     only: tuple[str, ...] = Field(default=(), description="The objects that were asked for; none: all of the applications.")
     refresh: bool = Field(default=False, description="Whether the live objects were listed, instead of trusting the watches.")
     decision: DecisionRecord | None = Field(default=None, description="What a person decided, where that is more than a sync.")
+    cluster: str = Field(default="", description="Where objects are to be removed, as declarations call it.")
 
 
 class DriftRecord(Record):
@@ -300,6 +303,23 @@ class StrayList(Record):
 
     items: tuple[StrayRecord, ...]
     failed: tuple[str, ...] = Field(default=(), description="Kinds that could not be looked at; only of a search.")
+
+
+class OrphanRecord(Record):
+    """What an application has left in a cluster where it is not declared any more."""
+
+    application: str
+    cluster: str
+    reason: str
+    objects: tuple[str, ...]
+    digest: str = Field(description="Names exactly this set; what a removal is bound to.")
+
+
+class OrphanList(Record):
+    """Everything that was left, by application; and the clusters that did not answer, with the reason."""
+
+    items: tuple[OrphanRecord, ...]
+    unknown: dict[str, str] = Field(default_factory=dict)
 
 
 class VerdictState(enum.StrEnum):

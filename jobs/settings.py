@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from reconciler.declarations.schema import WindowSpec, seconds
+from reconciler.declarations.fields import seconds
+from reconciler.declarations.schema import WindowSpec
 from reconciler.settings import ReconcilerSettings, split_list
 
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
@@ -41,6 +42,16 @@ class JobSettings(ReconcilerSettings):
     )
     cluster_events: bool = Field(
         default=True, description="Tell drift as Events of the cluster too; they need the right to create events."
+    )
+    removal_delay: Seconds = Field(
+        default=30.0,
+        description="How long an Application must be missing from the files before its objects are deleted, where its deletion policy "
+        "says so; a file that is being written has nothing in it for a moment.",
+    )
+    deletion_deadline: Seconds = Field(
+        default=3600.0,
+        description="How long an Application in the cluster that is deleted waits for its objects to be deleted; then they are left, "
+        "and it goes.",
     )
     retention: Seconds = Field(default=7 * 86400.0, description="How long the record of a finished job is kept.")
     windows: tuple[WindowSpec, ...] = Field(

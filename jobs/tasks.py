@@ -10,7 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.context import STATUS_OF, Context
-from jobs.follow import REFS, cache_of, dispatch, follow, jobs_about
+from jobs.follow import REFS, cache_of, dispatch, follow, hand_over, jobs_about
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.retry import retry_after
@@ -88,7 +88,11 @@ async def _begin(context: Context, job: JobRecord) -> None:
         await follow(context, job)
         return
     names = [Name.parse(name) for name in job.applications]
-    applications = [context.declarations.applications[name] for name in names if name in context.declarations.applications]
+    if job.kind is JobKind.REMOVAL:
+        await hand_over(context, job, [job.cluster])
+        return
+    known = {**context.declarations.applications, **context.declarations.leaving}
+    applications = [known[name] for name in names if name in known]
     if not applications:
         raise Stalled(f"there is no application {', '.join(job.applications)}")
     if job.kind in NEWEST:
@@ -117,7 +121,12 @@ async def _observe_heads(context: Context, name: Name) -> None:
 async def poll(context: Context, repository: Repository, *, kind: JobKind = JobKind.POLL) -> int:
     """Look at a repository's heads, and make a job for each that moved, or that nothing is known of; how many."""
     name = str(repository.name)
-    heads = await context.mirrors.of(repository).heads()
+    try:
+        heads = await context.mirrors.of(repository).heads()
+    except TrueupError as error:
+        await context.heads.note_look(name, str(error))
+        raise
+    await context.heads.note_look(name, "")
     known = await context.heads.heads(name)
     count = 0
     for ref in followed_refs(context, repository, heads):
@@ -154,21 +163,24 @@ def followed_refs(context: Context, repository: Repository, heads: Mapping[str, 
     return sorted(found)
 
 
-async def poll_due(context: Context) -> None:
-    """Look at the heads of every repository that is due, several at once; one worker does each."""
+async def poll_due(context: Context) -> frozenset[Name]:
+    """Look at the heads of every repository that is due, several at once; one worker does each. Which ones it was here."""
     free = asyncio.Semaphore(POLLS_AT_ONCE)
+    looked_at: set[Name] = set()
 
     async def look(repository: Repository) -> None:
         number = interval_number(str(repository.name), repository.poll_seconds, time.time())
         key = context.keys.tick(f"poll:{repository.name}:{number}")
         async with free:
             if await context.redis.set(key, context.worker, nx=True, px=int(repository.poll_seconds * 1000)):
+                looked_at.add(repository.name)
                 try:
                     await poll(context, repository)
                 except TrueupError as error:
                     log.warning("poll.failed", repository=str(repository.name), error=str(error))
 
     await asyncio.gather(*(look(repository) for repository in context.declarations.repositories.values()))
+    return frozenset(looked_at)
 
 
 async def recover(context: Context) -> None:

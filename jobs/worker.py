@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from redis.exceptions import RedisError
 
-from jobs.connection import connect
+from jobs.connection import connect, forever, until_done
 from jobs.context import Context
+from jobs.declaring import follow_declarations
 from jobs.forges.github import GitHub
 from jobs.forges.gitlab import GitLab
 from jobs.holder.clusters import Clusters
@@ -30,12 +31,11 @@ from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
 from jobs.store.parts import PartStore
 from jobs.tasks import begin, close_forgotten, poll_due, recover, wake_lost
-from reconciler.declarations.files import follow as follow_files
 from reconciler.declarations.secrets import FileSecrets
-from reconciler.errors import TrueupError
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.client import connect as connect_cluster
 from reconciler.kube.config import Access
+from reconciler.kube.resources import Resources
 from reconciler.kube.secrets import ClusterSecrets
 from reconciler.model.declared import Forge, Instance, Secrets
 from reconciler.render.renderer import Renderer
@@ -65,9 +65,10 @@ class Worker:
             periodic=(every(TICK_SECONDS, tick, "tick"),),
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(_forever("heartbeat", self._beat, BEAT_SECONDS))
-            group.create_task(self._follow_declarations())
-            group.create_task(self._once_declared(_forever("statuses", self._drain_statuses, 0.0)))
+            group.create_task(forever("heartbeat", self._beat, BEAT_SECONDS))
+            group.create_task(context.resources.follow_forever(Access.of(context.settings), context.settings))
+            group.create_task(follow_declarations(context))
+            group.create_task(self._once_declared(forever("statuses", self._drain_statuses, 0.0)))
             group.create_task(self._once_declared(work(context.url, load)))
             group.create_task(Clusters(context, self.predecessor).hold_forever())
             async with probes(context.settings.probe_listen, self.checks()):
@@ -84,8 +85,8 @@ class Worker:
             return ""
 
         async def declarations() -> str:
-            unread = "" if self.context.declared.is_set() else "not read yet"
-            return "; ".join(self.context.problems[:5]) or unread
+            unread = "" if self.context.declared.is_set() else self.context.resources.problem or "not read yet"
+            return "; ".join([*self.context.problems[:5], *filter(None, [unread])])
 
         return {"redis": redis, "declarations": declarations}
 
@@ -115,32 +116,6 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TICK_SECONDS if seconds is None else min(max(seconds, 0.05), TICK_SECONDS)):
                 await context.statuses_due.wait()
-
-    async def _follow_declarations(self) -> None:
-        """Take every change of the declarations into force; a broken one leaves those before it."""
-        context = self.context
-        if context.settings.declarations is None:
-            log.warning("declarations.none", note="set TRUEUP_DECLARATIONS to a directory with Repositories and Applications")
-            context.declared.set()
-            return
-        async for loaded in follow_files(context.settings.declarations):
-            context.problems = tuple(str(problem) for problem in loaded.problems)
-            if loaded.problems:
-                log.error("declarations.broken", problems=context.problems[:10])
-                continue
-            context.declarations = loaded.declarations
-            log.info(
-                "declarations.loaded",
-                repositories=len(loaded.declarations.repositories),
-                applications=len(loaded.declarations.applications),
-            )
-            await _until_done(context.publish)
-            context.declared.set()
-            context.statuses_due.set()  # those that another worker has left
-            for changed in context.changes:
-                changed.set()
-            with contextlib.suppress(TrueupError, RedisError, OSError):
-                await poll_due(context)
 
 
 async def tick(arq_context: Mapping[str, Any]) -> None:
@@ -181,8 +156,9 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             renderer=renderer,
             secrets=secrets,
             seal_key=seal_key(settings),
+            resources=Resources(instance, settings.resource_namespaces),
         )
-        await _until_done(lambda: heartbeat.bury(place.predecessor, keys))
+        await until_done(lambda: heartbeat.bury(place.predecessor, keys))
         try:
             yield Worker(context, heartbeat, place.predecessor)
         finally:
@@ -199,30 +175,6 @@ def seal_key(settings: JobSettings) -> bytes:
     """Keys the hashes of Secrets: from the oldest master key, so that a rotation does not change them; else the instance's name."""
     material = settings.master_keys[-1] if settings.master_keys else settings.instance.encode()
     return HKDF(SHA256(), 32, None, b"trueup seal v1").derive(material)
-
-
-async def _forever(name: str, once: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
-    """Do something again and again; what goes wrong is logged, and does not end it."""
-    while True:
-        try:
-            await once()
-        except (RedisError, OSError, TrueupError) as error:
-            log.warning("loop.failed", loop=name, error=str(error))
-            await asyncio.sleep(BEAT_SECONDS)
-        except Exception:
-            log.exception("loop.crashed", loop=name)
-            await asyncio.sleep(BEAT_SECONDS)
-        await asyncio.sleep(pause_seconds)
-
-
-async def _until_done(once: Callable[[], Awaitable[None]]) -> None:
-    """Do something that only needs Redis, as soon as it is there."""
-    while True:
-        try:
-            return await once()
-        except (RedisError, OSError) as error:
-            log.warning("redis.unavailable", error=str(error))
-            await asyncio.sleep(BEAT_SECONDS)
 
 
 async def serve(settings: JobSettings, url: str) -> None:

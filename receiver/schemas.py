@@ -95,3 +95,10 @@ class RollbackRequest(Schema):
 
     to: str = Field(default="", description="A commit, or its first digits; left out: the last one that was healthy before.")
     reason: str = Field(default="", max_length=500, description="For those who wonder why the newest revision is not live.")
+
+
+class RemoveRequest(Schema):
+    """Which objects are to be removed: exactly those that were shown."""
+
+    cluster: str = "in-cluster"
+    digest: str = Field(min_length=1)

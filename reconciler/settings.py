@@ -9,13 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from reconciler.errors import InvalidDeclaration, InvalidManifest
 from reconciler.expressions import parse, parse_condition
-from reconciler.model.declared import HealthRule, IgnoreRule
+from reconciler.model.declared import IN_CLUSTER, HealthRule, IgnoreRule
 from reconciler.yaml.documents import load_one
 
 
@@ -75,6 +75,21 @@ def split_list(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+class AllowanceSettings(BaseModel):
+    """What Applications that are declared in a namespace may touch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    namespaces: tuple[str, ...] = ()
+    """Globs of namespaces beside their own."""
+    kinds: tuple[str, ...] | None = None
+    """Globs such as `ConfigMap` and `*.apps`; None: all kinds."""
+    clusters: tuple[str, ...] = (IN_CLUSTER,)
+    """Globs of clusters."""
+    cluster_objects: bool = False
+    """Whether they may touch objects that are in no namespace."""
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -92,7 +107,18 @@ class ReconcilerSettings(Settings):
         description="Directory of mirrors, caches and the embedded Valkey. May be lost; then everything is fetched again.",
     )
     declarations: Path | None = Field(
-        default=None, description="Directory of declaration files; left out, there is nothing to keep true."
+        default=None,
+        description="Directory of declaration files; left out: only what the cluster has. Repositories and Applications in the "
+        "cluster count beside files; a file comes first.",
+    )
+    resource_namespaces: CommaSeparated = Field(
+        default=(), description="Namespaces whose Repositories and Applications are taken from the cluster; left out: all."
+    )
+    allowances: dict[str, AllowanceSettings] = Field(
+        default_factory=dict,
+        description="What Applications that are declared in a namespace may touch beside it, as JSON by namespace or glob: "
+        '`{"team-*": {"namespaces": ["shared"], "kinds": ["ConfigMap", "*.apps"], "clusters": ["in-cluster"], '
+        '"cluster_objects": false}}`. Left out: those in the cluster their own namespace, those in files and in `trueup` everything.',
     )
     secrets: Path | None = Field(
         default=None, description="Directory of mounted Secrets, `<name>/<key>`; left out: Secrets of the cluster."
@@ -161,7 +187,7 @@ class ReconcilerSettings(Settings):
         description="Fields that are left to others in every application, as a JSON list of rules like those of `spec.sync.ignore`.",
     )
 
-    @field_validator("git_protocols", mode="before")
+    @field_validator("git_protocols", "resource_namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return split_list(value)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.holder.held import Held
+from jobs.holder.removals import Removals
 from jobs.observe import field_records
-from jobs.records import FindingRecord, ResourceList, ResourceRecord, StrayList, StrayRecord
+from jobs.records import FindingRecord, OrphanList, ResourceList, ResourceRecord, StrayList, StrayRecord
 from reconciler.errors import Stalled
 from reconciler.model.declared import Name
 from reconciler.model.objects import Manifest, ObjectKey
@@ -24,11 +25,14 @@ from reconciler.sync.runs import health_of
 class Answers:
     """Answers questions about one held cluster."""
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: Held, removals: Removals) -> None:
         self._held = held
+        self._removals = removals
 
     async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer one question: `{"resources": "<application>"}`, or `{"strays": <whether to look at every kind first>}`.
+        """Answer one question.
+
+        `{"resources": "<application>"}`, `{"strays": <whether to look at every kind first>}`, or `{"orphans": true}`.
 
         Raises:
             Stalled: when there is no answer, with the reason.
@@ -38,6 +42,8 @@ class Answers:
                 return self._resources(Name.parse(application)).model_dump(mode="json")
             case {"strays": bool(is_searched)}:
                 return (await self._strays(is_searched=is_searched)).model_dump(mode="json")
+            case {"orphans": True}:
+                return OrphanList(items=self._removals.orphans()).model_dump(mode="json")
             case _:
                 raise Stalled(f"this worker does not know the question {', '.join(question)}; is it older than its asker?")
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 import structlog
 from redis.exceptions import RedisError
 
+from jobs.connection import let_cancel
 from jobs.context import Context
 from jobs.holder.holder import Holder
 from jobs.lease import BEAT_SECONDS, Lease
 from reconciler.errors import TrueupError
 from reconciler.kube.client import connect
 from reconciler.kube.cluster import identity, open_cluster
-from reconciler.kube.config import IN_CLUSTER, Access
-from reconciler.model.declared import Declarations
+from reconciler.kube.config import Access
+from reconciler.model.declared import IN_CLUSTER, Declarations
 
 log = structlog.get_logger()
 
@@ -52,8 +53,7 @@ class Clusters:
                 await self._context.declared.wait()
                 if seen is not self._context.declarations:
                     seen = self._context.declarations
-                    wanted = {a.destination.cluster for a in seen.applications.values()} or {IN_CLUSTER}
-                    for name in sorted(wanted - known):
+                    for name in sorted(_wanted(self._context) - known):
                         known.add(name)
                         group.create_task(self._hold(name))
                 await asyncio.sleep(HOLD_SECONDS)
@@ -71,6 +71,7 @@ class Clusters:
             except Exception:
                 log.exception("cluster.crashed", cluster=name)
                 await asyncio.sleep(NOTHING_SECONDS)
+            let_cancel()
             await asyncio.sleep(HOLD_SECONDS)
 
     async def _hold_once(self, name: str) -> None:
@@ -85,7 +86,9 @@ class Clusters:
         held = self._held[uid] = _Names({name})  # before the lease is ours, so that no other name takes it beside us
         try:
             lease = Lease(context.redis, context.keys.lease(uid), context.worker)
-            if not await lease.acquire(predecessor=self._predecessor):
+            is_ours = await lease.acquire(predecessor=self._predecessor)
+            let_cancel()
+            if not is_ours:
                 return
             async with lease.held(), open_cluster(access, context.instance, context.settings) as cluster:
                 announcing = asyncio.create_task(self._announce_forever(uid, held))
@@ -112,6 +115,13 @@ class Clusters:
         for changed in self._context.changes:
             changed.set()
         await held.ended.wait()
+
+
+def _wanted(context: Context) -> set[str]:
+    """Every destination, also of what leaves; and the cluster that declarations are in, where there are any."""
+    declared = context.declarations
+    found = {a.destination.cluster for a in (*declared.applications.values(), *declared.leaving.values())}
+    return found | ({IN_CLUSTER} if context.resources.known or not found else set())
 
 
 async def _until_lost(lease: Lease, holder: Holder) -> None:

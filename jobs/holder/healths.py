@@ -64,6 +64,9 @@ class Healths:
                     break
 
     async def _tell(self, names: list[Name]) -> None:
+        for name in names:
+            if not self._held.turns.is_taken(name):  # a sync tells of it when it ends
+                self._held.standing.is_healthy_as(name, self._health(name))
         store = self._held.context.applications
         async with self._held.noting:
             known = await store.get_many([str(name) for name in names])
@@ -85,6 +88,12 @@ class Healths:
         if record.health is not worst:
             log.info("application.health", application=record.name, health=str(worst), before=str(record.health))
         return {"health": worst, "unhealthy": unhealthy}
+
+    def _health(self, name: Name) -> Health:
+        objects = dict(self._objects(name))
+        worst = Health.worst(objects.values())
+        key = next((key for key, health in objects.items() if health is worst and health.status not in GOOD), None)
+        return Health(worst.status, f"{key}: {worst.reason or worst.status}" if key else worst.reason)
 
     def _objects(self, name: Name) -> Iterator[tuple[ObjectKey, Health]]:
         rendering = self._held.environment.desired.of(name)

@@ -5,9 +5,11 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jobs.context import Context
+from jobs.holder.standing import Standing
 from jobs.holder.turns import Turns
 from reconciler.errors import Waiting
 from reconciler.kube.cluster import Cluster
+from reconciler.kube.intents import ResourceIntents
 from reconciler.model.declared import Application, Declarations, GitSource, Name
 from reconciler.model.intent import Intent
 from reconciler.model.outcome import Revision
@@ -46,6 +48,7 @@ class Held:
     """What declarations call this cluster; more than one name may mean it."""
     cluster: Cluster
     environment: Environment
+    standing: Standing
     turns: Turns = field(default_factory=Turns)
     background: Background = field(default_factory=Background)
     noting: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -63,8 +66,9 @@ class Held:
     def of(cls, context: Context, names: set[str], cluster: Cluster) -> "Held":
         """A cluster whose lease is ours."""
         workshop = Workshop(context.mirrors, context.renderer, context.declarations.repositories)
+        cluster.records.keep_intents_in(ResourceIntents(context.resources))
         environment = Environment(context.instance, cluster, workshop, context.seal_key, ignore=context.settings.ignore)
-        return cls(context, names, cluster, environment)
+        return cls(context, names, cluster, environment, Standing(context.resources))
 
     async def decide(self, application: Name, change: Callable[[Intent], Intent]) -> Intent:
         """Change what is recorded in the cluster of people's decisions; costs nothing where nothing changes."""

@@ -12,6 +12,8 @@ from jobs.holder.declared import Declared
 from jobs.holder.drift import Repairs
 from jobs.holder.healths import Healths
 from jobs.holder.held import Held
+from jobs.holder.keeper import Keeper
+from jobs.holder.removals import Removals
 from jobs.holder.syncs import Syncs
 from jobs.questions import Questions
 from jobs.queue import Workload, work
@@ -33,7 +35,7 @@ class Holder:
         """Hold the cluster until cancelled."""
         held = self._held
         context, cluster = held.context, held.cluster
-        repairs, healths, declared = Repairs(held), Healths(held), Declared(held)
+        repairs, healths, declared, removals = Repairs(held), Healths(held), Declared(held), Removals(held)
         runs = Runs(held.environment)
         await cluster.resume()
         await cluster.records.intents()
@@ -43,7 +45,7 @@ class Holder:
         cluster.index.listen_health(runs.on_health)
         load = Workload(
             queue=context.keys.cluster_queue(cluster.uid),
-            tasks={"sync": Syncs(held).take},
+            tasks={"sync": Syncs(held, removals).take},
             context=context,
             concurrency=context.settings.concurrency,
         )
@@ -59,7 +61,12 @@ class Holder:
                 group.create_task(Alarms(held).ring_forever())
                 group.create_task(healths.tell_forever())
                 group.create_task(runs.settle_forever())
-                group.create_task(Questions(context.redis, context.keys).answer_forever(cluster.uid, Answers(held).answer))
+                group.create_task(removals.look_forever())
+                group.create_task(held.standing.write_forever())
+                group.create_task(Keeper(held).keep_forever())
+                group.create_task(
+                    Questions(context.redis, context.keys).answer_forever(cluster.uid, Answers(held, removals).answer)
+                )
                 group.create_task(self._sweep_forever())
                 group.create_task(self._search_forever())
         finally:

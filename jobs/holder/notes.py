@@ -10,6 +10,7 @@ from jobs.holder.ready import Head, commits_of, windows_of_instance
 from jobs.observe import hold_records, unhealthy_records
 from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord
 from jobs.store.heads import InputRecord
+from reconciler.declarations.tell import Synced
 from reconciler.model.declared import Name, OnFailure
 from reconciler.model.intent import Healthy, Intent
 from reconciler.model.outcome import Action, HealthStatus, SyncReport, SyncState
@@ -39,6 +40,8 @@ async def note(held: Held, job: JobRecord, targets: Sequence[Target], outcome: O
         await context.applications.put(_decided(held, r, t, intents, heads) for r, (t, _) in zip(told, pairs, strict=True))
         ended = {str(t.name): _outcome(held, job, t, r, outcome) for t, r in pairs if r.state is not SyncState.WAITING}
         await context.applications.add_outcomes(ended)
+    for target, report in pairs:
+        held.standing.synced(target.application, _synced(held, job, target, report))
 
 
 async def _settle(held: Held, pairs: Sequence[tuple[Target, SyncReport]], heads: Heads) -> None:
@@ -149,6 +152,18 @@ def _outcome(held: Held, job: JobRecord, target: Target, report: SyncReport, out
         actor=job.actor,
         started=job.created,
         finished=datetime.now(UTC),
+        job=job.id,
+    )
+
+
+def _synced(held: Held, job: JobRecord, target: Target, report: SyncReport) -> Synced:
+    rendering = held.environment.desired.of(target.name)
+    return Synced(
+        report,
+        is_live=was_applied(report),
+        objects=len(rendering.manifests) if rendering else 0,
+        digest=rendering.content if rendering else "",
+        actor=job.actor,
         job=job.id,
     )
 

@@ -17,6 +17,7 @@ from jobs.holder.held import UNKNOWN_SECONDS, Held
 from jobs.holder.looks import previewed
 from jobs.holder.notes import HEALTHY, applications_of, note
 from jobs.holder.ready import Ready, Way, ready
+from jobs.holder.removals import Removals
 from jobs.holder.rollbacks import roll_back
 from jobs.holder.surroundings import JobSurroundings, go_on_with_dependents
 from jobs.observe import Progress
@@ -46,10 +47,11 @@ REDIS_SECONDS = 0.5
 class Syncs:
     """Does the parts of jobs that concern one cluster."""
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: Held, removals: Removals) -> None:
         self._held = held
         self._context = held.context
         self._awaiting = Awaiting(held.context.jobs)
+        self._removals = removals
 
     async def take(self, _: Mapping[str, Any], job_id: str) -> None:
         """Take a job's part up."""
@@ -68,6 +70,10 @@ class Syncs:
         """Sync a job's applications in this cluster as one unit, and conclude the job."""
         held = self._held
         held.refresh()
+        if self._removals.is_about(job):
+            await context.jobs.transition(job.id, JobState.RUNNING, "")
+            await self._conclude(job, await self._removals.work(job))
+            return
         names = applications_of(job, held)
         if not names:
             raise Stalled(f"none of {', '.join(job.applications) or 'its applications'} is declared for this cluster any more")

@@ -45,6 +45,11 @@ class Turns:
             for lock in taken:
                 lock.release()
 
+    def is_taken(self, name: Name) -> bool:
+        """Whether somebody works on an application now."""
+        turn = self._turns.get(name)
+        return turn is not None and turn.lock.locked()
+
     @asynccontextmanager
     async def between(self, name: Name) -> AsyncIterator[None]:
         """Have one application to oneself, between two syncs; nobody gives way for it."""

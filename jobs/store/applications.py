@@ -80,6 +80,11 @@ class ApplicationStore:
         found = await self.redis.hget(self.keys.clusters, name)
         return found.decode() if found else None
 
+    async def clusters(self) -> Mapping[str, str]:
+        """The uid of every cluster that a worker has reached, by the names that declarations have for it."""
+        found = await self.redis.hgetall(self.keys.clusters)
+        return {name.decode(): uid.decode() for name, uid in found.items()}
+
     async def keep_only(self, names: Iterable[str]) -> None:
         """Forget applications that are no longer declared."""
         known = {name.decode() for name in await self.redis.hkeys(self.keys.applications)}

@@ -93,6 +93,15 @@ class HeadStore:
         found = await self._observe(keys=[self.keys.head(repository)], args=[ref, commit, observation])
         return str(found.decode())
 
+    async def note_look(self, repository: str, error: str) -> None:
+        """Note whether a repository's heads could be read."""
+        await self.redis.hset(self.keys.looks, repository, error)
+
+    async def looks(self) -> Mapping[str, str]:
+        """Why the heads of each repository that was looked at could not be read; empty where they could."""
+        found = await self.redis.hgetall(self.keys.looks)
+        return {name.decode(): error.decode() for name, error in found.items()}
+
     async def heads(self, repository: str) -> Mapping[str, str]:
         """Every ref of a repository that was observed, with its commit."""
         found = await self.redis.hgetall(self.keys.head(repository))

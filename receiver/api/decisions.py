@@ -12,7 +12,7 @@ from receiver.auth import Role
 from receiver.front import FRONT
 from receiver.problems import Refused
 from receiver.schemas import PauseRequest, RollbackRequest
-from reconciler.declarations.schema import seconds
+from reconciler.declarations.fields import seconds
 
 LONGEST_SECONDS = 366 * 86400.0
 """A pause that is longer has no end worth naming."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from aiohttp import web
 from pydantic import BaseModel
 
-from jobs.records import ApplicationRecord, JobRecord, OutcomeList, ResourceList, StrayList
-from receiver.api import applications, clusters, commits, decisions, events, jobs
+from jobs.records import ApplicationRecord, JobRecord, OrphanList, OutcomeList, ResourceList, StrayList
+from receiver.api import applications, clusters, commits, decisions, events, jobs, orphans
 from receiver.schemas import (
     AcceptedAnswer,
     ApplicationList,
@@ -16,6 +16,7 @@ from receiver.schemas import (
     DriftList,
     JobList,
     PauseRequest,
+    RemoveRequest,
     RollbackRequest,
     SyncRequest,
 )
@@ -59,6 +60,16 @@ ROUTES = (
     Route("POST", f"{_APPLICATION}/pause", decisions.pause, AcceptedAnswer, "deployer", body=PauseRequest, status=202),
     Route("POST", f"{_APPLICATION}/resume", decisions.resume, AcceptedAnswer, "deployer", status=202),
     Route("POST", f"{_APPLICATION}/rollback", decisions.rollback, AcceptedAnswer, "deployer", body=RollbackRequest, status=202),
+    Route("GET", "/api/v1/orphans", orphans.find, OrphanList, "viewer"),
+    Route(
+        "POST",
+        "/api/v1/orphans/{namespace}/{name}/remove",
+        orphans.remove,
+        AcceptedAnswer,
+        "approver",
+        body=RemoveRequest,
+        status=202,
+    ),
     Route("GET", "/api/v1/clusters/{cluster}/strays", clusters.strays, StrayList, "viewer", ("search",)),
     Route("GET", "/api/v1/events", events.stream, None, "viewer"),
 )

@@ -1,7 +1,8 @@
-"""What no single declaration can know: names given twice, references that lead nowhere, circles of dependencies."""
+"""What no single declaration can know: names given twice, references that lead nowhere or are not allowed, circles of dependencies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from reconciler.declarations.problems import Path, Problem, dotted
 from reconciler.model.declared import Application, Name, Repository
@@ -23,9 +24,6 @@ class Written:
         return Problem(self.file, locate(self.text, path, line=self.line), dotted(path), message)
 
 
-_Known = Mapping[tuple[type, Name], Written]
-
-
 def cross_check(written: Sequence[Written]) -> Iterator[Problem]:
     """Every mistake between declarations that are right each for itself."""
     known: dict[tuple[type, Name], Written] = {}
@@ -33,32 +31,48 @@ def cross_check(written: Sequence[Written]) -> Iterator[Problem]:
         twin = known.setdefault((type(entry.value), entry.value.name), entry)
         if twin is not entry:
             yield entry.problem(("metadata", "name"), f"{entry.value.name} stands in {twin.file}:{twin.line} already")
+    repositories = {entry.value.name: entry.value for entry in written if isinstance(entry.value, Repository)}
+    applications = {entry.value.name: entry.value for entry in written if isinstance(entry.value, Application)}
     for entry in written:
         if isinstance(entry.value, Application):
-            yield from _references(entry, entry.value, known)
-            yield from _circle(entry, entry.value, known)
+            for path, message in faults(entry.value, repositories, applications):
+                yield entry.problem(path, message)
 
 
-def _references(entry: Written, application: Application, known: _Known) -> Iterator[Problem]:
+def faults(
+    application: Application, repositories: Mapping[Name, Repository], applications: Mapping[Name, Application]
+) -> Iterator[tuple[Path, str]]:
+    """What is wrong with an application among the others: the field, and the mistake."""
     for index, source in enumerate(application.sources):
-        if (Repository, source.repository) not in known:
-            yield entry.problem(("spec", "sources", index, "git", "repository"), f"there is no Repository {source.repository}")
+        if fault := _fault_of_reference(application.name.namespace, source.repository, repositories):
+            yield ("spec", "sources", index, "git", "repository"), fault
     for index, name in enumerate(application.depends_on):
-        if (Application, name) not in known:
-            yield entry.problem(("spec", "dependsOn", index, "name"), f"there is no Application {name}")
+        if name not in applications:
+            yield ("spec", "dependsOn", index, "name"), f"there is no Application {name}"
+    yield from _circle(application, applications)
 
 
-def _circle(entry: Written, application: Application, known: _Known) -> Iterator[Problem]:
+def _fault_of_reference(namespace: str, name: Name, repositories: Mapping[Name, Repository]) -> str:
+    """Why a Repository cannot be used from a namespace; whether it is there is nobody's business whom it does not allow."""
+    repository = repositories.get(name)
+    if name.namespace == namespace:
+        return "" if repository else f"there is no Repository {name}"
+    if repository and any(fnmatchcase(namespace, glob) for glob in repository.allowed_namespaces):
+        return ""
+    return f"there is no Repository {name} that allows {namespace}; its spec.allowedNamespaces says who may use it"
+
+
+def _circle(application: Application, applications: Mapping[Name, Application]) -> Iterator[tuple[Path, str]]:
     """Told once for each application that waits for itself, with the way that leads back to it."""
     ways: list[tuple[Name, ...]] = [(application.name,)]
     reached: set[Name] = set()
     while ways:
         way = ways.pop()
-        found = known.get((Application, way[-1]))
-        for name in found.value.depends_on if found and isinstance(found.value, Application) else ():
+        found = application if len(way) == 1 else applications.get(way[-1])
+        for name in found.depends_on if found else ():
             if name == application.name:
                 circle = " -> ".join(str(step) for step in (*way, name))
-                yield entry.problem(("spec", "dependsOn"), f"waits for itself: {circle}")
+                yield ("spec", "dependsOn"), f"waits for itself: {circle}"
                 return
             if name not in reached:
                 reached.add(name)

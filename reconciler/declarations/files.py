@@ -15,7 +15,7 @@ from reconciler.declarations.check import Written, cross_check
 from reconciler.declarations.problems import Problem, dotted, mistakes
 from reconciler.declarations.schema import API_VERSION, DOCUMENTS
 from reconciler.errors import InvalidDeclaration, InvalidManifest
-from reconciler.model.declared import Application, Declarations, Repository
+from reconciler.model.declared import HOME, Application, Declarations, Repository
 from reconciler.yaml.documents import parse_documents
 from reconciler.yaml.locate import locate
 
@@ -24,8 +24,6 @@ LOOK_SECONDS = 0.5
 
 SETTLED_SECONDS = 2.0
 """How old a change must be until the times of the files are trusted to tell the next one; clocks of file systems are coarse."""
-
-NAMESPACE = "trueup"
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -41,7 +39,7 @@ class Loaded:
     """Of the names and contents of the files."""
 
 
-def load(directory: Path, *, default_namespace: str = NAMESPACE) -> Loaded:
+def load(directory: Path, *, default_namespace: str = HOME) -> Loaded:
     """Read every YAML file of a directory and of those beneath it; hidden ones are left out.
 
     Args:

@@ -5,12 +5,10 @@ Custom resource definitions are generated from it, so every field says what it i
 
 import hashlib
 import re
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -20,7 +18,21 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from reconciler.declarations.clock import Schedule, TimeZone
-from reconciler.expressions import parse, parse_condition
+from reconciler.declarations.fields import (
+    LONGEST_WINDOW_SECONDS,
+    Condition,
+    DnsName,
+    Expression,
+    FieldPath,
+    Flag,
+    NameOrNothing,
+    NamespaceGlob,
+    Path,
+    Revision,
+    Seconds,
+    Url,
+    Whole,
+)
 from reconciler.model.declared import (
     SECRETS_ARE_NOT_WATCHED,
     AdoptPolicy,
@@ -44,82 +56,19 @@ from reconciler.model.declared import (
     SyncWindow,
     WindowKind,
 )
-from reconciler.model.patterns import FieldPattern
 from reconciler.urls import default_api, guess_forge, parse_url
 
 API_VERSION = "trueup.dev/v1alpha1"
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(value: object) -> object:
-    """Durations are written `90s`, `5m`, `1h30m`."""
-    if isinstance(value, str):
-        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
-        if not parts or "".join(number + unit for number, unit in parts) != value:
-            raise ValueError("must be a duration such as 90s, 5m or 1h30m")
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return value
-
-
-def _written_seconds(value: object) -> object:
-    """In a declaration a number alone could mean anything."""
-    if isinstance(value, int | float):
-        raise ValueError(f"must be a duration with its unit, such as {value:g}s")  # noqa: TRY004 - pydantic turns ValueError into a message
-    return seconds(value)
-
-
-def _path(value: str) -> str:
-    parts = [part for part in value.split("/") if part not in ("", ".")]
-    if value.startswith("/") or ".." in parts or any(ord(letter) < 32 for letter in value):
-        raise ValueError("must be a path within the repository, without `..`")
-    return "/".join(parts)
-
-
-def _url(value: str) -> str:
-    url = parse_url(value)
-    if url.has_password:
-        raise ValueError("must not contain a password; put it into a Secret and name that in credentials.secretRef")
-    return value
-
-
-def _field(value: str) -> str:
-    FieldPattern.parse(value)
-    return value
-
-
-def _revision(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_][\w./+-]*", value) or ".." in value or value.endswith((".lock", "/", ".")):
-        raise ValueError("must be a branch, a tag or a full commit hash")
-    return value
-
-
-def _condition(value: str) -> str:
-    parse_condition(value)
-    return value
-
-
-def _expression(value: str) -> str:
-    parse(value)
-    return value
-
-
-LONGEST_WINDOW_SECONDS = 31 * 86400.0
-"""What lasts longer than a month is no window."""
-
-Seconds = Annotated[float, BeforeValidator(_written_seconds), Field(gt=0)]
-Path = Annotated[str, AfterValidator(_path)]
-Url = Annotated[str, AfterValidator(_url)]
-Revision = Annotated[str, AfterValidator(_revision)]
-Condition = Annotated[str, AfterValidator(_condition)]
-Expression = Annotated[str, AfterValidator(_expression)]
-FieldPath = Annotated[str, AfterValidator(_field)]
-NameOrNothing = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
-DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_nulls_out(cls, value: object) -> object:
+        """A field without a value is one that is left out, as to the API server."""
+        return {name: field for name, field in value.items() if field is not None} if isinstance(value, dict) else value
 
 
 class Metadata(_Part):
@@ -146,14 +95,14 @@ class SecretUser(_Part):
 class WebhookSpec(_Part):
     """The repository's webhook."""
 
-    register_: bool = Field(default=False, alias="register", description="Let Trueup create and repair the hook at the forge.")
-    generation: int = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
+    register_: Flag = Field(default=False, alias="register", description="Let Trueup create and repair the hook at the forge.")
+    generation: Whole = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
 
 
 class CommitStatusSpec(_Part):
     """What is posted on commits."""
 
-    enabled: bool = Field(default=True, description="Whether anything is posted.")
+    enabled: Flag = Field(default=True, description="Whether anything is posted.")
     context: str = Field(default="", max_length=100, description="Name of the status; left out: the instance's id.")
     secret_ref: SecretRefSpec | None = Field(default=None, description="The forge's API token, under the key `token`.")
 
@@ -168,12 +117,18 @@ class RepositorySpec(_Part):
     poll: Seconds = Field(default=60.0, description="How often heads are looked at, webhook or not.")
     webhook: WebhookSpec = Field(default=WebhookSpec(), description="How pushes are heard of.")
     commit_status: CommitStatusSpec = Field(default=CommitStatusSpec(), description="How results are told.")
+    allowed_namespaces: tuple[NamespaceGlob, ...] = Field(
+        default=(), max_length=100, description="Other namespaces whose Applications may use it; `*` stands for any letters."
+    )
 
 
 class GitSourceSpec(_Part):
     """A directory of a repository at a revision."""
 
-    repository: DnsName = Field(description="Name of a Repository in the same namespace.")
+    repository: DnsName = Field(description="Name of a Repository.")
+    namespace: NameOrNothing = Field(
+        default="", description="The Repository's namespace, which it must allow; left out: the Application's own."
+    )
     revision: Revision = Field(default="main", description="Branch, tag or full commit hash.")
     path: Path = Field(default="", description="Directory; left out: the top.")
 
@@ -202,7 +157,7 @@ class DestinationSpec(_Part):
 
     cluster: str = Field(default="in-cluster", min_length=1, description="`in-cluster`, or a context of the kubeconfig.")
     namespace: NameOrNothing = Field(default="", description="For namespaced objects that name none.")
-    create_namespace: bool = Field(default=False, description="Create the namespace when it is missing.")
+    create_namespace: Flag = Field(default=False, description="Create the namespace when it is missing.")
 
 
 class IgnoreSpec(_Part):
@@ -238,8 +193,8 @@ class WindowSpec(_Part):
     kind: WindowKind = Field(
         default=WindowKind.ALLOW, description="`deny` wins over `allow`; without any `allow` all is allowed."
     )
-    manual: bool = Field(default=True, description="Whether people may sync although this window stands in the way.")
-    repair: bool = Field(default=False, description="Whether drift is put back although this window stands in the way.")
+    manual: Flag = Field(default=True, description="Whether people may sync although this window stands in the way.")
+    repair: Flag = Field(default=False, description="Whether drift is put back although this window stands in the way.")
 
     def value(self) -> SyncWindow:
         """The value that travels."""
@@ -251,7 +206,7 @@ class SyncSpec(_Part):
 
     mode: SyncMode = Field(default=SyncMode.AUTOMATIC, description="`manual`: new commits wait for `trueup sync`.")
     drift: DriftPolicy = Field(default=DriftPolicy.REPAIR, description="What is done about drift.")
-    prune: bool = Field(default=True, description="Delete what is no longer in Git, within the guards.")
+    prune: Flag = Field(default=True, description="Delete what is no longer in Git, within the guards.")
     timeout: Seconds = Field(default=300.0, description="How long to wait until everything is healthy.")
     adopt: AdoptPolicy = Field(default=AdoptPolicy.KNOWN, description="Objects that other tools made: take from known ones.")
     foreign: ForeignPolicy | None = Field(default=None, description="Fields that others put beside ours.")
@@ -331,6 +286,7 @@ class RepositoryDocument(_Part):
             webhook_generation=spec.webhook.generation,
             webhook_register=spec.webhook.register_,
             status=CommitStatusPolicy(status.enabled, status.context, _ref(namespace, status.secret_ref)),
+            allowed_namespaces=spec.allowed_namespaces,
         )
 
 
@@ -348,7 +304,7 @@ class ApplicationDocument(_Part):
         return Application(
             name=Name(namespace, self.metadata.name),
             sources=tuple(
-                GitSource(Name(namespace, source.git.repository), source.git.revision, source.git.path) for source in spec.sources
+                GitSource(Name(s.git.namespace or namespace, s.git.repository), s.git.revision, s.git.path) for s in spec.sources
             ),
             destination=Destination(spec.destination.cluster, spec.destination.namespace, spec.destination.create_namespace),
             render=RenderOptions(spec.render.plain.include, spec.render.plain.exclude),

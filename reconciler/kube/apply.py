@@ -10,9 +10,10 @@ import orjson
 from reconciler.errors import ApplyRefused, ClusterUnavailable, NotAllowed, Waiting
 from reconciler.kube.client import PROPAGATION, Client
 from reconciler.kube.owned import OwnedIndex
-from reconciler.model.declared import IgnoreRule, Instance
+from reconciler.model.declared import EVERYTHING, Allowance, IgnoreRule, Instance
 from reconciler.model.objects import Document, FieldSet, Kind, Kinds, LiveMetadata, ManagerEntry, Manifest, ObjectKey
 from reconciler.model.outcome import Awaited
+from reconciler.plan.allow import is_among, refusal
 from reconciler.plan.claim import released
 from reconciler.plan.foreign import taken_over, unmarked
 from reconciler.plan.ignore import left_to_others, without
@@ -48,30 +49,6 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """What an application may touch; None is everything."""
-
-    namespaces: frozenset[str] | None = None
-    kinds: frozenset[tuple[str, str]] | None = None
-
-    def check(self, key: ObjectKey) -> None:
-        """Raise where an object lies outside.
-
-        Raises:
-            NotAllowed: naming the object.
-        """
-        if self.namespaces is not None and key.namespace not in self.namespaces:
-            raise NotAllowed(
-                f"{key}: the application may not touch {f'namespace {key.namespace}' if key.namespace else 'the cluster'}"
-            )
-        if self.kinds is not None and (key.group, key.kind) not in self.kinds:
-            raise NotAllowed(f"{key}: the application may not touch objects of kind {key.kind}")
-
-
-EVERYTHING = Allowance()
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """An object's metadata, as it was a moment ago: read, and as the server wrote it."""
 
@@ -82,13 +59,24 @@ class Seen:
 class Writer:
     """Writes to one cluster, as one instance."""
 
-    def __init__(self, client: Client, index: OwnedIndex, kinds: Callable[[], Kinds], instance: Instance) -> None:
+    def __init__(
+        self, client: Client, index: OwnedIndex, kinds: Callable[[], Kinds], instance: Instance, allowance: Allowance = EVERYTHING
+    ) -> None:
         self._client = client
         self._index = index
         self._kinds = kinds
+        self._instance = instance
         self._manager = instance.manager
+        self._allowance = allowance
 
-    async def create(self, manifest: Manifest, *, allowance: Allowance = EVERYTHING) -> LiveMetadata | None:
+    def within(self, allowance: Allowance) -> "Writer":
+        """The same writer, for an application that may touch no more than this.
+
+        What it is asked for beyond that raises `NotAllowed`, naming the object.
+        """
+        return Writer(self._client, self._index, self._kinds, self._instance, allowance)
+
+    async def create(self, manifest: Manifest) -> LiveMetadata | None:
         """Apply an object that is not there; None where one is, which is not touched. One request.
 
         Raises:
@@ -96,7 +84,7 @@ class Writer:
             ClusterUnavailable: when several tries failed.
             Waiting: when the cluster does not serve the kind.
         """
-        allowance.check(manifest.key)
+        self._check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
         metadata = {**manifest.document["metadata"], "resourceVersion": NO_VERSION}
         body = orjson.dumps({**manifest.document, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
@@ -114,7 +102,6 @@ class Writer:
         force: bool,
         rules: Iterable[IgnoreRule] = (),
         live: LiveMetadata | None = None,
-        allowance: Allowance = EVERYTHING,
     ) -> LiveMetadata:
         """Server-side apply of one object; one request.
 
@@ -123,14 +110,13 @@ class Writer:
             force: take fields that others hold.
             rules: fields that are left to others, and are not sent where others hold them.
             live: what is there, where that is known better than by what is Owned.
-            allowance: what the application may touch.
 
         Raises:
             ApplyRefused: with the server's reason; a `FieldConflict` where other managers hold fields and *force* is off.
             ClusterUnavailable: when several tries failed.
             Waiting: when the cluster does not serve the kind.
         """
-        allowance.check(manifest.key)
+        self._check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
         return await self._send(kind, self._sent(manifest, rules, live), force=force)
 
@@ -168,28 +154,25 @@ class Writer:
         uid: str,
         resource_version: str = "",
         propagation: str = PROPAGATION,
-        allowance: Allowance = EVERYTHING,
     ) -> bool:
         """Delete exactly the object that was seen, unchanged where its version is named; False when it was gone already.
 
         Raises:
             ApplyRefused: with code 409 when it is another object now, or has changed: decide again.
         """
-        allowance.check(key)
+        self._check(key)
         kind = self._kind(key)
         return await _retried(
             lambda: self._client.delete(kind, key, uid=uid, resource_version=resource_version, propagation=propagation)
         )
 
-    async def take_over(
-        self, manifest: Manifest, choose: Choose, seen: Seen | None = None, allowance: Allowance = EVERYTHING
-    ) -> LiveMetadata | None:
+    async def take_over(self, manifest: Manifest, choose: Choose, seen: Seen | None = None) -> LiveMetadata | None:
         """Make fields of other entries ours, so that the apply that follows removes what is not desired; content stays as it is.
 
         Returns the object as it was before; None when it is gone. Two requests, one less where it was *seen* just now, or where nothing
         is to be taken.
         """
-        allowance.check(manifest.key)
+        self._check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
         for _ in range(TRIES):
             seen = seen or await self.look(manifest.key, manifest.version)
@@ -203,9 +186,9 @@ class Writer:
             seen = None
         raise ClusterUnavailable(f"{manifest.key} changes faster than it can be taken over", retry_seconds=1.0)
 
-    async def let_go(self, key: ObjectKey, allowance: Allowance = EVERYTHING) -> None:
+    async def let_go(self, key: ObjectKey) -> None:
         """Let an object go: it stays as it is, and nothing on it says that it is ours. Two requests."""
-        allowance.check(key)
+        self._check(key)
         kind = self._kind(key)
         for _ in range(TRIES):
             seen = await self.look(key)
@@ -225,9 +208,9 @@ class Writer:
             raise
         return True
 
-    async def release(self, key: ObjectKey, finalizer: str, allowance: Allowance = EVERYTHING) -> None:
+    async def release(self, key: ObjectKey, finalizer: str) -> None:
         """Take a finalizer out of an object; nothing when it is not there."""
-        allowance.check(key)
+        self._check(key)
         kind = self._kind(key)
         for _ in range(RELEASES):
             current = await self._client.get(kind, key.namespace, key.name, metadata_only=True)
@@ -249,7 +232,13 @@ class Writer:
         raise ClusterUnavailable(f"{key} changes faster than its finalizer can be taken out")
 
     async def ensure_namespace(self, name: str) -> None:
-        """Create a namespace that is missing. It is nobody's: it is never pruned."""
+        """Create a namespace that is missing, for objects that may be in it. It is nobody's: it is never pruned.
+
+        Raises:
+            NotAllowed: when nothing may be in it.
+        """
+        if (globs := self._allowance.namespaces) is not None and not is_among(name, globs):
+            raise NotAllowed(f"the application may not touch namespace {name}")
         kind = self._kind(ObjectKey("", "Namespace", "", name))
         document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         try:
@@ -277,6 +266,10 @@ class Writer:
                 path = f"/metadata/managedFields/{index}/apiVersion"
                 operations.append({"op": "replace", "path": path, "value": kind.api_version})
         await self._client.patch(kind, key, operations, manager=self._manager)
+
+    def _check(self, key: ObjectKey) -> None:
+        if reason := refusal(self._allowance, key):
+            raise NotAllowed(reason)
 
     def _kind(self, key: ObjectKey, version: str | None = None) -> Kind:
         kind = self._kinds().find(key.group, key.kind, version)

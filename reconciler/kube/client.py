@@ -134,6 +134,13 @@ class Client:
         query, body, path = {"fieldManager": manager}, orjson.dumps(operations), kind.path(key.namespace, key.name)
         return await self._ask(Call("PATCH", path, query, body, "application/json-patch+json", METADATA, key))
 
+    async def merge(
+        self, kind: Kind, key: ObjectKey, change: Document, *, manager: str, subresource: str = ""
+    ) -> Document | None:
+        """A merge patch, with the uid or resourceVersion in it only of that very object; None when it is gone."""
+        query, body, path = {"fieldManager": manager}, orjson.dumps(change), kind.path(key.namespace, key.name, subresource)
+        return await self._look(Call("PATCH", path, query, body, "application/merge-patch+json", JSON, key))
+
     async def create(self, kind: Kind, document: Document, *, manager: str) -> Document:
         """Create one object.
 
@@ -171,8 +178,15 @@ class Client:
         return await self._look(Call("GET", path, accept=accept))
 
     @asynccontextmanager
-    async def watch(
-        self, kind: Kind, *, resource_version: str, selector: str, metadata_only: bool, timeout_seconds: int
+    async def watch(  # noqa: PLR0913 - what a watch is asked for has this many sides
+        self,
+        kind: Kind,
+        *,
+        resource_version: str,
+        metadata_only: bool,
+        timeout_seconds: int,
+        selector: str = "",
+        namespace: str = "",
     ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         """The events since a state of the cluster, until the server ends the watch.
 
@@ -187,7 +201,7 @@ class Client:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(timeout_seconds),
         }
-        call = Call("GET", kind.path(), query, accept=METADATA if metadata_only else JSON)
+        call = Call("GET", kind.path(namespace), query, accept=METADATA if metadata_only else JSON)
         async with self._send(call, aiohttp.ClientTimeout(total=timeout_seconds + 30, sock_connect=10)) as response:
             if response.status != 200:
                 raise refusal(Answer(response.status, await response.read()), Attempt("watch"))

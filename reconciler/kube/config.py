@@ -15,10 +15,8 @@ import yaml
 from kubernetes_asyncio import client, config
 
 from reconciler.errors import ClusterUnavailable, Stalled
+from reconciler.model.declared import IN_CLUSTER
 from reconciler.settings import ReconcilerSettings
-
-IN_CLUSTER = "in-cluster"
-"""The destination that means: where we run, or the kubeconfig's current context."""
 
 LOAD_SECONDS = 30.0
 

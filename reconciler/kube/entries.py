@@ -8,7 +8,7 @@ import orjson
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Kind, LiveMetadata, ManagerEntry
 from reconciler.model.outcome import Drift, Health, Owned
-from reconciler.plan.marks import APPLIED, FINALIZER, INSTANCE, OWNER, PRUNE, RUN
+from reconciler.plan.marks import APPLIED, DELETION, FINALIZER, INSTANCE, OWNER, PRUNE, RUN
 from reconciler.plan.options import options_of
 
 
@@ -43,6 +43,7 @@ def owned_of(live: LiveMetadata, application: Name, drift: tuple[Drift, ...]) ->
         is_hook=options.is_hook,
         run=live.annotations.get(RUN, ""),
         is_kept=FINALIZER in live.finalizers,
+        goes_along=DELETION in live.annotations,
         drift=drift,
     )
 

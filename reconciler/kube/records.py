@@ -1,7 +1,8 @@
 """What Trueup keeps in a cluster beside the objects themselves: which kinds it ever applied, and people's intent.
 
 One ConfigMap of kinds an instance, written before the first object of a new kind; one ConfigMap an application, while there is
-an intent. They live in the namespace `trueup`, which is made when it is missing.
+an intent and the application is declared in a file: a custom resource has its intent in its own status. The ConfigMaps live in the
+namespace `trueup`, which is made when it is missing.
 """
 
 import asyncio
@@ -13,11 +14,11 @@ from pydantic import TypeAdapter
 
 from reconciler.errors import ApplyRefused, ClusterUnavailable
 from reconciler.kube.client import Client
-from reconciler.model.declared import Instance, Name
+from reconciler.kube.intents import ResourceIntents
+from reconciler.model.declared import HOME, Instance, Name
 from reconciler.model.intent import Intent
 from reconciler.model.objects import Document, Kind, ObjectKey
 
-NAMESPACE = "trueup"
 LABEL = "trueup.dev/intent"
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", namespaced=True)
 NAMESPACE_KIND = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
@@ -35,10 +36,15 @@ class Records:
         self._kinds: frozenset[tuple[str, str]] = frozenset()
         self._intents: dict[Name, Intent] | None = None
         self._changing = asyncio.Lock()
+        self._in_resources: ResourceIntents | None = None
+
+    def keep_intents_in(self, place: ResourceIntents) -> None:
+        """Keep the intents of Applications that are custom resources in them."""
+        self._in_resources = place
 
     async def kinds(self) -> frozenset[tuple[str, str]]:
         """Group and kind of everything that was ever applied."""
-        document = await self._client.get(CONFIG_MAP, NAMESPACE, self._kinds_name)
+        document = await self._client.get(CONFIG_MAP, HOME, self._kinds_name)
         self._kinds = _kinds_of(document)
         return self._kinds
 
@@ -48,7 +54,7 @@ class Records:
         for _ in range(TRIES):
             if wanted <= self._kinds:
                 return
-            document = await self._client.get(CONFIG_MAP, NAMESPACE, self._kinds_name)
+            document = await self._client.get(CONFIG_MAP, HOME, self._kinds_name)
             found = _kinds_of(document) | wanted
             if await self._put(document, self._kinds_name, {"kinds": orjson.dumps(sorted(found)).decode()}, {}):
                 self._kinds = found
@@ -57,7 +63,7 @@ class Records:
         """Every application's intent: by one list the first time, and as written since."""
         if self._intents is None:
             await self.reload_intents()
-        return dict(self._intents or {})
+        return {**(self._intents or {}), **(self._in_resources.all() if self._in_resources else {})}
 
     def known(self, application: Name) -> Intent:
         """An application's intent, as it was last read or written; see `intents`."""
@@ -66,7 +72,7 @@ class Records:
     async def reload_intents(self) -> None:
         """Take in what somebody wrote by hand."""
         async with self._changing:  # a list from before a change must not undo what is known of it
-            listing = await self._client.list(CONFIG_MAP, NAMESPACE, selector=f"{LABEL}={self._instance.id}")
+            listing = await self._client.list(CONFIG_MAP, HOME, selector=f"{LABEL}={self._instance.id}")
             found = (d["data"] for d in listing.items if d.get("data"))
             self._intents = {Name.parse(data["application"]): _intent(data.get("intent", "{}")) for data in found}
 
@@ -77,24 +83,33 @@ class Records:
             known = self.known(application)
             if change(known) == known:
                 return known
-            found = await self._change_intent(application, change)
-            if self._intents is not None:
-                self._intents[application] = found
-            return found
+            if self._in_resources is not None and self._in_resources.has(application):
+                found = await self._in_resources.change(application, change, known)
+                if application in (self._intents or {}):  # it was declared in a file before
+                    await self._change_intent(application, lambda _: Intent())
+                return found
+            return await self._change_intent(application, change)
 
     async def _change_intent(self, application: Name, change: Callable[[Intent], Intent]) -> Intent:
         name = f"trueup-intent-{self._instance.id}-{application.namespace}.{application.name}"
         for _ in range(TRIES):
-            document = await self._client.get(CONFIG_MAP, NAMESPACE, name)
+            document = await self._client.get(CONFIG_MAP, HOME, name)
             wanted = change(_intent(((document or {}).get("data") or {}).get("intent", "{}")))
             if wanted == Intent():
-                if document is None or await self._drop(document):
-                    return wanted
-                continue
-            data = {"application": str(application), "intent": orjson.dumps(asdict(wanted)).decode()}
-            if await self._put(document, name, data, {LABEL: self._instance.id}):
+                is_written = document is None or await self._drop(document)
+            else:
+                data = {"application": str(application), "intent": orjson.dumps(asdict(wanted)).decode()}
+                is_written = await self._put(document, name, data, {LABEL: self._instance.id})
+            if is_written:
+                self._remember(application, wanted)
                 return wanted
-        raise ClusterUnavailable(f"ConfigMap {NAMESPACE}/{name} changes faster than it can be written")
+        raise ClusterUnavailable(f"ConfigMap {HOME}/{name} changes faster than it can be written")
+
+    def _remember(self, application: Name, intent: Intent) -> None:
+        if self._intents is not None and intent != Intent():
+            self._intents[application] = intent
+        elif self._intents is not None:
+            self._intents.pop(application, None)
 
     @property
     def _kinds_name(self) -> str:
@@ -102,7 +117,7 @@ class Records:
 
     async def _put(self, current: Document | None, name: str, data: Mapping[str, str], labels: Mapping[str, str]) -> bool:
         """Write a ConfigMap, if nobody wrote it since it was read."""
-        metadata = {"name": name, "namespace": NAMESPACE, "labels": dict(labels)}
+        metadata = {"name": name, "namespace": HOME, "labels": dict(labels)}
         document: Document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
         manager = self._instance.manager
         try:
@@ -113,7 +128,7 @@ class Records:
                 await self._client.replace(CONFIG_MAP, document, manager=manager)
         except ApplyRefused as error:
             if error.code == 404:
-                namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+                namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
                 await self._client.create(NAMESPACE_KIND, namespace, manager=manager)
             elif error.code != 409:
                 raise

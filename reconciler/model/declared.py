@@ -9,6 +9,12 @@ from typing import ClassVar, Protocol, Self
 
 from reconciler.model.patterns import FieldPattern
 
+HOME = "trueup"
+"""Trueup's own namespace in every cluster: its operators declare there, and its records are there."""
+
+IN_CLUSTER = "in-cluster"
+"""The destination that means: where we run, or the kubeconfig's current context."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
@@ -18,7 +24,7 @@ class Name:
     name: str
 
     @classmethod
-    def parse(cls, text: str, *, default_namespace: str = "trueup") -> Self:
+    def parse(cls, text: str, *, default_namespace: str = HOME) -> Self:
         """Read `namespace/name` or a bare name."""
         namespace, slash, name = text.rpartition("/")
         return cls(namespace if slash else default_namespace, name)
@@ -98,6 +104,8 @@ class Repository:
     webhook_generation: int = 0
     webhook_register: bool = False
     status: CommitStatusPolicy = field(default_factory=CommitStatusPolicy)
+    allowed_namespaces: tuple[str, ...] = ()
+    """Globs of the other namespaces whose Applications may use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +304,22 @@ class HealthRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an application may touch, as globs; None is everything."""
+
+    namespaces: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    """`Deployment.apps`, `ConfigMap`."""
+    clusters: tuple[str, ...] | None = None
+    """By the names that declarations have for them."""
+    has_cluster_objects: bool = True
+    """Whether it may touch objects that are in no namespace."""
+
+
+EVERYTHING = Allowance()
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """What to keep true: sources, a destination, a policy."""
 
@@ -309,6 +333,19 @@ class Application:
     """Before those of the instance."""
     digest: str = ""
     """Hash of the declaration; a change of it makes the application affected."""
+    allowance: Allowance = EVERYTHING
+    generation: int = 0
+    """Of the custom resource that declares it, which has a status and may have a finalizer; 0: it stands in a file."""
+
+    @property
+    def is_resource(self) -> bool:
+        """Whether it was declared as a custom resource."""
+        return self.generation > 0
+
+    @property
+    def goes_along(self) -> bool:
+        """Whether its objects say themselves that they are deleted with it; a custom resource does that by its finalizer."""
+        return self.sync.deletion is DeletionPolicy.PRUNE and not self.is_resource
 
 
 @dataclass(frozen=True)
@@ -317,6 +354,12 @@ class Declarations:
 
     repositories: Mapping[Name, Repository] = field(default_factory=dict)
     applications: Mapping[Name, Application] = field(default_factory=dict)
+    leaving: Mapping[Name, Application] = field(default_factory=dict)
+    """Applications that are being deleted, and wait until their objects are."""
+    refused: frozenset[Name] = frozenset()
+    """Applications that are declared and cannot be in force: their objects are left as they are, and nothing of them is gone."""
+    is_complete: bool = True
+    """Whether all of what is declared was read; who is missing from a part is not gone."""
 
     @cached_property
     def awaited(self) -> frozenset[Name]:

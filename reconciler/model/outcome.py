@@ -148,6 +148,8 @@ class Owned:
     """The live annotation `trueup.dev/run`: in which phase, and for which content, a hook runs."""
     is_kept: bool = False
     """Whether our finalizer keeps the live object."""
+    goes_along: bool = False
+    """Whether it says itself that it is deleted with its application, once that is no longer declared."""
     drift: tuple[Drift, ...] = ()
     """What left the desired state since, where that is known."""
 

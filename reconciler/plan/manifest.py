@@ -12,7 +12,7 @@ from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, Kinds, Manifest, ObjectKey, RawDocument
 from reconciler.plan.content import content_digest
 from reconciler.plan.hookmarks import hook_of
-from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, RUN, application_label, owner_text
+from reconciler.plan.marks import APPLICATION, APPLIED, DELETION, INSTANCE, OWNER, RUN, application_label, owner_text
 from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
 from reconciler.plan.options import in_our_words, may_be_nameless, options_of
 
@@ -27,6 +27,8 @@ class Stamp:
     """For namespaced objects that name none; empty: each must name its own."""
     seal_key: bytes
     """Keys the hashes of Secrets."""
+    goes_along: bool = False
+    """Whether its objects say that they are deleted with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,9 @@ def _stamp(document: Document, key: ObjectKey, stamp: Stamp) -> None:
     labels = {INSTANCE: stamp.instance.id, APPLICATION: application_label(stamp.application)}
     metadata["labels"] = metadata.get("labels", {}) | labels
     metadata["annotations"] = metadata.get("annotations", {}) | {OWNER: owner_text(stamp.application, key)}
-    for name in (APPLIED, RUN):
+    for name in (APPLIED, RUN, DELETION):
         metadata["annotations"].pop(name, None)
+    metadata["annotations"] |= {DELETION: "prune"} if stamp.goes_along else {}
 
 
 def _digest(document: Document, seal_key: bytes) -> str:

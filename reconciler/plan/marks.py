@@ -24,6 +24,9 @@ APPLY = "trueup.dev/apply"
 PRUNE = "trueup.dev/prune"
 """Annotation of people: what is done when the object is no longer in Git; the words of `PruneRule`, and `disabled`."""
 
+DELETION = "trueup.dev/deletion-policy"
+"""Annotation: the object goes with its application, which is declared in a file and says so; a custom resource has a finalizer."""
+
 PRUNE_ALLOW = "allow"
 """A protected kind is deleted without an approval."""
 

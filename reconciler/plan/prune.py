@@ -62,6 +62,8 @@ class PruneRequest:
     """The digest of the set that a person approved; empty: none."""
     is_removal: bool = False
     """Whether the application itself goes."""
+    left_behind: frozenset[str] = frozenset()
+    """Namespaces that the application has left altogether, since its destination is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,9 @@ def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator
         yield Hold("empty-render", f"{request.application} renders to nothing, and has {has} objects", keys)
     if len(keys) > MOST and len(keys) * 2 >= has:
         yield Hold("most-of-application", f"{len(keys)} of the {has} objects of {request.application} would be deleted", keys)
+    if moved := sorted({key.namespace for key in keys} & request.left_behind):
+        left = tuple(key for key in keys if key.namespace in moved)
+        yield Hold("destination-moved", f"the destination was moved, and {_listed(left)} left in {', '.join(moved)}", left)
     in_job = len(keys) + request.deletions_in_job
     if reason := _too_many(in_job, len(request.owned)):
         yield Hold("blast-radius", reason, keys)

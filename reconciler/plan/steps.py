@@ -102,7 +102,23 @@ def doomed_by(request: PlanRequest) -> Deletions:
             kinds=request.kinds,
             deletions_in_job=request.deletions_in_job,
             approved=request.approved,
+            left_behind=left_behind(request),
         )
+    )
+
+
+def left_behind(request: PlanRequest) -> frozenset[str]:
+    """Namespaces with objects of the application, none of which is desired there, and the like of one in the destination.
+
+    That is how it looks when a destination was moved: nobody said that what is in the old one is to be deleted.
+    """
+    destination = request.application.destination.namespace
+    desired = {m.key.namespace for m in request.manifests}
+    likes = {(m.key.group, m.key.kind, m.key.name) for m in request.manifests if m.key.namespace == destination}
+    return frozenset(
+        key.namespace
+        for key, owned in request.mine.items()
+        if key.namespace not in ("", *desired) and not owned.deleting and (key.group, key.kind, key.name) in likes
     )
 
 

@@ -67,7 +67,7 @@ async def _ensure_namespaces(plan: Plan, application: Application, environment: 
         if not _is_there(namespace, environment):
             async with environment.making:
                 if not _is_there(namespace, environment):
-                    await environment.cluster.writer.ensure_namespace(namespace)
+                    await environment.writer(application).ensure_namespace(namespace)
                     environment.namespaces.add(namespace)
 
 

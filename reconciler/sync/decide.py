@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.errors import PathMissing, TrueupError
+from reconciler.errors import NotAllowed, PathMissing, TrueupError
 from reconciler.model.declared import Name
 from reconciler.model.objects import Kind, RawDocument
 from reconciler.model.outcome import Plan
+from reconciler.plan.allow import refusal
 from reconciler.plan.content import content_digest
 from reconciler.plan.hooks import by_key
 from reconciler.plan.manifest import Stamp, prepare
@@ -41,7 +42,9 @@ async def accept(
         try:
             if isinstance(source, TrueupError):
                 raise source
-            environment.desired.put(render(target, source.documents, environment))
+            rendering = render(target, source.documents, environment)
+            _refuse_forbidden(rendering)
+            environment.desired.put(rendering)
         except TrueupError as error:
             refused[target.name] = error
     if is_kept:
@@ -57,7 +60,14 @@ def render(target: Target, documents: Sequence[RawDocument], environment: Enviro
     Raises:
         InvalidManifest: naming file, object and field.
     """
-    stamp = Stamp(environment.instance, target.name, target.application.destination.namespace, environment.seal_key)
+    application = target.application
+    stamp = Stamp(
+        environment.instance,
+        target.name,
+        application.destination.namespace,
+        environment.seal_key,
+        goes_along=application.goes_along,
+    )
     manifests = prepare(documents, stamp, environment.cluster.kinds)
     kept = {manifest.key: manifest for manifest in manifests if manifest.hook is None}
     hooks = {manifest.key: manifest for manifest in manifests if manifest.hook is not None}
@@ -70,10 +80,26 @@ async def accept_again(source: Source, target: Target, environment: Environment)
 
     Raises:
         InvalidManifest: when an object does not fit its kind.
+        NotAllowed: when the application may not touch one of them, placed as it is now.
     """
-    environment.desired.put(render(target, source.documents, environment))
+    rendering = render(target, source.documents, environment)
+    _refuse_forbidden(rendering)
+    environment.desired.put(rendering)
     await environment.cluster.follow(kinds_of([target], environment))
     measure(target.name, environment)
+
+
+def _refuse_forbidden(rendering: Rendering) -> None:
+    """What an application may not touch it cannot desire either: nothing of it is applied, and nobody else is in its way.
+
+    Raises:
+        NotAllowed: naming the first object, and how many there are.
+    """
+    name, allowance = rendering.application.name, rendering.application.allowance
+    found = [reason for key in rendering.keys if (reason := refusal(allowance, key))]
+    if found:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise NotAllowed(f"{found[0]}{more}; TRUEUP_ALLOWANCES says what namespace {name.namespace} may touch")
 
 
 async def foresee(heads: Sequence[Target], environment: Environment) -> frozenset[Name]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.errors import Stalled
-from reconciler.model.declared import Application, IgnoreRule, Name
+from reconciler.model.declared import EVERYTHING, Application, IgnoreRule, Name
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.outcome import Owned, Revision
 from reconciler.plan.autoscale import notice, rule_for, target_of
@@ -101,7 +101,7 @@ class Desired:
 
     def declares(self, key: ObjectKey) -> Rendering | None:
         """The rendering that keeps an object true; None when nobody does, or more than one application does."""
-        names = self._declared.get(key, ())
+        names = self._claimants(key)
         found = self._renderings[names[0]] if len(names) == 1 else None
         return found if found is not None and key in found.manifests else None
 
@@ -127,6 +127,12 @@ class Desired:
         """
         rendering = self._renderings[application]
         for key in rendering.keys:
-            names = self._declared[key]
-            if len(names) > 1:
-                raise Stalled(conflict(key, names))
+            if self._claimants(key) != (application,):
+                raise Stalled(conflict(key, self._declared[key]))
+
+    def _claimants(self, key: ObjectKey) -> tuple[Name, ...]:
+        """Whose an object is, of those that desire it: who may touch anything is not held up by who may touch a namespace."""
+        names = self._declared.get(key, ())
+        if len(names) < 2:
+            return names
+        return tuple(name for name in names if self._renderings[name].application.allowance == EVERYTHING) or names

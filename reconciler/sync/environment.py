@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reconciler.kube.apply import Writer
 from reconciler.kube.cluster import Cluster
 from reconciler.model.declared import Application, IgnoreRule, Instance, Name
 from reconciler.model.objects import ObjectKey
@@ -47,3 +48,7 @@ class Environment:
     deletes it meanwhile: an object that moves from one to another is taken over, not made anew."""
     applications: Mapping[Name, Application] = field(default_factory=dict)
     """Every application that is declared for this cluster now."""
+
+    def writer(self, application: Application) -> Writer:
+        """What writes for an application: within what its declaring namespace is allowed."""
+        return self.cluster.writer.within(application.allowance)

@@ -187,7 +187,7 @@ class HookRunner:
                 return
             live = LiveMetadata.of(found, kind)
             self._refuse_strangers(live)
-            await self._cluster.writer.delete(self._key, uid=live.uid)
+            await self._environment.writer(self._vigil.application).delete(self._key, uid=live.uid)
             await asyncio.sleep(pause)
         raise ClusterUnavailable(f"{self._key} is still being deleted; the hook runs when it is gone")
 
@@ -206,16 +206,16 @@ class HookRunner:
         live = self._cluster.index.owned.get(self._key)
         if live is None:
             return
-        await self._cluster.writer.delete(self._key, uid=live.uid)
+        await self._environment.writer(self._vigil.application).delete(self._key, uid=live.uid)
         self._cluster.index.doomed(self._key)
         self._restart_clock()
         if live.is_kept:
-            await self._cluster.writer.release(self._key, FINALIZER)
+            await self._environment.writer(self._vigil.application).release(self._key, FINALIZER)
 
     async def _let_go(self, changed: asyncio.Event) -> None:
         live = self._cluster.index.owned.get(self._key)
         if live is not None and live.is_kept:
-            await self._cluster.writer.release(self._key, FINALIZER)
+            await self._environment.writer(self._vigil.application).release(self._key, FINALIZER)
         if not await self._is_changed(changed):
             raise Waiting(f"{self._key} is still being deleted; the hook runs when it is gone")
 
@@ -239,7 +239,7 @@ class HookRunner:
         live = self._cluster.index.owned.get(self._key)
         if live is not None and live.run == self._run:
             if live.is_kept:
-                await self._cluster.writer.release(self._key, FINALIZER)
+                await self._environment.writer(self._vigil.application).release(self._key, FINALIZER)
             if is_removed(self._hook, has_succeeded=has_succeeded):
                 await self._delete()
         return has_succeeded

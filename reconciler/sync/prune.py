@@ -86,7 +86,11 @@ class Pruning:
         error = ""
         cluster = self.environment.cluster
         try:
-            await cluster.writer.delete(step.key, uid=step.uid, resource_version=step.resource_version)
+            await self.environment.writer(self.target.application).delete(
+                step.key,
+                uid=step.uid,
+                resource_version=step.resource_version,
+            )
             cluster.index.doomed(step.key)
         except ApplyRefused as refused:
             if refused.code == 409:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 
 from reconciler.errors import ApplyRefused, Waiting
+from reconciler.kube.apply import Writer
 from reconciler.kube.client import PROPAGATION
 from reconciler.kube.refusal import Unchangeable
 from reconciler.model.declared import Application
@@ -36,9 +37,9 @@ async def recreated(
     key = manifest.key
     if (key.group, key.kind) in PROTECTED and manifest.options.prune is not PruneRule.ALLOW:
         raise Unchangeable(f"{refused}; it takes data along, so that needs {PRUNE}: {PruneRule.ALLOW} too", refused.fields)
-    await _delete(manifest, environment)
+    await _delete(manifest, environment.writer(application), environment)
     environment.cluster.index.doomed(key)
-    live = await _made_anew(manifest, application.sync.timeout_seconds, environment)
+    live = await _made_anew(manifest, application.sync.timeout_seconds, environment.writer(application))
     return dataclasses.replace(step, reason=why_anew(refused)), live
 
 
@@ -47,7 +48,7 @@ def why_anew(refused: Unchangeable) -> str:
     return f"deleted and made anew, since {', '.join(refused.fields) or 'a field'} cannot be changed"
 
 
-async def _delete(manifest: Manifest, environment: Environment) -> None:
+async def _delete(manifest: Manifest, writer: Writer, environment: Environment) -> None:
     cluster, key = environment.cluster, manifest.key
     kind = cluster.kinds.find(key.group, key.kind, manifest.version)
     for attempt in range(TRIES):
@@ -60,7 +61,7 @@ async def _delete(manifest: Manifest, environment: Environment) -> None:
             return
         metadata = document["metadata"]
         try:
-            await cluster.writer.delete(
+            await writer.delete(
                 key,
                 uid=metadata["uid"],
                 resource_version=metadata["resourceVersion"],
@@ -73,8 +74,8 @@ async def _delete(manifest: Manifest, environment: Environment) -> None:
             return
 
 
-async def _made_anew(manifest: Manifest, timeout_seconds: float, environment: Environment) -> LiveMetadata:
-    loop, writer = asyncio.get_running_loop(), environment.cluster.writer
+async def _made_anew(manifest: Manifest, timeout_seconds: float, writer: Writer) -> LiveMetadata:
+    loop = asyncio.get_running_loop()
     deadline, number = loop.time() + timeout_seconds, 0
     while True:
         if live := await writer.create(manifest):

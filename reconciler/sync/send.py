@@ -28,7 +28,7 @@ async def send(step: Step, manifest: Manifest, application: Application, environ
         ClusterUnavailable: when the API server does not answer.
     """
     if step.action is Action.RELEASE:
-        await environment.cluster.writer.let_go(step.key)
+        await environment.writer(application).let_go(step.key)
         return step
     if step.action is Action.CREATE:
         live = await _created(manifest, application, environment)
@@ -42,7 +42,7 @@ async def send(step: Step, manifest: Manifest, application: Application, environ
 
 async def _created(manifest: Manifest, application: Application, environment: Environment) -> LiveMetadata | None:
     """The new object, and before it its namespace where that may be made; None where an object is there already."""
-    writer, namespace = environment.cluster.writer, manifest.key.namespace
+    writer, namespace = environment.writer(application), manifest.key.namespace
     try:
         return await writer.create(manifest)
     except ApplyRefused as error:
@@ -58,7 +58,7 @@ async def _created(manifest: Manifest, application: Application, environment: En
 
 async def _met(step: Step, manifest: Manifest, application: Application, environment: Environment) -> Step:
     """An object is there that was not known to be ours: leave it, or take it over."""
-    writer = environment.cluster.writer
+    writer = environment.writer(application)
     seen = await writer.look(manifest.key, manifest.version)
     tolerance = tolerance_of(manifest.key, application, environment)
     if seen is None:  # it went meanwhile
@@ -73,13 +73,15 @@ async def _met(step: Step, manifest: Manifest, application: Application, environ
 
 async def _applied(manifest: Manifest, application: Application, environment: Environment) -> str:
     rules = tolerance_of(manifest.key, application, environment).rules
-    await _settled(manifest, await environment.cluster.writer.apply(manifest, force=False, rules=rules), application, environment)
+    await _settled(
+        manifest, await environment.writer(application).apply(manifest, force=False, rules=rules), application, environment
+    )
     return "not there"
 
 
 async def _adopt(found: Adoption, seen: Seen, application: Application, environment: Environment) -> None:
     """Make theirs ours, then apply once."""
-    writer, manifest, rules = environment.cluster.writer, found.manifest, found.tolerance.rules
+    writer, manifest, rules = environment.writer(application), found.manifest, found.tolerance.rules
     before = await writer.take_over(manifest, found.choose, seen)
     live = await writer.apply(manifest, force=True, rules=rules, live=before)
     await _settled(manifest, live, application, environment)
@@ -89,7 +91,7 @@ async def _updated(
     step: Step, manifest: Manifest, application: Application, environment: Environment
 ) -> tuple[Step, LiveMetadata]:
     """Bring an object of ours to its content; made anew where that is asked for and a field cannot be changed."""
-    writer, tolerance = environment.cluster.writer, tolerance_of(manifest.key, application, environment)
+    writer, tolerance = environment.writer(application), tolerance_of(manifest.key, application, environment)
     if any(drift.kind is DriftKind.FOREIGN for drift in step.drift):
         await writer.take_over(manifest, lambda entry: take(entry, manifest, tolerance))
     try:
@@ -104,6 +106,6 @@ async def _settled(manifest: Manifest, live: LiveMetadata, application: Applicat
     """Take out what others still hold beside ours, as the answer to our own apply says; and note what was not kept."""
     if any(drift.kind is DriftKind.FOREIGN for drift in find(manifest.key, live, environment)):
         tolerance = tolerance_of(manifest.key, application, environment)
-        await environment.cluster.writer.take_over(manifest, lambda entry: take(entry, manifest, tolerance))
-        live = await environment.cluster.writer.apply(manifest, force=True, rules=tolerance.rules)
+        await environment.writer(application).take_over(manifest, lambda entry: take(entry, manifest, tolerance))
+        live = await environment.writer(application).apply(manifest, force=True, rules=tolerance.rules)
     note_unverifiable(manifest, live, application, environment)

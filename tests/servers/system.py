@@ -46,6 +46,8 @@ class System:
         redis_url: str = "",
         more: str = "",
         timeout: str = "10s",
+        settings: Mapping[str, Any] | None = None,
+        prepare: Callable[["System"], Awaitable[None]] | None = None,
     ) -> None:
         self.directory = directory
         self.applications = applications
@@ -65,6 +67,10 @@ class System:
         self._head = "0" * 40
         self.port = free_port()
         self.instance = f"t{secrets.token_hex(4)}"
+        self.more_settings = dict(settings or {})
+        """Settings that stand over those of every system; of the next start."""
+        self._prepare = prepare
+        """Done before Trueup starts."""
 
     async def __aenter__(self) -> Self:
         self.git = await self._stack.enter_async_context(GitServer(self.directory / "git"))
@@ -81,6 +87,8 @@ class System:
         secret.mkdir(parents=True, exist_ok=True)
         (secret / "token").write_text("f0rge")
         self.declare()
+        if self._prepare is not None:
+            await self._prepare(self)
         await self.start()
         return self
 
@@ -112,13 +120,19 @@ class System:
         return policy.removeprefix(", ") if "timeout" in policy else f"timeout: {self._timeout}{policy}"
 
     @property
+    def kubeconfig(self) -> Path:
+        assert self._kubeconfig is not None
+        return self._kubeconfig
+
+    @property
     def settings(self) -> ReceiverSettings:
-        return ReceiverSettings(
-            instance=self.instance, state=self.directory / "state", declarations=self.directory / "declarations",
-            secrets=self.directory / "secrets", KUBECONFIG=self._kubeconfig, git_protocols=("http",), webhook_keys=(KEY,),
-            api_tokens=(f"test:admin:{hashlib.sha256(TOKEN.encode()).hexdigest()}",), listen=f"127.0.0.1:{self.port}",
-            probe_listen="", redis_url=self.redis_url or None, public_url=self.url, windows=self.windows,
-        )  # fmt: skip
+        known = {
+            "instance": self.instance, "state": self.directory / "state", "declarations": self.directory / "declarations",
+            "secrets": self.directory / "secrets", "KUBECONFIG": self._kubeconfig, "git_protocols": ("http",), "webhook_keys": (KEY,),
+            "api_tokens": (f"test:admin:{hashlib.sha256(TOKEN.encode()).hexdigest()}",), "listen": f"127.0.0.1:{self.port}",
+            "probe_listen": "", "redis_url": self.redis_url or None, "public_url": self.url, "windows": self.windows,
+        }  # fmt: skip
+        return ReceiverSettings(**{**known, **self.more_settings})
 
     @property
     def url(self) -> str:
@@ -133,7 +147,7 @@ class System:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=SECONDS)
             if not self._task.done():
-                stacks = [(str(t.get_coro())[:80], t.get_stack()) for t in asyncio.all_tasks()]
+                stacks = [f"{t.get_coro().__qualname__} {t.cancelling()} {t.get_stack()}\n" for t in asyncio.all_tasks()]
                 raise AssertionError(f"Trueup does not stop: {stacks}")
 
     async def _is_ready(self) -> bool:

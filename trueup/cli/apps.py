@@ -6,6 +6,7 @@ from reconciler.model.declared import Name
 from trueup.cli.arguments import NameType, timeout_option
 from trueup.cli.decisions import pause, resume, rollback, story_of
 from trueup.cli.follow import exit_code_of, finish, follow
+from trueup.cli.orphans import orphans, remove
 from trueup.cli.output import Json, json_option, print_json, print_table, say
 from trueup.cli.server import Server, run, with_server
 
@@ -113,8 +114,8 @@ def approve(*, where: Server, application: Name, digest: str, timeout: float, as
     finish(job)
 
 
-for _decision in (pause, resume, rollback):
-    app.add_command(_decision)
+for _command in (pause, resume, rollback, orphans, remove):
+    app.add_command(_command)
 
 
 def _print_trouble(application: Json) -> None:

@@ -185,7 +185,8 @@ async def _render(name: Name, revision: str) -> Sequence[Manifest]:
         raise Failure.of(error) from error
     if not isinstance(source, Source):
         raise Failure.of(source)
-    stamp = Stamp(Instance(settings.instance), application.name, application.destination.namespace, seal_key(settings))
+    instance, namespace = Instance(settings.instance), application.destination.namespace
+    stamp = Stamp(instance, application.name, namespace, seal_key(settings), goes_along=application.goes_along)
     try:
         return prepare(source.documents, stamp, Kinds(_CLUSTER_SCOPED))
     except TrueupError as error:

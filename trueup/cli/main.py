@@ -17,7 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("trueup.cli.local", "Show what a sync would change, without changing it."),
     "sync": ("trueup.cli.remote", "Sync an application now, and follow the job."),
     "wait": ("trueup.cli.remote", "Wait until it is decided whether a commit is live."),
-    "app": ("trueup.cli.apps", "Applications: list, get, approve, pause, roll back."),
+    "crds": ("trueup.cli.crds", "Print the definitions of Repository and Application for a cluster."),
+    "app": ("trueup.cli.apps", "Applications: list, get, approve, pause, roll back, what is left of those that are gone."),
     "cluster": ("trueup.cli.clusters", "Clusters: strays."),
     "job": ("trueup.cli.jobs", "Jobs: list, get."),
     "webhook": ("trueup.cli.webhooks", "Webhooks: show the address and the secret."),
@@ -43,6 +44,8 @@ EXITS: dict[str, tuple[ExitCode, ...]] = {
     "app get": _ASKS,
     "app resources": _ASKS,
     "app history": _ASKS,
+    "app orphans": _ASKS,
+    "app remove": _FOLLOWS,
     "app pause": _FOLLOWS,
     "app resume": _FOLLOWS,
     "app rollback": _FOLLOWS,
@@ -51,6 +54,7 @@ EXITS: dict[str, tuple[ExitCode, ...]] = {
     "job list": _ASKS,
     "job get": _ASKS,
     "webhook show": (_DONE, _FAILED, _USAGE),
+    "crds": (_DONE, _USAGE),
     "version": (_DONE, _USAGE),
 }
 """How each command may end; the documents are made from it, and the tests hold every command against it."""

@@ -1,4 +1,4 @@
-"""Delivery and pipelines: Flux, Argo, Tekton."""
+"""Delivery and pipelines: Trueup itself, Flux, Argo, Tekton."""
 
 from reconciler.health.clauses import (
     DEGRADED,
@@ -21,6 +21,11 @@ _MEASURED = rule(
 )
 
 RULES = {
+    # Stalled is looked at before; what waits for people is stopped on purpose
+    ("trueup.dev", "Application"): rule(
+        when(HEALTHY, Says("Ready")), when(SUSPENDED, Says("Ready", "False", ("Manual", "Held", "Paused")))
+    ),
+    ("trueup.dev", "Repository"): rule(when(HEALTHY, Says("Ready"))),
     # https://fluxcd.io/flux/components/ ; Reconciling and Stalled are looked at before
     ("*.toolkit.fluxcd.io", "*"): rule(
         when(SUSPENDED, Has("spec.suspend")),

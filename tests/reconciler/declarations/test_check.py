@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from reconciler.declarations.check import Written, cross_check
@@ -75,3 +77,16 @@ def test_mistakes_between_declarations(values, found):
 def test_many_dependencies_cost_little():
     chain = [application(f"a{n}", *(f"a{m}" for m in range(n + 1, min(n + 4, 400)))) for n in range(400)]
     assert problems(*chain) == []
+
+
+@pytest.mark.parametrize(
+    ("allowed", "is_good"),
+    [(("t",), True), (("team", "t*"), True), (("*",), True), (("u",), False), ((), False)],
+    ids=["by name", "by glob", "everybody", "another", "nobody"],
+)
+def test_a_repository_of_another_namespace_says_who_may_use_it(allowed, is_good):
+    shared = replace(repository("shop", "shared"), allowed_namespaces=allowed)
+    user = replace(application("a"), sources=(GitSource(Name("shared", "shop"), "main", ""),))
+    told = "there is no Repository shared/shop that allows t; its spec.allowedNamespaces says who may use it"
+    assert problems(shared, user) == ([] if is_good else [f"a.yaml:5: spec.sources[0].git.repository: {told}"])
+    assert problems(user) == [f"a.yaml:5: spec.sources[0].git.repository: {told}"], "the same where there is none"

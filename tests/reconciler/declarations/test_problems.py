@@ -43,7 +43,9 @@ def spec(**fields) -> dict:
         (spec(destination={"namespace": "Web"}), "spec.destination.namespace: must be lower-case letters, digits, `-` and `.`"),
         ({"apiVersion": "trueup.dev/v1"}, "apiVersion: 'trueup.dev/v1' is not possible; did you mean trueup.dev/v1alpha1?"),
         ({"metadata": {"name": "web", "namspace": "x"}}, "metadata.namspace: is no field here; did you mean namespace?"),
-        ({"metadata": None}, "metadata: must be a mapping"),
+        ({"metadata": []}, "metadata: must be a mapping"),
+        ({"metadata": None}, "metadata: is missing"),
+        (spec(sync={"prune": "true"}), "spec.sync.prune: must be true or false"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_its_field_and_what_was_meant(change, message):

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from reconciler.declarations.schema import DOCUMENTS, ApplicationDocument, RepositoryDocument, seconds
+from reconciler.declarations.fields import seconds
+from reconciler.declarations.schema import DOCUMENTS, ApplicationDocument, RepositoryDocument
 from reconciler.model.declared import (
     AdoptPolicy,
     Application,
@@ -210,7 +211,7 @@ def test_somebodys_own_kind_may_be_called_secret():
         ({"schedule": "0 0 30 2 *"}, "bad day-of-month"),
         ({"timeZone": "Berlin"}, "must be a name of the IANA database"),
         ({"timeZone": "../../etc/passwd"}, "must be a name of the IANA database"),
-        ({"duration": "0s"}, "greater than 0"),
+        ({"duration": "0s"}, "longer than nothing"),
         ({"duration": "745h"}, "less than or equal to"),
         ({"duration": 3600}, "must be a duration with its unit"),
         ({"kind": "maybe"}, "'allow' or 'deny'"),
