@@ -17,6 +17,7 @@ from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import GOOD, Action, Plan, Step, StepResult
 from reconciler.plan.hooks import as_sent
 from reconciler.plan.order import is_in_wave
+from reconciler.sync.desired import CHILD
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import with_values
 from reconciler.sync.report import Course
@@ -50,8 +51,9 @@ async def apply(plan: Plan, vigil: Vigil) -> Course:
 
 
 def _present(stage: tuple[Step, ...]) -> Iterator[ObjectKey]:
-    """What of a stage is there; what is deferred is waited for where it is needed."""
-    return (step.key for step in stage if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP))
+    """What of a stage is there; what is deferred is waited for where it is needed, and Applications by what depends on them."""
+    there = (step.key for step in stage if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP))
+    return (key for key in there if (key.group, key.kind) != CHILD)
 
 
 async def _ensure_namespaces(plan: Plan, application: Application, environment: Environment) -> None:

@@ -16,6 +16,9 @@ from reconciler.model.outcome import Owned, Revision
 from reconciler.plan.autoscale import notice, rule_for, target_of
 from reconciler.plan.steps import conflict
 
+CHILD = ("trueup.dev", "Application")
+"""An Application that Git holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -37,9 +40,15 @@ class Rendering:
         yield from self.hooks
 
     def awaited(self, owned: Mapping[ObjectKey, Owned]) -> tuple[ObjectKey, ...]:
-        """The objects whose health counts: not those that are left alone, unless we made them."""
+        """The objects whose health is waited for: not those that are left alone, unless we made them, and no Applications.
+
+        An Application has a job and a verdict of its own; it may wait for the turn of the one that declares it.
+        """
         alone = (ApplyMode.IGNORE, ApplyMode.IF_ABSENT)
-        return tuple(key for key, manifest in self.manifests.items() if manifest.options.apply not in alone or key in owned)
+        return tuple(
+            key for key, manifest in self.manifests.items()
+            if (manifest.options.apply not in alone or key in owned) and (key.group, key.kind) != CHILD
+        )  # fmt: skip
 
     @property
     def content(self) -> str:
