@@ -111,7 +111,10 @@ async def follow(context: Context, job: JobRecord) -> None:
         await _ensure_job(context, repository, job, head)
         return
     await _supersede_older(context, job, repository, head)
+    is_checked = await context.heads.checked(name, job.ref) == head
     dirty = await _advance(context, repository, job.ref, head, applications) | await _put_off(context, job)
+    if job.kind is JobKind.DECLARED and job.applications and is_checked:
+        dirty &= frozenset(job.applications)  # the others have jobs of their own, one of which may wait for this one
     await _dispatch(context, job, [applications[name] for name in sorted(dirty & applications.keys())], applications)
 
 

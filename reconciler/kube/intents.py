@@ -38,6 +38,11 @@ class ResourceIntents:
             resource.name: _read(resource) for resource in found if resource.kind == "Application" and "intent" in resource.status
         }
 
+    def of(self, application: Name) -> Intent | None:
+        """One application's intent as last seen; None where it has none here."""
+        resource = self._resources.application(application)
+        return _read(resource) if resource is not None and "intent" in resource.status else None
+
     async def change(self, application: Name, change: Callable[[Intent], Intent], known: Intent) -> Intent:
         """Change what is recorded, and leave what others decided meanwhile.
 

@@ -67,7 +67,8 @@ class Records:
 
     def known(self, application: Name) -> Intent:
         """An application's intent, as it was last read or written; see `intents`."""
-        return (self._intents or {}).get(application, Intent())
+        found = self._in_resources.of(application) if self._in_resources is not None else None
+        return found if found is not None else (self._intents or {}).get(application, Intent())
 
     async def reload_intents(self) -> None:
         """Take in what somebody wrote by hand."""

@@ -17,6 +17,7 @@ from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import GOOD, Action, Plan, Step, StepResult
 from reconciler.plan.hooks import as_sent
 from reconciler.plan.order import is_in_wave
+from reconciler.sync.desired import CHILD
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import with_values
 from reconciler.sync.report import Course
@@ -50,11 +51,12 @@ async def apply(plan: Plan, vigil: Vigil) -> Course:
 
 
 def _present(stage: tuple[Step, ...], environment: Environment) -> Iterator[ObjectKey]:
-    """What of a stage is there and ours to care for; what is deferred is waited for where it is needed."""
+    """What of a stage is there and ours to care for; what is deferred is waited for where it is needed, Applications by dependents."""
     owned = environment.cluster.index.owned
     for step in stage:
         is_alone = step.manifest is not None and step.manifest.options.is_left_alone and step.key not in owned
-        if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP) and not is_alone:
+        is_child = (step.key.group, step.key.kind) == CHILD
+        if step.action in (Action.CREATE, Action.UPDATE, Action.KEEP) and not is_alone and not is_child:
             yield step.key
 
 

@@ -15,6 +15,9 @@ from reconciler.model.outcome import Owned, Revision
 from reconciler.plan.autoscale import notice, rule_for, target_of
 from reconciler.plan.steps import conflict
 
+CHILD = ("trueup.dev", "Application")
+"""An Application that Git holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -36,8 +39,15 @@ class Rendering:
         yield from self.hooks
 
     def awaited(self, owned: Mapping[ObjectKey, Owned]) -> tuple[ObjectKey, ...]:
-        """The objects whose health counts: not those that are left alone, unless we made them."""
-        return tuple(key for key, manifest in self.manifests.items() if key in owned or not manifest.options.is_left_alone)
+        """The objects whose health is waited for: not those that are left alone, unless we made them, and no Applications.
+
+        An Application has a job and a verdict of its own; it may wait for the turn of the one that declares it.
+        """
+        return tuple(
+            key
+            for key, manifest in self.manifests.items()
+            if (key in owned or not manifest.options.is_left_alone) and (key.group, key.kind) != CHILD
+        )
 
     @property
     def content(self) -> str:

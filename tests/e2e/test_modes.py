@@ -248,7 +248,9 @@ async def test_what_takes_data_along_is_not_made_anew_by_one_annotation_alone(sy
 
     async def is_anew():  # no controller runs here that would take the finalizer off
         kubectl(system, "patch", "pvc", "web", "-p", '{"metadata": {"finalizers": null}}', check=False)
-        return kubectl(system, "get", "pvc", "web", "--ignore-not-found", "-o", "jsonpath={.spec.accessModes[0]}") == "ReadWriteMany"
+        return (
+            kubectl(system, "get", "pvc", "web", "--ignore-not-found", "-o", "jsonpath={.spec.accessModes[0]}") == "ReadWriteMany"
+        )
 
     await system.until(is_anew, "it is made anew where both ask for it")
 

@@ -212,3 +212,82 @@ async def test_a_renamed_application_deletes_nothing_by_itself(system):
     assert "is called trueup/shop-web now" in condition(found, "Ready")[2]
     assert await values(system) == {"web-a", "web-b", "api-a"} - {"api-a"}
     assert found["status"]["held"]["objects"] == [f"{system.namespace}/ConfigMap/web-b"]
+
+
+def files(system, *names, policy="prune", more=""):
+    """Applications in the files of a system."""
+    system.applications = {name: f"apps/{name}" for name in names}
+    system.declare(**dict.fromkeys(names, f", deletionPolicy: {policy}{more}"))
+
+
+@pytest.fixture
+async def filed(tmp_path, valkey):
+    """With web and api in files whose policy is prune; both are synced."""
+    async with System(
+        tmp_path, applications={"web": "apps/web", "api": "apps/api"}, redis_url=valkey.url, settings={"removal_delay": 1.0}
+    ) as system:
+        files(system, "web", "api")
+        assert (await system.ended(await system.push(FILES)))["state"] == "succeeded"
+
+        async def is_marked():
+            _, answer = await system.kube("GET", f"/api/v1/namespaces/{system.namespace}/configmaps")
+            return all("trueup.dev/deletion-policy" in item["metadata"]["annotations"] for item in answer["items"])
+
+        await system.until(is_marked, "the objects say that they go along")
+        yield system
+
+
+async def left(system, *names):
+    async def look():
+        return await values(system) == set(names)
+
+    await system.until(look, f"{names} are left", pause=0.1)
+
+
+async def test_a_file_that_goes_takes_its_objects_along_where_its_policy_says_so(filed):
+    files(filed, "api")
+    await left(filed, "api-a")
+    _, jobs = await filed.get("/api/v1/jobs?application=trueup/web")
+    assert {"removal": "succeeded"}.items() <= {job["kind"]: job["state"] for job in jobs["items"]}.items()
+
+
+async def test_it_does_so_too_when_nobody_watched_it_go(filed):
+    await filed.stop()
+    files(filed, "api")
+    await filed.start()
+    await left(filed, "api-a")
+
+
+async def test_files_that_are_broken_or_that_are_gone_altogether_delete_nothing(filed):
+    directory = filed.directory / "declarations"
+    whole = (directory / "all.yaml").read_text()
+    (directory / "all.yaml").write_text(whole.replace("name: web", "nmae: web"))
+    await asyncio.sleep(2.5)
+    await left(filed, "web-a", "web-b", "api-a")
+    (directory / "all.yaml").write_text("")
+    await asyncio.sleep(3.0)
+    await left(filed, "web-a", "web-b", "api-a")
+    assert set(await orphans(filed)) == {"trueup/web", "trueup/api"}
+    (directory / "all.yaml").write_text(whole)
+    await filed.until(lambda: _none(filed), "they are declared again")
+    await left(filed, "web-a", "web-b", "api-a")
+
+
+async def _none(system):
+    return not await orphans(system)
+
+
+async def test_a_file_that_is_away_for_a_moment_deletes_nothing(filed):
+    files(filed, "api")
+    await asyncio.sleep(0.6)
+    files(filed, "web", "api")
+    await asyncio.sleep(2.0)
+    await left(filed, "web-a", "web-b", "api-a")
+
+
+async def test_an_application_that_is_renamed_in_its_file_goes_on_with_its_objects(filed):
+    filed.applications = {"shop": "apps/web", "api": "apps/api"}
+    filed.declare(shop=", deletionPolicy: prune", api=", deletionPolicy: prune")
+    await asyncio.sleep(3.0)
+    await left(filed, "web-a", "web-b", "api-a")
+    assert await orphans(filed) == {}
