@@ -156,7 +156,8 @@ class Context:
         """Tell receivers what is declared: whose webhooks are welcome, and which applications there are."""
         await self.applications.publish_scopes(self.scopes())
         await self.applications.introduce(_introduction(a) for a in self.declarations.applications.values())
-        await self.applications.keep_only(str(name) for name in self.declarations.applications)
+        known = self.declarations
+        await self.applications.keep_only(str(name) for name in {*known.applications, *known.leaving, *known.refused})
 
     def scopes(self) -> tuple[ScopeRecord, ...]:
         """Whose webhooks are welcome."""

@@ -113,7 +113,7 @@ class Declaring:
             "declarations.loaded", repositories=len(news.repositories), applications=len(news.applications),
             leaving=len(news.leaving), refused=len(accepted.problems),
         )  # fmt: skip
-        await until_done(lambda: _publish(context))
+        await until_done(context.publish)
         context.declared.set()
         context.statuses_due.set()  # those that another worker has left
         for changed in context.changes:
@@ -142,13 +142,6 @@ class Declaring:
                 for name, application in declarations.applications.items()
             },
         )
-
-
-async def _publish(context: Context) -> None:
-    """What receivers need to know of it."""
-    known = context.declarations
-    await context.applications.publish_scopes(context.scopes())
-    await context.applications.keep_only(str(name) for name in {*known.applications, *known.leaving, *known.refused})
 
 
 async def _look_for_new(context: Context, applications: Iterable[Application], done: Container[Name]) -> None:

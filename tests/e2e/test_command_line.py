@@ -67,7 +67,7 @@ async def test_reading(system):
     assert (one[0], json.loads(one[1])["objects"]) == (0, 2)
     assert (resources[0], len(resources[1].splitlines())) == (0, 3)
     jobs = json.loads(history[1])["items"]
-    assert (history[0], jobs[0]["commit"]) == (0, commit)
+    assert (history[0], jobs[0]["commits"]) == (0, [commit])
     assert (waited[0], "succeeded" in waited[1]) == (0, True)
     assert (rendered[0], rendered[1].count("kind: ConfigMap")) == (0, 2)
     assert (same[0], same[1].splitlines()[-1]) == (0, "0 differ, 2 as desired"), same

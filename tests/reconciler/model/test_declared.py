@@ -62,7 +62,7 @@ DECLARED = Declarations(
     ],
 )
 def test_who_follows_a_ref(repository, ref, names):
-    assert [one.name.name for one in DECLARED.following(repository, ref)] == names
+    assert [one.name.name for one in DECLARED.following(repository, ref).values()] == names
 
 
 def test_whom_others_depend_on():

@@ -92,7 +92,7 @@ def test_what_is_held_has_a_digest_and_nothing_has_none():
     ("actions", "count"),
     [
         ([], 0),
-        (list(Action), 3),
+        (list(Action), 4),
         ([Action.CREATE, Action.UPDATE, Action.DELETE], 3),
         ([Action.SKIP, Action.HOLD, Action.DEFER], 0),
     ],
