@@ -182,3 +182,9 @@ async def test_a_whole_budget_of_bodies_at_once_is_taken_in(valkey, keys):
     async with front_door(valkey.url, keys, body_budget=LIMIT) as door:
         answers = await asyncio.gather(*(door.send(body, signed(body)) for _ in range(20)))
         assert {answer.status for answer in answers} == {202}
+
+
+async def test_a_body_past_the_limit_that_arrives_with_its_head_is_refused_too(valkey, keys):
+    async with front_door(valkey.url, keys, body_limit=100) as door:
+        answer = await door.raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n65\r\n" + b"x" * 101 + b"\r\n0\r\n\r\n")
+        assert answer.split()[1] == b"413"

@@ -334,3 +334,10 @@ async def test_a_silent_connection_is_closed(valkey, keys, monkeypatch, part):
     monkeypatch.setattr(app, "IDLE_SECONDS", 0.2)
     async with front_door(valkey.url, keys) as door:
         assert await door.raw(part) == b""
+
+
+@pytest.mark.parametrize(("address", "told"), [(ADDRESS, "delivery.received"), ("/webhooks/gogs/x", "request.finished")])
+async def test_every_webhook_has_one_line_in_the_log(door, address, told):
+    with structlog.testing.capture_logs() as lines:
+        await door.send(push_of(), signed(push_of()), address)
+    assert [line["event"] for line in lines] == [told]

@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sync": ("trueup.cli.remote", "Sync an application now, and follow the job."),
     "wait": ("trueup.cli.remote", "Wait until it is decided whether a commit is live."),
     "crds": ("trueup.cli.crds", "Print the definitions of Repository and Application for a cluster."),
-    "app": ("trueup.cli.apps", "Applications: list, get, approve, pause, roll back, what is left of those that are gone."),
+    "app": ("trueup.cli.apps", "Applications: list, get, approve, pause, roll back."),
     "cluster": ("trueup.cli.clusters", "Clusters: strays."),
     "job": ("trueup.cli.jobs", "Jobs: list, get."),
     "webhook": ("trueup.cli.webhooks", "Webhooks: show the address and the secret."),
