@@ -71,7 +71,7 @@ async def test_reading(system):
     assert (waited[0], "succeeded" in waited[1]) == (0, True)
     assert (rendered[0], rendered[1].count("kind: ConfigMap")) == (0, 2)
     assert (same[0], same[1].splitlines()[-1]) == (0, "0 differ, 2 as desired"), same
-    code, out, _ = await trueup(system, "job", "get", jobs[0]["id"])
+    code, out, _ = await trueup(system, "job", "get", jobs[0]["job"])
     assert (code, "finished" in out) == (0, True)
     assert all(not ended[2] for ended in (listed, one, resources, history, waited, rendered, same))
 

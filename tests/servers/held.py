@@ -17,6 +17,7 @@ import aiohttp
 
 from jobs.context import Context
 from jobs.holder.held import Held
+from jobs.holder.removals import Removals
 from jobs.holder.syncs import Syncs
 from jobs.keys import Keys
 from jobs.records import JobKind, JobRecord
@@ -100,7 +101,7 @@ class World:
     async def take(self, job_id: str) -> JobRecord:
         """Take a job's part up, and do it to its end."""
         part = Part(job_id, self.held.cluster.uid)
-        await Syncs(self.held).take({}, job_id)
+        await Syncs(self.held, Removals(self.held)).take({}, job_id)
         await until(lambda: part not in self.context.running and not self.held.background._tasks, seconds=20)
         job = await self.context.jobs.load(job_id)
         assert job is not None

@@ -3,6 +3,7 @@
 import pytest
 
 from jobs.holder.answers import Answers
+from jobs.holder.removals import Removals
 from reconciler.errors import Stalled
 from tests.servers.held import key_of
 from tests.servers.patience import until
@@ -14,7 +15,7 @@ PATH = "/api/v1/namespaces/web/configmaps/a"
 @pytest.fixture
 async def answers(world):
     await world.sync("web", commit=await world.commit({"web/a.yaml": config_map("a"), "web/b.yaml": config_map("b")}))
-    return Answers(world.held)
+    return Answers(world.held, Removals(world.held))
 
 
 async def resources(answers):

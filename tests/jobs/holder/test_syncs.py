@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobs.holder.removals import Removals
 from jobs.holder.syncs import Syncs
 from jobs.records import JobKind, JobState
 from jobs.store.parts import Part
@@ -128,7 +129,7 @@ async def test_what_redis_was_in_the_way_of_is_done_when_it_is_back(tmp_path, ow
         world.declare({"web": ""})
         job = await world.job(JobKind.PUSH, "web", commit=await world.commit(FILES))
         own_valkey.kill()
-        await Syncs(world.held).take({}, job.id)
+        await Syncs(world.held, Removals(world.held)).take({}, job.id)
         own_valkey.start()
         await world.context.redis.set(world.context.keys.worker(world.context.worker), "1")
         assert (await world.take(job.id)).state is JobState.SUCCEEDED
