@@ -235,5 +235,5 @@ async def dry_run(cluster, manifest, patch):
     query = {"dryRun": "All", "fieldManager": "some-controller"}
     path = kind.path(manifest.key.namespace, manifest.key.name)
     call = Call("PATCH", path, query, orjson.dumps(patch), "application/merge-patch+json")
-    status, answer, _ = await cluster.client._exchange(call)
-    return LiveMetadata.of(orjson.loads(answer), kind) if status == 200 else None
+    answer = await cluster.client._exchange(call)
+    return LiveMetadata.of(orjson.loads(answer.body), kind) if answer.status == 200 else None
