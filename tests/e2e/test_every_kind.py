@@ -39,6 +39,9 @@ UNVERIFIABLE = {"CertificateSigningRequest"}
 SETTLING = {"PersistentVolumeClaim"}
 """The server writes them once more at the second apply, with nothing changed that shows."""
 
+TIED = {"CustomResourceDefinition", "APIService", "IPAddress"}
+"""Objects of the cluster whose names say what they are: deleted at the end."""
+
 CHANGES = 1200
 SEED = 20
 NEVER_THERE = "zz-not-there"
@@ -51,9 +54,10 @@ async def cluster(control_plane):
     async with open_cluster(Access(control_plane.kubeconfig, None), instance, settings) as cluster:
         await cluster.writer.ensure_namespace(instance.id)
         yield cluster, instance
-        for owned in [owned for key, owned in cluster.index.owned.items() if key.kind == "APIService"]:
+        for key in [key for key in cluster.index.owned if key.kind in TIED]:
+            kind = cluster.kinds.find(key.group, key.kind)
             with contextlib.suppress(TrueupError):  # an APIService without a service would make discovery partial for other tests
-                await cluster.writer.delete(owned.key, uid=owned.uid, resource_version=owned.resource_version)
+                await cluster.client._exchange(Call("DELETE", kind.path(key.namespace, key.name)))
 
 
 def samples():
@@ -79,7 +83,7 @@ def raws(suffix):
 async def applied(cluster, instance):
     """Everything applied, with the answers: manifest and live metadata, by key."""
     found = {}
-    everything = [raw for suffix in ("", "-b", "-c") for raw in raws(suffix)]
+    everything = [renamed(raw, cluster, instance) for suffix in ("", "-b", "-c") for raw in raws(suffix)]
     definitions = [raw for raw in everything if raw.document["kind"] == "CustomResourceDefinition"]
     for part in (definitions, everything):
         stamp = Stamp(instance, Name("trueup", "kinds"), instance.id, b"k" * 32)
@@ -88,6 +92,16 @@ async def applied(cluster, instance):
                 found[manifest.key] = (manifest, await cluster.writer.apply(manifest, force=True))
         await served(cluster, "kinds.example.com", "Widget")
     return found
+
+
+def renamed(raw, cluster, instance):
+    """An object of the cluster under a name of this test alone, where its name means nothing: other tests have the same samples."""
+    document = raw.document
+    kind = cluster.kinds.find(document["apiVersion"].rpartition("/")[0], document["kind"])
+    is_shared = kind is not None and (not kind.namespaced or "namespace" in document["metadata"])
+    if is_shared and kind.kind not in TIED:
+        document["metadata"]["name"] += f"-{instance.id}"
+    return raw
 
 
 async def served(cluster, group, kind):
