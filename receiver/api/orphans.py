@@ -4,19 +4,16 @@ import asyncio
 from datetime import UTC, datetime
 
 from aiohttp import web
-from pydantic import ValidationError
 
 from jobs.intake import Arrival, new_job_id, received
 from jobs.records import JobKind, JobRecord, JobState, OrphanList, OrphanRecord
-from receiver.api.answers import json
+from receiver.api.answers import body, json
 from receiver.api.clusters import ask
 from receiver.auth import Role
 from receiver.front import FRONT, Front
 from receiver.problems import Refused
 from receiver.schemas import AcceptedAnswer, RemoveRequest
 from reconciler.errors import TrueupError
-
-BODY_BYTES = 64 * 1024
 
 
 async def find(request: web.Request) -> web.Response:
@@ -36,11 +33,7 @@ async def remove(request: web.Request) -> web.Response:
     front = request.app[FRONT]
     person = front.tokens.require(request, Role.APPROVER)
     application = f"{request.match_info['namespace']}/{request.match_info['name']}"
-    try:
-        wanted = RemoveRequest.model_validate_json(await request.content.read(BODY_BYTES))
-    except ValidationError as error:
-        message = f'the body must be JSON such as {{"cluster": "in-cluster", "digest": "…"}}: {error.errors()[0]["msg"]}'
-        raise Refused(400, "Bad Request", message) from error
+    wanted = await body(request, RemoveRequest, '{"cluster": "in-cluster", "digest": "…"}')
     answer = OrphanList.model_validate(await ask(front, wanted.cluster, {"orphans": True}))
     left = next((record for record in answer.items if record.application == application), None)
     _check(left, application, wanted)
