@@ -121,7 +121,9 @@ class ReconcilerSettings(Settings):
         '"cluster_objects": false}}`. Left out: those in the cluster their own namespace, those in files and in `trueup` everything.',
     )
     secrets: Path | None = Field(
-        default=None, description="Directory of mounted Secrets, `<name>/<key>`; left out: Secrets of the cluster."
+        default=None,
+        description="Directory of mounted Secrets: `<namespace>/<name>/<key>` for declarations in that namespace, `<name>/<key>` for "
+        "those in `trueup` and no others; left out: Secrets of the cluster.",
     )
     context: str | None = Field(
         default=None, description="Context of the kubeconfig that the cluster `in-cluster` means; left out: its current context."

@@ -96,7 +96,7 @@ def accept(resources: Iterable[Resource], beside: Declarations, allowed: Callabl
         value = resource.value
         if resource.deleted_at:
             if isinstance(value, Application) and FINALIZER in resource.finalizers:
-                leaving[value.name] = value
+                leaving[value.name] = replace(value, allowance=allowed(value.name.namespace))
         elif found := resource.mistakes or _twin(resource, beside):
             problems[resource.key] = found
         elif isinstance(value, Repository):

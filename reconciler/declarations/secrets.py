@@ -1,11 +1,15 @@
-"""Secrets from mounted files: `<namespace>/<name>/<key>`, or `<name>/<key>`; read anew each time, kept nowhere."""
+"""Secrets from mounted files; read anew each time, kept nowhere.
+
+`<namespace>/<name>/<key>` is for declarations of that namespace. `<name>/<key>` is for those of Trueup's own namespace and no other:
+what is mounted for its operators is not lent to whoever may write an Application somewhere.
+"""
 
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.errors import Stalled
-from reconciler.model.declared import SecretRef
+from reconciler.model.declared import HOME, SecretRef
 
 LIMIT_BYTES = 1024 * 1024
 """As much as a Secret of a cluster may hold."""
@@ -27,9 +31,9 @@ class FileSecrets:
 
     def _read(self, ref: SecretRef) -> Mapping[str, bytes]:
         for part in (ref.namespace, ref.name):
-            if part in ("", ".", "..") or "/" in part or "\0" in part:
+            if not part or part.startswith(".") or "/" in part or "\0" in part:
                 raise Stalled(f"{part!r} is no name of a Secret")
-        for directory in (self._directory / ref.namespace / ref.name, self._directory / ref.name):
+        for directory in (places := self._places(ref)):
             try:
                 if files := self._files(directory):
                     return {file.name: _content(file) for file in files}
@@ -38,9 +42,14 @@ class FileSecrets:
                     f"Secret {ref.name}: cannot read {error.filename}: {error.strerror}; mend its permissions"
                 ) from error
         raise Stalled(
-            f"there is no Secret {ref.name}: expected files such as {self._directory / ref.name / 'token'}, "
-            f"or the same beneath {self._directory / ref.namespace}"
+            f"there is no Secret {ref.namespace}/{ref.name}: expected files such as "
+            + " or ".join(str(directory / "token") for directory in reversed(places))
         )
+
+    def _places(self, ref: SecretRef) -> list[Path]:
+        """Where a Secret may be, the first place first."""
+        own = self._directory / ref.namespace / ref.name
+        return [own, self._directory / ref.name] if ref.namespace == HOME else [own]
 
     def _files(self, directory: Path) -> list[Path]:
         """Hidden entries are left out: a mounted Secret keeps its data in `..data`, and links to it."""

@@ -143,7 +143,8 @@ class Writer:
         return Seen(LiveMetadata.of(document, kind), document["metadata"]) if document else None
 
     async def dry_run(self, manifest: Manifest, rules: Iterable[IgnoreRule] = ()) -> Document:
-        """What the object would be after an apply; changes nothing."""
+        """What the object would be after an apply; changes nothing. It tells what is there, so it has the same bounds."""
+        self._check(manifest.key)
         kind = self._kind(manifest.key, manifest.version)
         return await self._client.apply(kind, self._sent(manifest, rules), manager=self._manager, force=True, dry_run=True)
 
@@ -209,8 +210,10 @@ class Writer:
         return True
 
     async def release(self, key: ObjectKey, finalizer: str) -> None:
-        """Take a finalizer out of an object; nothing when it is not there."""
-        self._check(key)
+        """Take a finalizer out of an object; nothing when it is not there.
+
+        That is done whatever the allowance is by now: what we keep from going must not be kept for ever.
+        """
         kind = self._kind(key)
         for _ in range(RELEASES):
             current = await self._client.get(kind, key.namespace, key.name, metadata_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from reconciler.kube.apply import Writer
 from reconciler.kube.cluster import Cluster
-from reconciler.model.declared import Application, IgnoreRule, Instance, Name
+from reconciler.model.declared import EVERYTHING, Allowance, Application, IgnoreRule, Instance, Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Drift
 from reconciler.sync.desired import Desired
@@ -51,4 +51,13 @@ class Environment:
 
     def writer(self, application: Application) -> Writer:
         """What writes for an application: within what its declaring namespace is allowed."""
-        return self.cluster.writer.within(application.allowance)
+        return self.writer_within(application.allowance)
+
+    def writer_within(self, allowance: Allowance) -> Writer:
+        """The same where no application is at hand any more. Nobody but this takes the cluster's own writer."""
+        return self.cluster.writer.within(allowance)
+
+    def writer_of(self, name: Name) -> Writer:
+        """The same for whoever an object says that it belongs to. Whoever is not declared any more has no bounds: what it left is let go."""
+        application = self.applications.get(name)
+        return self.writer_within(EVERYTHING if application is None else application.allowance)

@@ -60,7 +60,8 @@ async def look_closer(key: ObjectKey, environment: Environment) -> bool:
     manifest = rendering.manifests[key]
     if manifest.options.is_left_alone:
         return False
-    answer = await environment.cluster.writer.dry_run(manifest, tolerance_of(key, rendering.application, environment).rules)
+    application = rendering.application
+    answer = await environment.writer(application).dry_run(manifest, tolerance_of(key, application, environment).rules)
     if answer["metadata"].get("generation", 0) <= live.generation:
         environment.proofs.pop(key, None)
         return False
@@ -80,7 +81,7 @@ async def compare(key: ObjectKey, live: Document, environment: Environment) -> b
     if rendering is None or rendering.manifests[key].options.is_left_alone:
         return False
     rules = tolerance_of(key, rendering.application, environment).rules
-    changes = diff(live, await environment.cluster.writer.dry_run(rendering.manifests[key], rules))
+    changes = diff(live, await environment.writer(rendering.application).dry_run(rendering.manifests[key], rules))
     if not changes:
         return False
     metadata = live["metadata"]

@@ -100,7 +100,7 @@ async def _changes(
         found = adoption(manifest, LiveMetadata.of(live, kind), environment.instance, application.sync.adopt, tolerance)
         step = dataclasses.replace(step, action=Action.UPDATE, reason=found.reason)
     try:
-        answer = await cluster.writer.dry_run(manifest, tolerance.rules)
+        answer = await environment.writer(application).dry_run(manifest, tolerance.rules)
     except Unchangeable as refused:
         if not manifest.options.recreate:
             raise

@@ -94,7 +94,7 @@ async def _delete(step: Step, wanted: Removal, environment: Environment, observe
     error = ""
     if step.action is Action.DELETE:
         try:
-            await environment.cluster.writer.within(wanted.allowance).delete(
+            await environment.writer_within(wanted.allowance).delete(
                 step.key, uid=step.uid, resource_version=step.resource_version
             )
             environment.cluster.index.doomed(step.key)

@@ -49,7 +49,7 @@ async def settle(key: ObjectKey, environment: Environment) -> None:
         return
     if ended is not None:
         await note_run(owned.application, _run(owned, ended, environment), environment)
-    await environment.cluster.writer.release(key, FINALIZER)
+    await environment.writer_of(owned.application).release(key, FINALIZER)
 
 
 async def forget_failures(application: Name, before: str, environment: Environment) -> None:

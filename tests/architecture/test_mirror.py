@@ -57,7 +57,6 @@ ELSEWHERE = {
     ),
     "reconciler/kube/entries.py": ("tests/contract/test_writer.py", "the index's own values"),
     "reconciler/sync/apply.py": ("tests/e2e/test_faults.py", _SYNC),
-    "reconciler/sync/environment.py": ("tests/e2e/test_resources.py", "which writer an application has"),
     "reconciler/sync/decide.py": ("tests/e2e/test_prune_safety.py", _SYNC),
     "reconciler/sync/findings.py": ("tests/e2e/test_suspicion.py", _SYNC),
     "reconciler/sync/hookrun.py": ("tests/e2e/test_hooks.py", _SYNC),

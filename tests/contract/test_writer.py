@@ -2,13 +2,14 @@
 
 import pytest
 
-from reconciler.errors import ApplyRefused
+from reconciler.errors import ApplyRefused, NotAllowed
 from reconciler.health.declared import Rulebook
 from reconciler.kube.apply import Writer
 from reconciler.kube.client import Client, connect
 from reconciler.kube.config import Access
 from reconciler.kube.owned import OwnedIndex
 from reconciler.kube.refusal import FieldConflict
+from reconciler.model.declared import Allowance
 from reconciler.plan import drift
 from reconciler.plan.claim import ClaimState
 from reconciler.plan.foreign import STRICT, take
@@ -147,3 +148,33 @@ async def test_what_is_let_go_keeps_its_content_and_nothing_of_us(api, trueup, w
     assert (live["metadata"]["labels"], live["metadata"].get("annotations", {})) == ({"tier": "front"}, {})
     assert list(entries(live)) == ([("controller", "Update", "")] if is_shared else [])
     assert (await trueup.claim(manifest.document)).state is ClaimState.UNRELATED
+
+
+FINALIZER = "example.com/kept"
+BEYOND = {
+    "create": lambda writer, manifest: writer.create(manifest),
+    "apply": lambda writer, manifest: writer.apply(manifest, force=True),
+    "dry run": lambda writer, manifest: writer.dry_run(manifest),
+    "take over": lambda writer, manifest: writer.take_over(manifest, lambda entry: (entry.fields, {})),
+    "let go": lambda writer, manifest: writer.let_go(manifest.key),
+    "delete": lambda writer, manifest: writer.delete(manifest.key, uid="any"),
+}
+
+
+@pytest.mark.parametrize("write", BEYOND.values(), ids=BEYOND.keys())
+async def test_beyond_its_allowance_nothing_is_written_and_nothing_told(api, trueup, writer, write):
+    manifest = trueup.manifest(config_map())
+    await writer.apply(manifest, force=True)
+    before = (await api.get(manifest.document)).object
+    with pytest.raises(NotAllowed, match=f"may not touch namespace {api.namespace}"):
+        await write(writer.within(Allowance(("elsewhere",))), manifest)
+    assert (await api.get(manifest.document)).object == before
+
+
+async def test_a_finalizer_is_let_go_whatever_the_allowance_is_by_now(api, trueup, writer):
+    manifest = trueup.manifest(config_map())
+    live = await writer.apply(manifest, force=True)
+    await api.patch(manifest.document, {"metadata": {"finalizers": [FINALIZER]}})
+    await writer.delete(manifest.key, uid=live.uid)
+    await writer.within(Allowance(("elsewhere",))).release(manifest.key, FINALIZER)
+    assert (await api.get(manifest.document)).code == 404

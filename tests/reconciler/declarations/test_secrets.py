@@ -30,16 +30,33 @@ async def test_every_file_is_a_key(mounted):
     assert await secrets.read(SecretRef("trueup", "shop-git")) == {"username": b"me", "password": b"\0\xff\n"}
 
 
-async def test_the_namespace_comes_first(mounted):
-    secrets = mounted(git__token=b"any", team__git__token=b"teams")
-    assert await secrets.read(SecretRef("team", "git")) == {"token": b"teams"}
-    assert await secrets.read(SecretRef("other", "git")) == {"token": b"any"}
+@pytest.mark.parametrize(
+    ("namespace", "token"),
+    [
+        pytest.param("trueup", b"own", id="Trueup's own"),
+        pytest.param("team", b"teams", id="one that has its own"),
+        pytest.param("other", None, id="one that has none is given nobody else's"),
+    ],
+)
+async def test_a_namespace_reads_its_own_secrets_and_no_others(mounted, namespace, token):
+    secrets = mounted(git__token=b"own", team__git__token=b"teams")
+    if token is not None:
+        assert await secrets.read(SecretRef(namespace, "git")) == {"token": token}
+        return
+    with pytest.raises(Stalled, match=rf"there is no Secret {namespace}/git: expected files such as \S+/{namespace}/git/token$"):
+        await secrets.read(SecretRef(namespace, "git"))
 
 
-async def test_a_namespace_that_is_called_like_a_secret_is_none(mounted):
+async def test_in_trueup_s_own_namespace_what_is_beneath_it_comes_first(mounted):
+    secrets = mounted(git__token=b"flat", trueup__git__token=b"beneath")
+    assert await secrets.read(SecretRef("trueup", "git")) == {"token": b"beneath"}
+
+
+@pytest.mark.parametrize("namespace", ["other", "trueup"])
+async def test_a_namespace_that_is_called_like_a_secret_is_none(mounted, namespace):
     secrets = mounted(team__team__token=b"x")
     with pytest.raises(Stalled):
-        await secrets.read(SecretRef("other", "team"))
+        await secrets.read(SecretRef(namespace, "team"))
 
 
 async def test_a_mounted_secret_is_read_through_its_links_and_anew_each_time(mounted, tmp_path):
@@ -53,21 +70,22 @@ async def test_a_mounted_secret_is_read_through_its_links_and_anew_each_time(mou
         (mount / "..tmp").rename(mount / "..data")
         if not (mount / "token").is_symlink():
             (mount / "token").symlink_to("..data/token")
-        assert await secrets.read(SecretRef("t", "git")) == {"token": token}
+        assert await secrets.read(SecretRef("trueup", "git")) == {"token": token}
 
 
 async def test_one_that_is_missing_says_which_file_was_expected(mounted):
     with pytest.raises(
-        Stalled, match=r"there is no Secret git: expected files such as .*/secrets/git/token, or the same beneath .*/team"
+        Stalled,
+        match=r"there is no Secret trueup/git: expected files such as .*/secrets/git/token or .*/secrets/trueup/git/token",
     ):
-        await mounted().read(SecretRef("team", "git"))
+        await mounted().read(SecretRef("trueup", "git"))
 
 
-@pytest.mark.parametrize("name", ["..", ".", "", "../outside", "a/b", "\0"])
+@pytest.mark.parametrize("name", ["..", ".", "", "..data", "../outside", "a/b", "\0"])
 async def test_a_name_is_no_path(mounted, name):
     secrets = mounted(git__token=b"x")
     with pytest.raises(Stalled, match="is no name of a Secret"):
-        await secrets.read(SecretRef("t", name))
+        await secrets.read(SecretRef("trueup", name))
     with pytest.raises(Stalled, match="is no name of a Secret"):
         await secrets.read(SecretRef(name, "git"))
 
@@ -75,13 +93,13 @@ async def test_a_name_is_no_path(mounted, name):
 async def test_a_link_out_of_the_directory_is_not_followed(mounted, tmp_path):
     secrets = mounted()
     (tmp_path / "secrets/git").symlink_to(tmp_path / "outside")
-    with pytest.raises(Stalled, match="there is no Secret git"):
-        await secrets.read(SecretRef("t", "git"))
+    with pytest.raises(Stalled, match="there is no Secret trueup/git"):
+        await secrets.read(SecretRef("trueup", "git"))
 
 
 async def test_what_is_too_large_is_refused_and_not_cut(mounted):
     with pytest.raises(Stalled, match="larger than 1 MiB"):
-        await mounted(git__token=b"x" * (1024 * 1024 + 1)).read(SecretRef("t", "git"))
+        await mounted(git__token=b"x" * (1024 * 1024 + 1)).read(SecretRef("trueup", "git"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -89,4 +107,4 @@ async def test_one_that_cannot_be_read_says_so(mounted, tmp_path):
     secrets = mounted(git__token=b"x")
     (tmp_path / "secrets/git/token").chmod(0)
     with pytest.raises(Stalled, match=r"cannot read .*mend its permissions"):
-        await secrets.read(SecretRef("t", "git"))
+        await secrets.read(SecretRef("trueup", "git"))
