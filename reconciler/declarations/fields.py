@@ -92,6 +92,19 @@ Path = Annotated[
         Rule(r"[\x00-\x1f]", _IN_REPOSITORY, forbids=True),
     ),
 ]
+TreePath = Annotated[
+    str,
+    Text(
+        1024,
+        Rule(r"^$", "must name a file or directory", forbids=True),
+        Rule(
+            r"[\x00-\x1f]|://|^-",
+            "must be a path within the repository, from the source's own or, with `/` before it, from the top",
+            forbids=True,
+        ),
+    ),
+]
+"""From a source's path, also upwards; with a slash before it from the top. That it stays in the tree is seen when it is there."""
 Url = Annotated[
     str,
     Text(

@@ -8,14 +8,11 @@ import re
 from typing import Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
 from reconciler.declarations.clock import Schedule, TimeZone
 from reconciler.declarations.fields import (
@@ -33,6 +30,8 @@ from reconciler.declarations.fields import (
     Url,
     Whole,
 )
+from reconciler.declarations.part import Part
+from reconciler.declarations.rendering import RenderSpec
 from reconciler.model.declared import (
     SECRETS_ARE_NOT_WATCHED,
     AdoptPolicy,
@@ -48,7 +47,6 @@ from reconciler.model.declared import (
     IgnoreRule,
     Name,
     OnFailure,
-    RenderOptions,
     Repository,
     SecretRef,
     SyncMode,
@@ -61,17 +59,7 @@ from reconciler.urls import default_api, guess_forge, parse_url
 API_VERSION = "trueup.dev/v1alpha1"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_nulls_out(cls, value: object) -> object:
-        """A field without a value is one that is left out, as to the API server."""
-        return {name: field for name, field in value.items() if field is not None} if isinstance(value, dict) else value
-
-
-class Metadata(_Part):
+class Metadata(Part):
     """Name and namespace; labels and annotations are for people."""
 
     name: DnsName = Field(description="What others call it by; unique among its kind in the namespace.")
@@ -80,26 +68,26 @@ class Metadata(_Part):
     annotations: dict[str, str] = Field(default_factory=dict, description="For people.")
 
 
-class SecretRefSpec(_Part):
+class SecretRefSpec(Part):
     """A Secret in the same namespace."""
 
     name: DnsName = Field(description="The Secret's name.")
 
 
-class SecretUser(_Part):
+class SecretUser(Part):
     """Something that needs a Secret."""
 
     secret_ref: SecretRefSpec = Field(description="The Secret, in the same namespace.")
 
 
-class WebhookSpec(_Part):
+class WebhookSpec(Part):
     """The repository's webhook."""
 
     register_: Flag = Field(default=False, alias="register", description="Let Trueup create and repair the hook at the forge.")
     generation: Whole = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
 
 
-class CommitStatusSpec(_Part):
+class CommitStatusSpec(Part):
     """What is posted on commits."""
 
     enabled: Flag = Field(default=True, description="Whether anything is posted.")
@@ -107,7 +95,7 @@ class CommitStatusSpec(_Part):
     secret_ref: SecretRefSpec | None = Field(default=None, description="The forge's API token, under the key `token`.")
 
 
-class RepositorySpec(_Part):
+class RepositorySpec(Part):
     """A Git repository to follow."""
 
     url: Url = Field(description="https://, ssh:// or git@host:path.")
@@ -122,7 +110,7 @@ class RepositorySpec(_Part):
     )
 
 
-class GitSourceSpec(_Part):
+class GitSourceSpec(Part):
     """A directory of a repository at a revision."""
 
     repository: DnsName = Field(description="Name of a Repository.")
@@ -133,26 +121,19 @@ class GitSourceSpec(_Part):
     path: Path = Field(default="", description="Directory; left out: the top.")
 
 
-class SourceSpec(_Part):
+class SourceSpec(Part):
     """Where documents come from."""
 
     git: GitSourceSpec = Field(description="A directory of a Git repository.")
+    render: RenderSpec | None = Field(default=None, description="How its documents are made; left out: as `spec.render` says.")
+
+    def value(self, namespace: str) -> GitSource:
+        """The value that travels."""
+        git, render = self.git, self.render.value() if self.render else None
+        return GitSource(Name(git.namespace or namespace, git.repository), git.revision, git.path, render)
 
 
-class PlainSpec(_Part):
-    """Plain YAML and JSON."""
-
-    include: tuple[str, ...] = Field(default=(), description="Globs of files to read; left out: *.yaml, *.yml, *.json.")
-    exclude: tuple[str, ...] = Field(default=(), description="Globs of files to leave out.")
-
-
-class RenderSpec(_Part):
-    """How documents are made; left out: Kustomize where there is a kustomization, else plain YAML."""
-
-    plain: PlainSpec = Field(default=PlainSpec(), description="Where there is no kustomization.")
-
-
-class DestinationSpec(_Part):
+class DestinationSpec(Part):
     """Where objects go."""
 
     cluster: str = Field(default="in-cluster", min_length=1, description="`in-cluster`, or a context of the kubeconfig.")
@@ -160,7 +141,7 @@ class DestinationSpec(_Part):
     create_namespace: Flag = Field(default=False, description="Create the namespace when it is missing.")
 
 
-class IgnoreSpec(_Part):
+class IgnoreSpec(Part):
     """Fields that are left to others."""
 
     group: str | None = Field(default=None, description="API group of the objects, empty for the core group; left out: any.")
@@ -184,7 +165,7 @@ class IgnoreSpec(_Part):
         return IgnoreRule(self.kind, self.group, self.name, self.namespace, self.paths, self.managers)
 
 
-class WindowSpec(_Part):
+class WindowSpec(Part):
     """A recurring span of time in which syncs are allowed, or denied."""
 
     schedule: Schedule = Field(description="When it begins: five fields of cron.")
@@ -201,7 +182,7 @@ class WindowSpec(_Part):
         return SyncWindow(self.schedule, self.duration, self.time_zone, self.kind, self.manual, self.repair)
 
 
-class SyncSpec(_Part):
+class SyncSpec(Part):
     """How the application is kept true."""
 
     mode: SyncMode = Field(default=SyncMode.AUTOMATIC, description="`manual`: new commits wait for `trueup sync`.")
@@ -219,7 +200,7 @@ class SyncSpec(_Part):
     windows: tuple[WindowSpec, ...] = Field(default=(), max_length=20, description="When it is synced; left out: always.")
 
 
-class HealthRuleSpec(_Part):
+class HealthRuleSpec(Part):
     """How a kind is judged, in CEL; the first of suspended, progressing, degraded and healthy that is true decides."""
 
     group: str = Field(default="", max_length=253, description="API group of the kind; left out: the core group.")
@@ -240,13 +221,13 @@ class HealthRuleSpec(_Part):
         return kind
 
 
-class DependencySpec(_Part):
+class DependencySpec(Part):
     """An Application that must be healthy first."""
 
     name: DnsName = Field(description="Name of an Application in the same namespace.")
 
 
-class ApplicationSpec(_Part):
+class ApplicationSpec(Part):
     """What to keep true."""
 
     sources: tuple[SourceSpec, ...] = Field(min_length=1, max_length=20, description="Where the documents come from, in order.")
@@ -261,7 +242,7 @@ class ApplicationSpec(_Part):
     )
 
 
-class RepositoryDocument(_Part):
+class RepositoryDocument(Part):
     """A Repository as it is written."""
 
     api_version: Literal["trueup.dev/v1alpha1"] = Field(description="The version of this schema.")
@@ -290,7 +271,7 @@ class RepositoryDocument(_Part):
         )
 
 
-class ApplicationDocument(_Part):
+class ApplicationDocument(Part):
     """An Application as it is written."""
 
     api_version: Literal["trueup.dev/v1alpha1"] = Field(description="The version of this schema.")
@@ -303,11 +284,9 @@ class ApplicationDocument(_Part):
         spec, namespace = self.spec, self.metadata.namespace
         return Application(
             name=Name(namespace, self.metadata.name),
-            sources=tuple(
-                GitSource(Name(s.git.namespace or namespace, s.git.repository), s.git.revision, s.git.path) for s in spec.sources
-            ),
+            sources=tuple(source.value(namespace) for source in spec.sources),
             destination=Destination(spec.destination.cluster, spec.destination.namespace, spec.destination.create_namespace),
-            render=RenderOptions(spec.render.plain.include, spec.render.plain.exclude),
+            render=spec.render.value(),
             sync=_sync_policy(spec.sync),
             depends_on=tuple(Name(namespace, dependency.name) for dependency in spec.depends_on),
             health=tuple(HealthRule(**rule.model_dump()) for rule in spec.health),

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import ClassVar, Protocol, Self
 
 from reconciler.model.patterns import FieldPattern
+from reconciler.model.rendering import RenderOptions
 
 HOME = "trueup"
 """Trueup's own namespace in every cluster: its operators declare there, and its records are there."""
@@ -117,15 +118,8 @@ class GitSource:
     """Branch, tag or full SHA, as declared."""
     path: str
     """Directory in the repository, without leading or trailing slash; empty for the top."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenderOptions:
-    """How the documents are made from the source; empty means: find out from the directory."""
-
-    include: tuple[str, ...] = ()
-    """Plain YAML: globs of files to read; empty means `*.yaml`, `*.yml`, `*.json`."""
-    exclude: tuple[str, ...] = ()
+    render: RenderOptions | None = None
+    """Its own way of rendering; None: the application's."""
 
 
 @dataclass(frozen=True, slots=True)

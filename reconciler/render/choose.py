@@ -34,9 +34,14 @@ def render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rende
         found = "is a file, name its directory" if directory.is_file() else "is not in the commit"
         raise PathMissing(f"{request.application}: the directory {request.path!r} {found}; check spec.sources[].git.path")
     tree.names(directory)
-    if kustomization_in(directory) is None:
-        return plain.render(tree, request, kubectl)
-    rendered = kustomize.render(tree, request, kubectl)
+    rendered = _render(tree, request, kubectl)
     if len(rendered.documents) > LIMIT_OBJECTS:
         raise InvalidManifest(f"{request.path or '.'}: more than {LIMIT_OBJECTS} objects; split the application")
     return rendered
+
+
+def _render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rendered:
+    if kustomization_in(tree.root / request.path) is not None:
+        return kustomize.render(tree, request, kubectl)
+    rendered = plain.render(tree, request, kubectl)
+    return kustomize.overlay(tree, request, rendered, kubectl) if request.options.has_overlay else rendered

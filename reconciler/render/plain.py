@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from reconciler.errors import InvalidManifest
-from reconciler.model.declared import RenderOptions
 from reconciler.model.objects import RawDocument
+from reconciler.model.rendering import RenderOptions
 from reconciler.render import kustomize
 from reconciler.render.kustomize import Kubectl
 from reconciler.render.reach import kustomization_in
@@ -80,7 +80,7 @@ def _wanted(directory: Path, options: RenderOptions) -> Iterator[Path]:
             folders.clear()
             yield Path(folder)
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if options.recursive else []
         for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
             if _is_chosen(path.relative_to(directory), options, otherwise=path.suffix in SUFFIXES):
                 yield path

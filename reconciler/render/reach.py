@@ -8,7 +8,7 @@ https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,14 +76,23 @@ def kustomization_in(directory: Path) -> Path | None:
     return next((directory / name for name in NAMES if (directory / name).is_file()), None)
 
 
-def reach_of(tree: Tree, directory: Path) -> Reach:
+def reach_of(tree: Tree, directory: Path, components: Sequence[str] = (), *, is_built: bool = True) -> Reach:
     """Everything that building a directory reads.
+
+    Args:
+        tree: where it is.
+        directory: what is built.
+        components: directories of components that an Application names, from the directory or, with a slash, from the top.
+        is_built: off where only the components are.
 
     Raises:
         InvalidManifest: naming the file and the entry that is remote, outside of the tree, or not there.
     """
     search = _Search(tree)
-    search.follow(directory, is_plugin=False)
+    if is_built:
+        search.follow(directory, is_plugin=False)
+    for component in components:
+        search.take(directory, tree.place(directory, component), _Entry("Application", "render.kustomize.components", component))
     return search.reach
 
 
@@ -125,7 +134,10 @@ class _Search:
             return
         if _REMOTE.search(entry.text):
             raise entry.refuse("is remote; copy it into the repository and name the copy")
-        target = directory / entry.text
+        self.take(directory, directory / entry.text, entry)
+
+    def take(self, directory: Path, target: Path, entry: _Entry) -> None:
+        """Follow an entry of a directory to where it leads."""
         try:
             names = self._tree.names(target)
         except InvalidManifest as error:

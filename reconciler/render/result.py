@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from reconciler.model.declared import Name, RenderOptions
+from reconciler.model.declared import Name
 from reconciler.model.objects import RawDocument
+from reconciler.model.rendering import RenderOptions
 
 LIMIT_OBJECTS = 10_000
 """Objects of one application; more are refused before they fill the memory of whoever holds them."""

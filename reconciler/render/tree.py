@@ -17,6 +17,10 @@ class Tree:
         text = os.path.relpath(path, self.root)
         return "" if text == "." else text
 
+    def place(self, directory: Path, path: str) -> Path:
+        """Where a path leads that an Application names: from a directory, or from the top with a slash before it."""
+        return self.root / path.lstrip("/") if path.startswith("/") else directory / path
+
     def names(self, path: Path) -> set[str]:
         """What a render depends on that reads a path: the path, and where links lead from it.
 

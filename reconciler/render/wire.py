@@ -11,14 +11,18 @@ import orjson
 
 from reconciler import errors
 from reconciler.errors import InvalidManifest, RenderFailed, TrueupError
-from reconciler.model.declared import Name, RenderOptions
+from reconciler.model.declared import Name
 from reconciler.model.objects import RawDocument
+from reconciler.model.rendering import RenderOptions
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
+from reconciler.render.revive import revive
 
 HEADER = struct.Struct("!I")
 """The length of the frame that follows."""
 
 Answer: TypeAlias = Rendered | TrueupError
+
+PLAIN = RenderOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def frame(content: bytes) -> bytes:
 
 def encode_order(root: Path, requests: Sequence[RenderRequest], *, memory_bytes: int, cpu_seconds: int) -> bytes:
     """The order as bytes."""
-    entries = [(str(r.application), r.path, r.options.include, r.options.exclude) for r in requests]
+    entries = [(str(r.application), r.path, r.options if r.options != PLAIN else None) for r in requests]
     return orjson.dumps([os.path.realpath(root), entries, memory_bytes, cpu_seconds])
 
 
@@ -47,8 +51,8 @@ def decode_order(content: bytes) -> Order:
     """The order that was encoded."""
     root, entries, memory_bytes, cpu_seconds = orjson.loads(content)
     requests = tuple(
-        RenderRequest(Name.parse(application), path, RenderOptions(tuple(include), tuple(exclude)))
-        for application, path, include, exclude in entries
+        RenderRequest(Name.parse(application), path, revive(RenderOptions, options) if options else PLAIN)
+        for application, path, options in entries
     )
     return Order(Path(root), requests, memory_bytes, cpu_seconds)
 

@@ -86,13 +86,13 @@ async def _render_checkout(
 ) -> dict[tuple[Name, GitSource], Rendered | TrueupError]:
     """Render everything that needs one commit, from one export of it."""
     repository, commit = workshop.repositories[checkout[0]], checkout[1]
-    requests = [RenderRequest(target.name, source.path, target.application.render) for target, source in work]
+    requests = [RenderRequest(target.name, source.path, source.render or target.application.render) for target, source in work]
     keys = [(target.name, source) for target, source in work]
     scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="trueup-export-"))
     try:
         mirror = workshop.mirrors.of(repository)
         await mirror.ensure(commit)
-        root = await _export(mirror, commit, [source.path for _, source in work], scratch)
+        root = await _export(mirror, commit, requests, scratch)
         return dict(zip(keys, await workshop.renderer.render(root, requests), strict=True))
     except TrueupError as error:
         return dict.fromkeys(keys, error)
@@ -100,13 +100,14 @@ async def _render_checkout(
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
-async def _export(mirror: Mirror, commit: str, paths: Sequence[str], scratch: Path) -> Path:
-    """The tree that the paths are rendered from: one directory alone, unless a kustomization in it may reach further."""
-    if len(set(paths)) == 1 and paths[0]:
+async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest], scratch: Path) -> Path:
+    """The tree that the requests are rendered from: one directory alone, unless something in it may reach further."""
+    paths = {request.path for request in requests}
+    if len(paths) == 1 and (path := requests[0].path) and not any(request.options.reaches_further for request in requests):
         alone = scratch / "alone"
         alone.mkdir()
-        await export(mirror, commit, paths[0], alone)
-        if not may_reach_further(alone, paths[0]):
+        await export(mirror, commit, path, alone)
+        if not may_reach_further(alone, path):
             return alone
     whole = scratch / "whole"
     whole.mkdir()

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "jobs/holder/removals.py": ("tests/e2e/test_removal.py", "removals of a living cluster"),
     "jobs/holder/standing.py": ("tests/e2e/test_resources.py", "statuses of a living cluster, counted"),
     "receiver/api/orphans.py": ("tests/e2e/test_removal.py", "what only holders know"),
+    "reconciler/declarations/part.py": ("tests/reconciler/declarations/test_schema.py", "the parts that the schema is made of"),
     "reconciler/declarations/resources.py": ("tests/e2e/test_resources.py", "resources of a living cluster"),
     "reconciler/declarations/rules.py": ("tests/e2e/test_validation.py", "the API server judges by them, as a file is judged"),
     "reconciler/declarations/status.py": ("tests/e2e/test_resources.py", "statuses of a living cluster"),

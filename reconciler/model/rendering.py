@@ -1,0 +1,92 @@
+"""How an application's documents are made: what people declare of it, as it travels to the renderer. Only values, and hashable ones."""
+
+from dataclasses import dataclass, field
+
+Pairs = tuple[tuple[str, str], ...]
+"""A mapping, in the order in which it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Labels to add, as `labels` of a kustomization has them."""
+
+    pairs: Pairs
+    include_selectors: bool = False
+    include_templates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image to replace; what is empty is left as it is."""
+
+    name: str
+    new_name: str = ""
+    new_tag: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatchTarget:
+    """Which objects a patch is for; regular expressions, anchored, as Kustomize has them. What is empty matches all."""
+
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    label_selector: str = ""
+    annotation_selector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A strategic merge patch, or a JSON patch, as YAML or JSON text."""
+
+    patch: str
+    target: PatchTarget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """How many replicas an object of this name has."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KustomizeOptions:
+    """An overlay over what the source renders to."""
+
+    name_prefix: str = ""
+    name_suffix: str = ""
+    namespace: str = ""
+    labels: tuple[Labels, ...] = ()
+    annotations: Pairs = ()
+    images: tuple[Image, ...] = ()
+    replicas: tuple[Replicas, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    components: tuple[str, ...] = ()
+    """Directories, from the source's own; with a slash at the beginning from the top of the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """How the documents are made from the source; empty means: find out from the directory."""
+
+    include: tuple[str, ...] = ()
+    """Plain YAML: globs of files to read; empty means `*.yaml`, `*.yml`, `*.json`."""
+    exclude: tuple[str, ...] = ()
+    recursive: bool = True
+    """Plain YAML: whether directories beneath are read too."""
+    kustomize: KustomizeOptions = field(default_factory=KustomizeOptions)
+
+    @property
+    def has_overlay(self) -> bool:
+        """Whether Kustomize has something to do after everything else."""
+        return self.kustomize != KustomizeOptions()
+
+    @property
+    def reaches_further(self) -> bool:
+        """Whether files are named that need not be beneath the source's path."""
+        return bool(self.kustomize.components)
