@@ -1,4 +1,4 @@
-"""Writes what is generated: configuration.md, cli.md, tables of health.md and operations.md, definitions in deploy/kubernetes/crds.
+"""Writes what is generated: configuration.md, cli.md, tables of health.md, operations.md and deletions.md, and the definitions.
 
 Run by `make docs`; a test says when they are stale.
 """
@@ -7,7 +7,7 @@ import importlib
 import inspect
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +27,8 @@ from reconciler.health.clauses import ConditionRule
 from reconciler.health.rules import FIELDS, RULES, Rule
 from reconciler.health.static import exists
 from reconciler.settings import variable_of
+from tests.guards.guard import Guard
+from tests.guards.table import FIELDS as FIELDS_OF_GUARDS
 from trueup.cli.main import COMMANDS, EXITS, cli
 from trueup.cli.output import MEANINGS, ExitCode, told
 
@@ -193,6 +195,29 @@ def _error(kind: type[TrueupError]) -> str:
     return f"| `{kind.__name__}` | {happens} | {(inspect.getdoc(kind) or '').partition(chr(10))[0]} |\n"
 
 
+GUARD_TABLES = """
+In the tables a guard has its name, its rule, where it stands, and a test that fails without it. `make test-cluster` takes each out once
+and sees that test fail.
+"""
+
+
+def deletions() -> str:
+    """The page about deletions: its own words, and a table of guards for each field of them."""
+    words = (HERE / "deletions.md").read_text().partition(MARK)[0]
+    tables = (
+        f"\n## {title}\n\n| guard | rule | stands in | test |\n|---|---|---|---|\n{_guards(rows)}"
+        for title, rows in FIELDS_OF_GUARDS
+    )
+    return words + MARK + GUARD_TABLES + "".join(tables)
+
+
+def _guards(rows: Iterable[Guard]) -> str:
+    tests = ((guard, *guard.tests[0].split("::")) for guard in rows)
+    return "".join(
+        f"| `{guard.name}` | {guard.says} | `{guard.module}` | `{test}` in `tests/{path}` |\n" for guard, path, test in tests
+    )
+
+
 def custom_resources() -> dict[Path, str]:
     """The definitions of Repository and Application, a file each."""
     head = "# Made by `make docs` from reconciler/declarations/schema.py.\n"
@@ -211,6 +236,7 @@ def pages() -> dict[Path, str]:
         HERE / "cli.md": commands(),
         HERE / "health.md": health(),
         HERE / "operations.md": operations(),
+        HERE / "deletions.md": deletions(),
         **custom_resources(),
     }
 

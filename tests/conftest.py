@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.servers.control_plane",
     "tests.servers.forges",
     "tests.servers.git_http",
+    "tests.servers.scene",
     "tests.servers.story",
     "tests.servers.valkey",
 ]

@@ -24,7 +24,7 @@ def removal(request: PruneRequest, *, approved: Collection[ObjectKey] = (), unme
         approved: what a person approved: of a set that is being deleted, what is left of it is approved too.
         unmeant: why nobody asked for it; empty when the application's deletion policy did.
     """
-    found = deletions(replace(request, renders_nothing=False, approved=""))
+    found = deletions(replace(request, renders_nothing=False, approved="", is_removal=True))
     doomed = tuple(step.key for step in found.steps if step.action is not Action.SKIP)
     holds = [hold for hold in found.holds if hold.guard not in MEANINGLESS]
     if unmeant and doomed:

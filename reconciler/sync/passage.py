@@ -55,7 +55,7 @@ class Passage:
                 self.vigil.observer(Healthy(name, self.target.revision))
                 unit.settle(name)
                 await self._prune()
-            finished = self._noticed(report(self.target, dataclasses.replace(self.course, is_preempted=self._is_preempted)))
+            finished = self._noticed(report(self.target, self._ended()))
         except TrueupError as error:
             finished = failed(self.target, error, self.course.results)
         finally:
@@ -150,6 +150,14 @@ class Passage:
         except TrueupError:
             return finished  # the failure of the sync counts, not that of telling it
         return dataclasses.replace(finished, steps=(*finished.steps, *results))
+
+    def _ended(self) -> Course:
+        """What happened; deletions that a newer commit came before were not begun."""
+        course = dataclasses.replace(self.course, is_preempted=self._is_preempted)
+        is_pruned = course.holds or any(result.action is Action.DELETE for result in course.results)
+        if course.is_preempted and self._deletions and not is_pruned and not self.only:
+            return dataclasses.replace(course, unreached=course.unreached + self._deletions)
+        return course
 
     def _decide(self) -> Plan:
         return decide(self.target, self.vigil.environment, approved=self.approved, only=self.only)

@@ -15,7 +15,7 @@ from reconciler.plan.claim import ClaimState
 from reconciler.plan.foreign import STRICT, take
 from reconciler.settings import ReconcilerSettings
 from tests.contract.api import entries
-from tests.contract.objects import config_map, custom, definition, document, secret, unique
+from tests.contract.objects import config_map, custom, definition, document, job, secret, unique
 
 
 @pytest.fixture
@@ -60,6 +60,27 @@ async def test_exactly_what_was_seen_is_deleted(api, trueup, writer):
     seen = await trueup.live(manifest)
     assert await writer.delete(manifest.key, uid=seen.uid, resource_version=seen.resource_version)
     assert not await writer.delete(manifest.key, uid=seen.uid, resource_version=seen.resource_version)
+
+
+async def test_what_was_made_anew_under_its_name_is_not_deleted(api, trueup, writer):
+    manifest = trueup.manifest(config_map())
+    live = await writer.apply(manifest, force=True)
+    await api.delete(manifest.document)
+    await writer.apply(manifest, force=True)
+    with pytest.raises(ApplyRefused) as caught:
+        await writer.delete(manifest.key, uid=live.uid)
+    assert caught.value.code == 409
+    assert (await api.get(manifest.document)).code == 200
+
+
+async def test_what_a_job_made_goes_with_it(api, trueup, writer):
+    manifest = trueup.manifest(job())
+    live = await writer.apply(manifest, force=True)
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": manifest.key.name, "uid": live.uid}
+    mine = config_map("dependent", ownerReferences=[owner])
+    await api.create(mine)
+    await writer.delete(manifest.key, uid=live.uid)
+    await api.until_gone(mine)
 
 
 async def test_fields_of_people_are_taken_over_and_go_with_the_next_apply(api, trueup, writer):

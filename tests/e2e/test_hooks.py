@@ -231,6 +231,15 @@ async def test_before_everything_is_deleted_the_last_hooks_run(system):
     assert await names(system) == []
 
 
+async def test_a_last_hook_that_fails_keeps_everything(system):
+    await system.ended(await system.push(tree(a=config_map("web"), b=job("farewell", "tool:failing", hook="pre-delete"))))
+    assert (await system.ended(await system.push({"apps/web/a.yaml": None})))["state"] == "held"
+    _, accepted = await system.post("/api/v1/applications/trueup/web/approve")
+    failed = await system.ended(accepted["id"])
+    assert (failed["state"], steps(failed)) == ("failed", [("run", "Job/farewell")])
+    assert await names(system) == ["web"]
+
+
 async def test_what_another_tool_has_left_under_a_hooks_name_makes_room(system):
     await system.kube("POST", "/api/v1/namespaces", {"metadata": {"name": system.namespace}})
     path = f"/apis/batch/v1/namespaces/{system.namespace}/jobs"

@@ -7,13 +7,15 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import pytest
+import pytest_asyncio
 
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.cluster import Cluster, open_cluster
@@ -26,6 +28,7 @@ from reconciler.settings import ReconcilerSettings
 from reconciler.sync.environment import Environment
 from reconciler.sync.run import Order, sync
 from reconciler.sync.source import Target, Workshop
+from tests.servers.system import config_map
 from trueup.sandbox.cluster import SandboxCluster
 from trueup.sandbox.githttp import GitServer
 
@@ -110,12 +113,15 @@ class Scene:
     async def commit(self, files: Mapping[str, str | None]) -> None:
         self._commit = await self.theatre.git.commit(self.repository, files, message="change")
 
-    async def sync(self, *names: str, approved: Mapping[str, str] | None = None) -> dict[str, SyncReport]:
-        """One unit of these applications, or of all."""
+    async def sync(
+        self, *names: str, approved: Mapping[str, str] | None = None, heads: Sequence[str] = (), **order: Any
+    ) -> dict[str, SyncReport]:
+        """One unit of these applications, or of all; those in *heads* are to be at this commit later."""
         targets = [self.target(name) for name in names or self.paths]
+        order["heads"] = [self.target(name) for name in heads]
         self.environment.applications = {t.name: t.application for t in map(self.target, self.paths)}
         digests = {Name("trueup", name): digest for name, digest in (approved or {}).items()}
-        outcome = await sync(Order(targets, approved=digests), self.environment, lambda _: None)
+        outcome = await sync(Order(targets, approved=digests, **order), self.environment, lambda _: None)
         return {report.application.name: report for report in outcome.reports}
 
     async def bring(self, files: Mapping[str, str | None]) -> dict[str, SyncReport]:
@@ -166,3 +172,39 @@ class Scene:
 def actions(report: SyncReport) -> dict[str, Action]:
     """What was done, by the object's name."""
     return {step.key.name: step.action for step in report.steps}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theatre]:
+    """What the scenes of a module share."""
+    async with theatre(tmp_path_factory.mktemp("theatre")) as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def scene(stage: Theatre) -> AsyncIterator[Scene]:
+    """One application, `web`."""
+    async with Scene(stage) as scene:
+        yield scene
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def two(stage: Theatre) -> AsyncIterator[Scene]:
+    """Two applications, `web` and `api`."""
+    async with Scene(stage, {"web": "apps/web", "api": "apps/api"}) as scene:
+        yield scene
+
+
+def maps(*names: str, path: str = "apps/web", value: str = "1") -> dict[str, str | None]:
+    """A file for each ConfigMap."""
+    return {f"{path}/{name}.yaml": config_map(name, value) for name in names}
+
+
+def gone(*names: str, path: str = "apps/web") -> dict[str, str | None]:
+    """Their files taken out of Git."""
+    return {f"{path}/{name}.yaml": None for name in names}
+
+
+def many(count: int, first: int = 0) -> list[str]:
+    """Names of so many."""
+    return [f"m{number}" for number in range(first, first + count)]
