@@ -34,7 +34,7 @@ class JobKind(enum.StrEnum):
     DIFF = "diff"
     """A person asked what a sync would do."""
     DEPENDENCY = "dependency"
-    """What an application waits for is healthy, and no other job goes on with it."""
+    """What an application waits for has come, and no other job goes on with it."""
     PARTIAL = "partial"
     """A person asked for a sync of a few objects."""
     PAUSE = "pause"

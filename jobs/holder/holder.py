@@ -15,6 +15,7 @@ from jobs.holder.held import Held
 from jobs.holder.keeper import Keeper
 from jobs.holder.removals import Removals
 from jobs.holder.syncs import Syncs
+from jobs.holder.withheld import Withheld
 from jobs.questions import Questions
 from jobs.queue import Workload, work
 from reconciler.errors import TrueupError
@@ -69,6 +70,7 @@ class Holder:
                 )
                 group.create_task(self._sweep_forever())
                 group.create_task(self._search_forever())
+                group.create_task(Withheld(held).go_on_forever())
         finally:
             metrics.HELD.dec()
             for gauge in (metrics.OWNED, metrics.STRAYS, metrics.PAUSED, metrics.ROLLED_BACK):

@@ -128,14 +128,22 @@ async def go_on_with_dependents(held: Held, healthy: Sequence[Name]) -> None:
             continue
         record = await context.applications.get(str(application.name))
         is_waiting = record is not None and record.state is SyncState.WAITING
-        if is_waiting and await is_dirty(application, held) and not await _is_taken_care_of(application, held):
-            target = (await held.targets([application]))[0][0]
-            await context.enqueue(
-                context.record(
-                    JobKind.DEPENDENCY, str(application.sources[0].repository),
-                    ref=target.revision.ref, commit=target.revision.commit, applications=(str(application.name),),
-                )
-            )  # fmt: skip
+        if is_waiting and await is_dirty(application, held):
+            await go_on(application, held)
+
+
+async def go_on(application: Application, held: Held) -> None:
+    """A job for an application whose wait is over, unless one is under way."""
+    context = held.context
+    if await _is_taken_care_of(application, held):
+        return
+    target = (await held.targets([application]))[0][0]
+    await context.enqueue(
+        context.record(
+            JobKind.DEPENDENCY, str(application.sources[0].repository),
+            ref=target.revision.ref, commit=target.revision.commit, applications=(str(application.name),),
+        )
+    )  # fmt: skip
 
 
 async def _is_taken_care_of(application: Application, held: Held) -> bool:

@@ -325,3 +325,19 @@ def changed(results: Sequence[StepResult]) -> int:
     """How many objects were created, updated or deleted without an error."""
     did = (Action.CREATE, Action.UPDATE, Action.DELETE, Action.RELEASE)
     return sum(1 for result in results if result.action in did and not result.error)
+
+
+WITHHELD = "not deleted: the cluster did not tell what it serves of"
+"""How the reason begins of a deletion that waits until discovery is whole again."""
+
+
+def withheld(steps: Iterable[Step | StepResult]) -> int:
+    """How many deletions wait until the cluster tells all that it serves."""
+    return sum(1 for step in steps if step.action is Action.SKIP and step.reason.startswith(WITHHELD))
+
+
+def waits(count: int) -> str:
+    """That deletions wait until the cluster tells all that it serves; why, and what to do, is a notice."""
+    return (
+        f"; {count} deletion{' waits' if count == 1 else 's wait'}: the cluster does not tell all that it serves" if count else ""
+    )

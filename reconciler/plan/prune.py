@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from reconciler.model.declared import Name
 from reconciler.model.objects import Kinds, ObjectKey
 from reconciler.model.options import PruneRule
-from reconciler.model.outcome import Action, Hold, Owned, Step, digest_of
+from reconciler.model.outcome import WITHHELD, Action, Hold, Owned, Step, digest_of
 from reconciler.plan.marks import DELETE, PRUNE, PRUNE_ALLOW
 from reconciler.plan.order import deletion_order
 
@@ -92,6 +92,15 @@ def deletions(request: PruneRequest) -> Deletions:
     return Deletions(steps + left, holds)
 
 
+def untold(kinds: Kinds) -> str:
+    """What people should know of groups that the cluster does not tell of."""
+    groups = ", ".join(sorted(kinds.failed))
+    return (
+        f"the cluster does not tell what it serves of {groups}: nothing is deleted until it does, and is then without a push; "
+        "`kubectl get apiservices` says why: mend what serves it, or delete its APIService"
+    )
+
+
 def vanished(owned: Mapping[ObjectKey, Owned], live: frozenset[Name]) -> Mapping[Name, Hold]:
     """The objects of applications that are not declared for this cluster any more: reported, and left where they are.
 
@@ -124,7 +133,7 @@ def _spared(owned: Owned, request: PruneRequest) -> str:
     """Why an object is left though nobody desires it; empty when it is not."""
     key, kinds = owned.key, request.kinds
     if not kinds.is_complete:
-        return f"not deleted: the cluster did not tell what it serves of {', '.join(sorted(kinds.failed))}"
+        return f"{WITHHELD} {', '.join(sorted(kinds.failed))}"
     if kinds.find(key.group, key.kind) is None:
         return "not deleted: the cluster does not serve its kind now"
     if request.is_removal and owned.outlives:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from reconciler.errors import TrueupError, Waiting
 from reconciler.events import Applied, Healthy, Planned, SyncFinished
 from reconciler.model.hooks import Phase
-from reconciler.model.outcome import Action, Awaited, Plan, SyncReport, SyncState, changed
+from reconciler.model.outcome import Action, Awaited, Plan, SyncReport, SyncState, changed, withheld
+from reconciler.plan.prune import untold
 from reconciler.plan.steps import awaited, is_end, namespaces_of_hooks
 from reconciler.sync.apply import apply
 from reconciler.sync.decide import accept_again, decide
@@ -165,7 +166,11 @@ class Passage:
     def _noticed(self, report: SyncReport) -> SyncReport:
         """The report, with what people should know beside it."""
         message = f"{report.message} (only {', '.join(self.only)})" if self.only else report.message
-        return dataclasses.replace(report, message=message, notices=self.vigil.environment.desired.notices(self.target.name))
+        environment = self.vigil.environment
+        notices = environment.desired.notices(self.target.name)
+        if withheld(report.steps):
+            notices = (*notices, untold(environment.cluster.kinds))
+        return dataclasses.replace(report, message=message, notices=notices)
 
     @property
     def _is_preempted(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from reconciler.errors import ApplyRefused, Stalled
 from reconciler.events import Observer, PruneHeld, StepFinished
 from reconciler.kube.wait import wait_gone
-from reconciler.model.outcome import Action, Hold, Step, StepResult
+from reconciler.model.outcome import Action, Hold, Step, StepResult, withheld
 from reconciler.plan.order import deletion_place, deletion_waves
 from reconciler.plan.prune import Deletions
 from reconciler.plan.steps import PlanRequest, doomed_by
@@ -45,6 +45,7 @@ class Pruning:
         if not self.environment.cluster.index.is_synced:
             return (), ()
         results: list[StepResult] = []
+        waiting: list[Step] = []
         for _ in range(TRIES):
             doomed = doomed_by(self._request())
             if doomed.holds:
@@ -53,9 +54,10 @@ class Pruning:
                 return (*results, *_held(doomed)), doomed.holds
             done = await self._delete_all([step for step in doomed.steps if step.action is Action.DELETE])
             results += [result for result in done if result is not None]
+            waiting = [step for step in doomed.steps if withheld([step])]
             if all(result is not None for result in done):
                 break
-        return tuple(results), ()
+        return (*results, *(StepResult(step.action, step.key, step.reason) for step in waiting)), ()
 
     def _request(self) -> PlanRequest:
         return plan_request(self.target, self.environment, deletions_in_job=self.deletions_in_job, approved=self.approved)

@@ -17,6 +17,8 @@ from reconciler.model.outcome import (
     SyncState,
     changed,
     digest_of,
+    waits,
+    withheld,
 )
 from reconciler.sync.source import Target
 
@@ -110,7 +112,7 @@ def _verdict(course: Course) -> tuple[SyncState, str, float | None]:
         return SyncState.FAILED, _first_of(told) + _stopped(course), None
     if course.holds:
         return SyncState.HELD, f"held: {course.holds[0].reason}", None
-    return SyncState.SUCCEEDED, f"{_done(course)}, all healthy", None
+    return SyncState.SUCCEEDED, f"{_done(course)}, all healthy{waits(withheld(course.results))}", None
 
 
 def _done(course: Course) -> str:

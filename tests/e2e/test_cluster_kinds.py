@@ -1,5 +1,6 @@
 """Deferred kinds on a real control plane, whose discovery answers a little later than its watches tell."""
 
+import asyncio
 import json
 import secrets
 import time
@@ -80,3 +81,38 @@ async def test_a_definition_and_its_objects_in_one_tree_go_live_in_one_sync(syst
     assert await is_there(person, system, f"/apis/{group}/v1/namespaces/NS/widgets/w")
     (sync,) = job["syncs"]
     assert [step["action"] for step in sync["steps"]] == ["create"] * 3
+
+
+async def test_an_api_service_that_is_down_withholds_deletions_until_it_is_mended(system, person, group, monkeypatch):
+    monkeypatch.setattr("jobs.holder.withheld.ASKED_SECONDS", 0.5)
+    await system.ended(await system.push(tree(a=config_map("a"), b=config_map("b"), c=config_map("c"))))
+    service = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": f"v1.{group}"},
+        "spec": {
+            "group": group,
+            "version": "v1",
+            "service": {"name": "away", "namespace": "default"},
+            "insecureSkipTLSVerify": True,
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+        },
+    }
+    path = "/apis/apiregistration.k8s.io/v1/apiservices"
+    assert (await person.request("POST", path, service))[0] == 201
+    try:
+        await asyncio.sleep(2)  # discovery takes it up
+        await system.stop()
+        await system.start()
+        job = await system.ended(await system.push({"apps/web/c.yaml": None}))
+        assert job["message"].endswith("1 deletion waits: the cluster does not tell all that it serves"), job["message"]
+        assert group in job["syncs"][0]["notices"][0]
+        assert await is_there(person, system, "/api/v1/namespaces/NS/configmaps/c")
+    finally:
+        await person.request("DELETE", f"{path}/v1.{group}")
+
+    async def is_gone():
+        return not await is_there(person, system, "/api/v1/namespaces/NS/configmaps/c")
+
+    await system.until(is_gone, "c is gone")

@@ -92,6 +92,11 @@ class SandboxCluster:
         """The newest requests, oldest first."""
         return self._server.requests
 
+    @property
+    def silent(self) -> set[str]:
+        """Groups that discovery says nothing of, as when the server of an aggregated API is away; may be changed."""
+        return self._server.silent
+
     def counts(self) -> Counter[Request]:
         """How often each request came."""
         return self._server.counts()

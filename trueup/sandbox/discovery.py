@@ -3,6 +3,7 @@
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from trueup.sandbox.kinds import VERBS, Kinds, Resource
@@ -31,8 +32,8 @@ def is_aggregated(accept: str) -> bool:
     )
 
 
-def aggregated(kinds: Kinds, *, is_core: bool) -> dict[str, Any]:
-    """All groups, versions and resources below `/api` or `/apis`."""
+def aggregated(kinds: Kinds, *, is_core: bool, silent: Collection[str] = ()) -> dict[str, Any]:
+    """All groups, versions and resources below `/api` or `/apis`; of silent groups only that their server is away."""
     items = []
     for group in _groups(kinds, is_core=is_core):
         versions = [
@@ -44,6 +45,8 @@ def aggregated(kinds: Kinds, *, is_core: bool) -> dict[str, Any]:
             for version in _versions(kinds, group)
         ]
         items.append({"metadata": {"name": group} if group else {}, "versions": versions})
+    silent = () if is_core else silent
+    items += [{"metadata": {"name": group}, "versions": [{"version": "v1", "freshness": "Stale"}]} for group in sorted(silent)]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 

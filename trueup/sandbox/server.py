@@ -53,6 +53,8 @@ class Server:
         self._token = token
         self._bookmark_seconds = bookmark_seconds
         self.requests: deque[Request] = deque(maxlen=MOST_REQUESTS)
+        self.silent: set[str] = set()
+        """Groups of aggregated APIs whose server is away."""
 
     def counts(self) -> Counter[Request]:
         """How often each kind of request came."""
@@ -111,7 +113,7 @@ class Server:
         """Discovery and OpenAPI."""
         accept = request.headers.get("Accept", "")
         if path in ("/api", "/apis") and discovery.is_aggregated(accept):
-            document = discovery.aggregated(self._kinds, is_core=path == "/api")
+            document = discovery.aggregated(self._kinds, is_core=path == "/api", silent=self.silent)
             return _json(document, content_type=discovery.AGGREGATED_TYPE)
         match path.split("/")[1:]:
             case ["api"]:
