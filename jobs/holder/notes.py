@@ -12,6 +12,7 @@ from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord
 from jobs.store.heads import InputRecord
 from reconciler.declarations.tell import Synced
 from reconciler.model.declared import Name, OnFailure
+from reconciler.model.hooks import Phase
 from reconciler.model.intent import Healthy, Intent
 from reconciler.model.outcome import Action, HealthStatus, SyncReport, SyncState
 from reconciler.plan.intent import describe_rollback, released
@@ -96,7 +97,7 @@ def _clean(targets: Sequence[Target], outcome: Outcome, heads: Heads) -> Mapping
 
 
 def _record(held: Held, job: JobRecord, target: Target, report: SyncReport, known: ApplicationRecord | None) -> ApplicationRecord:
-    application, is_live = target.application, was_applied(report)
+    application, is_live = target.application, is_there(report)
     if report.state is SyncState.WAITING and known is not None:
         news = {"state": report.state, "message": report.message, "desired": str(target.revision), "job": job.id}
         return known.model_copy(update={**news, "updated": datetime.now(UTC)})
@@ -160,7 +161,7 @@ def _synced(held: Held, job: JobRecord, target: Target, report: SyncReport) -> S
     rendering = held.environment.desired.of(target.name)
     return Synced(
         report,
-        is_live=was_applied(report),
+        is_live=is_there(report),
         objects=len(rendering.manifests) if rendering else 0,
         digest=rendering.content if rendering else "",
         actor=job.actor,
@@ -174,6 +175,17 @@ def was_applied(report: SyncReport) -> bool:
         return True
     is_complete = not report.unreached and not any(step.error for step in report.steps)
     return report.state is SyncState.FAILED and bool(report.unhealthy) and is_complete
+
+
+def is_there(report: SyncReport) -> bool:
+    """Whether the objects of a revision are in the cluster, also where only a hook after them failed.
+
+    Then the application is at that revision, and failed; it is not done with it, so that it is tried again.
+    """
+    after = f"{Phase.POST_SYNC} hook"
+    errors = [step for step in report.steps if step.error]
+    is_only_after = bool(errors) and all(step.action is Action.RUN and step.reason == after for step in errors)
+    return was_applied(report) or (report.state is SyncState.FAILED and not report.unreached and is_only_after)
 
 
 def applications_of(job: JobRecord, held: Held) -> list[Name]:

@@ -47,9 +47,19 @@ def faults(
         if fault := _fault_of_reference(application.name.namespace, source.repository, repositories):
             yield ("spec", "sources", index, "git", "repository"), fault
     for index, name in enumerate(application.depends_on):
-        if name not in applications:
+        if name.namespace == application.name.namespace and name not in applications:
             yield ("spec", "dependsOn", index, "name"), f"there is no Application {name}"
+        elif name not in applications or not application.may_wait_for(name):
+            yield ("spec", "dependsOn", index, "namespace"), _foreign(application, name)
     yield from _circle(application, applications)
+
+
+def _foreign(application: Application, name: Name) -> str:
+    """Whether it is there is nobody's business who may not touch its namespace."""
+    return (
+        f"there is no Application {name} that {application.name.namespace} may wait for; "
+        "TRUEUP_ALLOWANCES says which namespaces it may touch"
+    )
 
 
 def _fault_of_reference(namespace: str, name: Name, repositories: Mapping[Name, Repository]) -> str:

@@ -224,7 +224,10 @@ class HealthRuleSpec(Part):
 class DependencySpec(Part):
     """An Application that must be healthy first."""
 
-    name: DnsName = Field(description="Name of an Application in the same namespace.")
+    name: DnsName = Field(description="Name of an Application.")
+    namespace: NameOrNothing = Field(
+        default="", description="Its namespace, which this one must be allowed to touch; left out: the Application's own."
+    )
 
 
 class ApplicationSpec(Part):
@@ -288,7 +291,7 @@ class ApplicationDocument(Part):
             destination=Destination(spec.destination.cluster, spec.destination.namespace, spec.destination.create_namespace),
             render=spec.render.value(),
             sync=_sync_policy(spec.sync),
-            depends_on=tuple(Name(namespace, dependency.name) for dependency in spec.depends_on),
+            depends_on=tuple(Name(other.namespace or namespace, other.name) for other in spec.depends_on),
             health=tuple(HealthRule(**rule.model_dump()) for rule in spec.health),
             digest=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=12).hexdigest(),
         )

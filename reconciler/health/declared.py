@@ -24,6 +24,8 @@ ORDER = (
 )
 """In which order expressions are asked: what is stopped is not judged, what is stale is not believed."""
 
+MEND = "mend it in spec.health or TRUEUP_HEALTH_RULES"
+
 
 def judge(rule: HealthRule, document: Document) -> Health:
     """The verdict of the first expression that is true; Progressing when none is."""
@@ -34,7 +36,7 @@ def judge(rule: HealthRule, document: Document) -> Health:
             if source and _is_true(parse(source), subject):
                 return Health(verdict, _message(rule, subject) if verdict is not HealthStatus.HEALTHY else "")
         except Unevaluable as error:
-            return Health(HealthStatus.UNKNOWN, f"health rule of {rule.kind}, {name}: {error}")
+            return Health(HealthStatus.UNKNOWN, f"the health rule of {rule.kind} does not fit: `{name}` {error}; {MEND}")
     return Health(HealthStatus.PROGRESSING, _message(rule, subject))
 
 

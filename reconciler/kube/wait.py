@@ -10,7 +10,11 @@ from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import GOOD, Health, HealthStatus
 
 GRACE_SECONDS = 10.0
-"""How long something may be Degraded before it is believed: controllers report failures that pass."""
+"""How long something may be Degraded before it is believed: controllers report failures that pass, and rules meet half a status."""
+
+
+FAILED = frozenset({HealthStatus.DEGRADED, HealthStatus.UNKNOWN})
+"""What waiting does not mend: a rule that does not fit its object makes Unknown, and says which, and why."""
 
 
 class Seen(Protocol):
@@ -31,7 +35,7 @@ async def wait_healthy(
     preempted: asyncio.Event,
     on_change: Callable[[ObjectKey, Health], None],
 ) -> Mapping[ObjectKey, Health]:
-    """The health of the objects when all are good, one is degraded for good, time is up, or a newer commit waits.
+    """The health of the objects when all are good, one has failed for good, time is up, or a newer commit waits.
 
     Changes are told, and what is not good at the first look.
     """
@@ -47,7 +51,7 @@ async def wait_healthy(
                 if told.get(key) != health and (key in told or health.status not in GOOD):
                     on_change(key, health)
                 told[key] = health
-            is_degraded = any(health.status is HealthStatus.DEGRADED for health in found.values())
+            is_degraded = any(health.status in FAILED for health in found.values())
             degraded_since = (degraded_since or loop.time()) if is_degraded else None
             end = min(deadline, degraded_since + GRACE_SECONDS) if degraded_since else deadline
             if all(health.status in GOOD for health in found.values()) or preempted.is_set() or loop.time() >= end:

@@ -331,6 +331,11 @@ class Application:
     generation: int = 0
     """Of the custom resource that declares it, which has a status and may have a finalizer; 0: it stands in a file."""
 
+    def may_wait_for(self, other: Name) -> bool:
+        """Whether it may depend on an application: on those of its namespace, and of namespaces that it may touch."""
+        allowed = self.allowance.namespaces
+        return other.namespace == self.name.namespace or allowed is None or any(fnmatchcase(other.namespace, g) for g in allowed)
+
     @property
     def is_resource(self) -> bool:
         """Whether it was declared as a custom resource."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
-from reconciler.errors import Waiting
+from reconciler.errors import NotAllowed, Waiting
 from reconciler.model.declared import Application, Name
 from reconciler.model.outcome import Awaited, SyncReport
 from reconciler.sync.report import AWAITED_SECONDS
@@ -80,9 +80,15 @@ class Unit:
         """Wait until everything that the application depends on in this unit is healthy; what is not in it must be so already.
 
         Raises:
+            NotAllowed: naming the one that it may not know of.
             Waiting: naming the one that is not, and why.
         """
         for name in application.depends_on:
+            if not application.may_wait_for(name):  # a file of a namespace that the settings allow less than everything
+                raise NotAllowed(
+                    f"there is no Application {name} that {application.name.namespace} may wait for; "
+                    "TRUEUP_ALLOWANCES says which namespaces it may touch"
+                )
             if name in self._members:
                 lack = await asyncio.shield(self._future(name))
             else:

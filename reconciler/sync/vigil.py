@@ -11,7 +11,7 @@ from reconciler.kube.explain import explain
 from reconciler.kube.wait import first_of, wait_healthy
 from reconciler.model.declared import Application
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import GOOD, Awaited, Health
+from reconciler.model.outcome import GOOD, Awaited, Health, HealthStatus
 from reconciler.sync.environment import Environment
 from reconciler.sync.runs import health_of
 
@@ -68,6 +68,7 @@ class Vigil:
         bad = [key for key, health in found.items() if health.status not in GOOD]
         if not bad or self.preempted.is_set():
             return found
-        there = [key for key in bad if key in cluster.index.owned]  # what is gone says no more than is remembered
+        there = [key for key in bad if key in cluster.index.owned and found[key].status is not HealthStatus.UNKNOWN]
+        # what is gone says no more than is remembered, and a rule that does not fit says itself what is wrong with it
         told = {key: await explain(cluster.client, cluster.kinds, key) for key in there[:EXPLAINED]}
         return {key: Health(health.status, told.get(key) or health.reason) for key, health in found.items()}

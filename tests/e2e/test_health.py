@@ -1,5 +1,7 @@
 """Health as people declare it: an Application's own rules judge its objects, and are followed when they change; on the sandbox."""
 
+import asyncio
+
 import pytest
 
 from tests.servers.system import System, config_map
@@ -24,8 +26,8 @@ async def system(tmp_path, valkey):
         yield system
 
 
-def declare(system, healthy):
-    system._more = application(system.namespace, healthy)
+def declare(system, healthy, timeout="2s"):
+    system._more = application(system.namespace, healthy).replace("timeout: 2s", f"timeout: {timeout}")
     system.declare()
 
 
@@ -52,3 +54,15 @@ async def test_a_commit_waits_for_what_the_rule_says(system):
         return await health(system) == ("Healthy", [])
 
     await system.until(is_healthy, "the newest rule judges it healthy")
+
+
+async def test_a_rule_that_does_not_fit_its_object_fails_the_sync_at_once_and_says_so(system, monkeypatch):
+    monkeypatch.setattr("reconciler.kube.wait.GRACE_SECONDS", 0.2)
+    declare(system, "data.value > 1", timeout="5m")
+    await asyncio.sleep(1.5)  # declarations are seen within a second
+    failed = await system.ended(await system.push({"apps/web/a.yaml": config_map("web", "1")}))
+    assert failed["state"] == "failed"
+    assert failed["message"].startswith(
+        f"{system.namespace}/ConfigMap/web: the health rule of ConfigMap does not fit: `healthy` No such overload"
+    )
+    assert failed["message"].endswith("mend it in spec.health or TRUEUP_HEALTH_RULES")

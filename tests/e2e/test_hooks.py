@@ -115,6 +115,12 @@ async def test_a_post_sync_hook_that_fails_makes_the_sync_fail_and_deletes_nothi
     assert failed["state"] == "failed"
     assert "Job/smoke: the post-sync hook failed" in failed["message"]
     assert await names(system) == ["old", "web"]
+    _, application = await system.get("/api/v1/applications/trueup/web")
+    assert application["state"] == "failed"
+    assert application["revision"] == failed["syncs"][0]["revision"], "its objects are in the cluster"
+    _, history = await system.get("/api/v1/applications/trueup/web/history")
+    newest = history["items"][0]
+    assert (newest["revision"], newest["state"]) == (failed["syncs"][0]["revision"], "failed")
     await system.until(lambda: is_gone(system, "smoke"), "the hook's object is deleted")
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.declarations.check import Written, cross_check
-from reconciler.model.declared import Application, Destination, Forge, GitSource, Name, Repository
+from reconciler.model.declared import EVERYTHING, Allowance, Application, Destination, Forge, GitSource, Name, Repository
 
 TEXT = b"""kind: Application
 metadata: {name: a}
@@ -27,6 +27,14 @@ def application(name: str, *depends_on: str, repositories: tuple[str, ...] = ())
     return Application(
         Name("t", name), sources, Destination("in-cluster", ""), depends_on=tuple(Name("t", d) for d in depends_on)
     )
+
+
+BEYOND = Application(
+    Name("t", "a"), (), Destination("in-cluster", ""), depends_on=(Name("u", "b"),), allowance=Allowance(namespaces=("t", "u-*"))
+)
+ALLOWED = replace(BEYOND, allowance=Allowance(namespaces=("t", "u*")))
+OTHER = replace(application("b"), name=Name("u", "b"))
+UNKNOWN = "spec.dependsOn[0].namespace: there is no Application u/b that t may wait for; TRUEUP_ALLOWANCES says which namespaces it may touch"
 
 
 def problems(*values: Repository | Application) -> list[str]:
@@ -57,6 +65,11 @@ def problems(*values: Repository | Application) -> list[str]:
             ["a.yaml:10: spec.dependsOn[1].name: there is no Application t/c"],
             id="unknown dependency",
         ),
+        pytest.param([BEYOND, OTHER], [f"a.yaml:9: {UNKNOWN}"], id="one of a namespace that it may not touch"),
+        pytest.param([BEYOND], [f"a.yaml:9: {UNKNOWN}"], id="and whether that is there is not told"),
+        pytest.param([ALLOWED, OTHER], [], id="one of a namespace that it may touch"),
+        pytest.param([ALLOWED], [f"a.yaml:9: {UNKNOWN}"], id="which is not there"),
+        pytest.param([replace(BEYOND, allowance=EVERYTHING), OTHER], [], id="who may touch everything may wait for everybody"),
         pytest.param([application("a", "a")], ["a.yaml:8: spec.dependsOn: waits for itself: t/a -> t/a"], id="itself"),
         pytest.param(
             [application("a", "b"), application("b", "c"), application("c", "a"), application("d", "a")],

@@ -38,13 +38,15 @@ def widget(**status):
         pytest.param({"message": "'x'"}, {"phase": "Running"}, "Healthy", "", id="a healthy object needs no message"),
         pytest.param({}, {"phase": 3}, "Progressing", "its expression `healthy` is not true yet", id="another type is another value"),
         pytest.param({"degraded": "status.faults > 0"}, {"phase": "Running", "faults": "many"}, "Unknown",
-                     "health rule of Widget, degraded: No such overload: the operation is not defined for the given operand types",
+                     "the health rule of Widget does not fit: `degraded` No such overload: the operation "
+                     "is not defined for the given operand types; mend it in spec.health or TRUEUP_HEALTH_RULES",
                      id="a mistake never passes"),
         pytest.param({"healthy": "status.phase"}, {"phase": "Running"}, "Unknown",
-                     "health rule of Widget, healthy: is str, and must be true or false", id="what is neither true nor false"),
+                     "the health rule of Widget does not fit: `healthy` is str, and must be true or false; "
+                     "mend it in spec.health or TRUEUP_HEALTH_RULES", id="what is neither true nor false"),
         pytest.param({"healthy": "status.l.all(x, status.l.all(y, y >= 0))"}, {"l": list(range(600))}, "Unknown",
-                     "health rule of Widget, healthy: would take 360000 steps on this object, and 250000 are allowed; "
-                     "loop over shorter lists", id="what takes too long"),
+                     "the health rule of Widget does not fit: `healthy` would take 360000 steps on this object, and 250000 are allowed; "
+                     "loop over shorter lists; mend it in spec.health or TRUEUP_HEALTH_RULES", id="what takes too long"),
     ],
 )  # fmt: skip
 def test_the_first_expression_that_is_true_decides(expressions, status, verdict, reason):

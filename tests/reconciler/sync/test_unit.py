@@ -1,11 +1,12 @@
 """The milestones of applications that are synced together."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from reconciler.errors import Waiting
-from reconciler.model.declared import Application, Destination, Name
+from reconciler.errors import NotAllowed, Waiting
+from reconciler.model.declared import Allowance, Application, Destination, Name
 from reconciler.model.outcome import Revision, SyncReport, SyncState
 from reconciler.sync.unit import Unit
 
@@ -66,6 +67,15 @@ async def test_one_that_will_not_be_healthy_stops_those_that_depend_on_it_and_sa
         await unit.dependencies(web)
     assert str(caught.value) == told
     assert caught.value.awaited.applications == {name("db")}
+
+
+async def test_one_of_a_namespace_that_may_not_be_touched_is_not_waited_for_and_not_told_of():
+    db = Name("other", "db")
+    web = replace(application("web"), depends_on=(db,), allowance=Allowance(namespaces=("shop",)))
+    around = Around("which failed: a secret of theirs")
+    with pytest.raises(NotAllowed, match="there is no Application other/db that shop may wait for"):
+        await Unit([web], around).dependencies(web)
+    assert around.asked == []
 
 
 async def test_what_was_healthy_stays_so_whatever_comes_after():
