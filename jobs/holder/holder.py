@@ -20,6 +20,7 @@ from jobs.questions import Questions
 from jobs.queue import Workload, work
 from reconciler.errors import TrueupError
 from reconciler.kube.cluster import Cluster
+from reconciler.sync.probe import probe
 from reconciler.sync.runs import Runs
 
 log = structlog.get_logger()
@@ -68,7 +69,7 @@ class Holder:
                 group.create_task(
                     Questions(context.redis, context.keys).answer_forever(cluster.uid, Answers(held, removals).answer)
                 )
-                group.create_task(self._sweep_forever())
+                group.create_task(self._sweep_forever(repairs))
                 group.create_task(self._search_forever())
                 group.create_task(Withheld(held).go_on_forever())
         finally:
@@ -77,7 +78,7 @@ class Holder:
                 gauge.remove(held.name)
             await held.background.close()
 
-    async def _sweep_forever(self) -> None:
+    async def _sweep_forever(self, repairs: Repairs) -> None:
         """The periodic look at everything owned, which finds what a lost watch lost."""
         cluster = self._held.cluster
         while True:
@@ -86,7 +87,12 @@ class Holder:
                 seen = await cluster.index.sweep()
                 await cluster.records.reload_intents()
                 self._held.decided.set()
-                log.info("sweep.finished", cluster=self._held.name, objects=seen, strays=len(cluster.strays))
+                probed = await probe(self._held.environment)
+                for key in probed.missing:
+                    repairs.on_change(key, None)
+                log.info(
+                    "sweep.finished", cluster=self._held.name, objects=seen, strays=len(cluster.strays), probed=probed.looked_at
+                )
             except TrueupError as error:
                 log.warning("sweep.failed", cluster=self._held.name, error=str(error))
 

@@ -40,7 +40,7 @@ class Environment:
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while one is made sure of: all applications of a commit may want the same one at once."""
     others: set[ObjectKey] = field(default_factory=set)
-    """Objects that were met and are not ours, and that are made only where they are missing: not looked at again until the sweep."""
+    """Objects that were met and are not ours, and that are made only where they are missing: looked at again by the sweep."""
     ignore: tuple[IgnoreRule, ...] = ()
     """Fields that are left to others, whatever the application."""
     wanted: dict[Name, frozenset[ObjectKey]] = field(default_factory=dict)
