@@ -17,7 +17,8 @@ demo: .venv/ready ## a push goes live on a sandbox cluster; EXIT=1 ends it, KUBE
 run: .venv/ready ## Trueup with the settings of the environment, everything in one process
 	@$(BIN)/trueup up
 
-test: .venv/ready ## all tests that need no real control plane
+test: .venv/ready ## all tests that need no real control plane; builds helm and sops the first time, where Go is there
+	@$(BIN)/python tests/tools/build.py >/dev/null || true
 	@$(BIN)/python -m tests.missing
 	@$(BIN)/pytest -n $(WORKERS) -m "not cluster and not long and not chaos" $(ARGS)
 

@@ -146,6 +146,10 @@ class ReconcilerSettings(Settings):
     render_memory: int = Field(
         default=1024, ge=64, description="MiB of memory of one renderer; hostile YAML asks for all there is."
     )
+    helm: Path | None = Field(
+        default=None,
+        description="The Helm program, which charts are templated with; left out: the one on PATH, when there is one.",
+    )
     api_concurrency: int = Field(
         default=4,
         ge=1,

@@ -4,6 +4,7 @@ import shutil
 import sys
 
 from tests.contract.offered import NOT_OFFERED
+from tests.tools.build import PACKAGES, find
 
 OPTIONAL = {
     "go": "the tests on a real control plane (make test-cluster) need Go 1.26 or newer to build it; they are not part of make test",
@@ -14,6 +15,11 @@ def main() -> None:
     """Print what is not tested here, and one line for each tool that is missing."""
     sys.stdout.write("Not run here: tests marked `cluster` or `long` (make test-cluster) and `chaos` (make chaos).\n")
     sys.stdout.write(f"Not offered by the sandbox, and tested there to be missing (tests/contract): {', '.join(NOT_OFFERED)}.\n")
+    for program in PACKAGES:
+        if find(program) is None:
+            sys.stdout.write(
+                f"{program} is missing: what it is held against is left out; python tests/tools/build.py {program} builds it.\n"
+            )
     for tool, why in OPTIONAL.items():
         if shutil.which(tool) is None:
             sys.stdout.write(f"{tool} is missing: {why}.\n")

@@ -65,7 +65,7 @@ class Held:
     @classmethod
     def of(cls, context: Context, names: set[str], cluster: Cluster) -> "Held":
         """A cluster whose lease is ours."""
-        workshop = Workshop(context.mirrors, context.renderer, context.declarations.repositories)
+        workshop = _workshop(context, cluster)
         cluster.records.keep_intents_in(ResourceIntents(context.resources))
         environment = Environment(context.instance, cluster, workshop, context.seal_key, ignore=context.settings.ignore)
         return cls(context, names, cluster, environment, Standing(context.resources))
@@ -81,7 +81,7 @@ class Held:
         newest, environment = self.context.declarations, self.environment
         if self._declared is None or newest is not self._declared[0] or self.names != self._declared[1]:
             self._declared = newest, frozenset(self.names)
-            environment.workshop = Workshop(self.context.mirrors, self.context.renderer, newest.repositories)
+            environment.workshop = _workshop(self.context, self.cluster)
             environment.cluster.index.judge_for(newest.applications)
             environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
         return environment.applications
@@ -110,4 +110,12 @@ def _revision(source: GitSource, heads: Mapping[str, str]) -> Revision:
             return Revision(ref, heads[ref])
     raise Waiting(
         f"{source.repository} has no branch or tag {source.revision!r}, as far as is known", retry_seconds=UNKNOWN_SECONDS
+    )
+
+
+def _workshop(context: Context, cluster: Cluster) -> Workshop:
+    """What rendering for a cluster needs, with the declarations as they are now."""
+    repositories = context.declarations.repositories
+    return Workshop(
+        context.mirrors, context.renderer, repositories, context.secrets, lambda: cluster.kinds, seal_key=context.seal_key
     )

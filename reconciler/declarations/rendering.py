@@ -1,19 +1,24 @@
 """The schema of `render`: how an application's documents are made. Where Kustomize has a field of the same name, it means the same."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+import orjson
+from pydantic import Field, field_validator
 
-from reconciler.declarations.fields import Flag, NameOrNothing, TreePath, Whole
+from reconciler.declarations.fields import DnsName, Flag, NameOrNothing, TreePath, Whole
 from reconciler.declarations.part import Part
 from reconciler.model.rendering import (
+    HelmOptions,
     Image,
     KustomizeOptions,
     Labels,
     Patch,
     PatchTarget,
+    Reference,
     RenderOptions,
     Replicas,
+    Substitution,
 )
 
 LongText = Annotated[str, Field(max_length=262144)]
@@ -102,11 +107,103 @@ class KustomizeSpec(Part):
         )
 
 
+class ReferenceSpec(Part):
+    """A ConfigMap or Secret in the Application's namespace."""
+
+    kind: Literal["ConfigMap", "Secret"] = Field(description="What it is.")
+    name: DnsName = Field(description="Its name.")
+    optional: Flag = Field(default=False, description="Whether it may be missing.")
+
+
+class ValuesReferenceSpec(ReferenceSpec):
+    """Values of a chart in a ConfigMap or Secret."""
+
+    key: str = Field(default="values.yaml", min_length=1, max_length=253, description="Which entry of it.")
+    target_path: str = Field(
+        default="",
+        max_length=250,
+        description="The value that its text becomes, such as `image.tag`; left out: it is a file of values.",
+    )
+
+    @field_validator("target_path")
+    @classmethod
+    def _plain(cls, path: str) -> str:
+        if path and not all(re.fullmatch(r"[^.\[\]\s]+", part) for part in path.split(".")):
+            raise ValueError("must be names with dots between them, such as image.tag; entries of lists cannot be set")
+        return path
+
+
+class HelmSpec(Part):
+    """How a chart is templated."""
+
+    release_name: str = Field(
+        default="", max_length=53, pattern="^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$", description="Left out: the Application's name."
+    )
+    values_files: tuple[TreePath, ...] = Field(
+        default=(), max_length=50, description="Files of values, later ones win; `/…` from the top of the repository."
+    )
+    ignore_missing_values_files: Flag = Field(default=False, description="Whether they may be missing.")
+    values_from: tuple[ValuesReferenceSpec, ...] = Field(
+        default=(), max_length=50, description="Values that win over those of files."
+    )
+    values: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Values that win over all others.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+    kube_version: str = Field(
+        default="", pattern=r"^(v?[0-9]+[.][0-9]+.*)?$", max_length=50, description="Left out: the destination's."
+    )
+    api_versions: tuple[str, ...] = Field(default=(), max_length=500, description="Beside those of the destination.")
+    skip_crds: Flag = Field(default=False, description="Leave out the chart's directory `crds`.")
+    allow_changing: Flag = Field(
+        default=False, description="Take what is another one at each rendering, such as random passwords, as it comes."
+    )
+
+    def value(self) -> HelmOptions:
+        """The value that travels."""
+        return HelmOptions(
+            release_name=self.release_name,
+            values_files=self.values_files,
+            ignore_missing_values_files=self.ignore_missing_values_files,
+            values_from=tuple(Reference(r.kind, r.name, r.key, r.target_path, r.optional) for r in self.values_from),
+            values=orjson.dumps(self.values).decode() if self.values else "",
+            kube_version=self.kube_version,
+            api_versions=self.api_versions,
+            skip_crds=self.skip_crds,
+            allow_changing=self.allow_changing,
+        )
+
+
+class SubstituteSpec(Part):
+    """Variables for `${NAME}` in what was rendered; one that is missing is a mistake."""
+
+    variables: dict[str, str] = Field(default_factory=dict, description="Their values; they win over those of references.")
+    sources: tuple[ReferenceSpec, ...] = Field(
+        default=(), alias="from", max_length=50, description="ConfigMaps and Secrets whose entries are variables; later ones win."
+    )
+
+    @field_validator("variables")
+    @classmethod
+    def _names(cls, variables: dict[str, str]) -> dict[str, str]:
+        for name in variables:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"{name[:50]!r} is no name of a variable; letters, digits and `_` are possible")
+        return variables
+
+    def value(self) -> Substitution:
+        """The value that travels."""
+        sources = tuple(Reference(one.kind, one.name, optional=one.optional) for one in self.sources)
+        return Substitution(tuple(self.variables.items()), sources)
+
+
 class RenderSpec(Part):
     """How documents are made; left out: Kustomize where there is a kustomization, else plain YAML."""
 
     plain: PlainSpec = Field(default=PlainSpec(), description="Where there is no kustomization.")
     kustomize: KustomizeSpec = Field(default=KustomizeSpec(), description="An overlay over whatever is rendered.")
+    helm: HelmSpec | None = Field(default=None, description="Where there is a chart; left out: its defaults.")
+    substitute: SubstituteSpec | None = Field(default=None, description="Variables in what was rendered; left out: none.")
 
     def value(self) -> RenderOptions:
         """The value that travels."""
@@ -115,4 +212,6 @@ class RenderSpec(Part):
             exclude=self.plain.exclude,
             recursive=self.plain.recursive,
             kustomize=self.kustomize.value(),
+            helm=self.helm.value() if self.helm else None,
+            substitute=self.substitute.value() if self.substitute else None,
         )

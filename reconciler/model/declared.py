@@ -66,11 +66,19 @@ class SecretRef:
     name: str
 
 
-class Secrets(Protocol):
-    """Where Secrets are read: mounted files or the cluster. Handed in; nobody keeps what it answers."""
+@dataclass(frozen=True, slots=True)
+class ConfigMapRef:
+    """The name of a ConfigMap in the declaring object's namespace."""
 
-    async def read(self, ref: SecretRef) -> Mapping[str, bytes]:
-        """The Secret's data by key.
+    namespace: str
+    name: str
+
+
+class Secrets(Protocol):
+    """Where Secrets and ConfigMaps are read: mounted files or the cluster. Handed in; nobody keeps what it answers."""
+
+    async def read(self, ref: SecretRef | ConfigMapRef) -> Mapping[str, bytes]:
+        """The data by key.
 
         Raises:
             Stalled: when there is no such Secret.

@@ -71,6 +71,50 @@ class KustomizeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A ConfigMap or Secret in the Application's namespace, or one key of it."""
+
+    kind: str
+    """`ConfigMap` or `Secret`."""
+    name: str
+    key: str = ""
+    """Empty: all of it, or the usual key."""
+    target: str = ""
+    """Helm: the value that the key's text becomes, `image.tag`; empty: the text is a file of values."""
+    optional: bool = False
+    """Whether it may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelmOptions:
+    """How a chart is templated; later values win: the chart's, files, references, then those that are written here."""
+
+    release_name: str = ""
+    """Empty: the Application's name."""
+    values_files: tuple[str, ...] = ()
+    """From the source's directory; with a slash at the beginning from the top of the repository."""
+    ignore_missing_values_files: bool = False
+    values_from: tuple[Reference, ...] = ()
+    values: str = ""
+    """As JSON."""
+    kube_version: str = ""
+    """Empty: the destination's."""
+    api_versions: tuple[str, ...] = ()
+    """Beside those of the destination."""
+    skip_crds: bool = False
+    allow_changing: bool = False
+    """Whether what is another one at each rendering is taken as it comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """Variables for `${NAME}` in what was rendered; those that are written here win."""
+
+    variables: Pairs = ()
+    sources: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How the documents are made from the source; empty means: find out from the directory."""
 
@@ -80,6 +124,10 @@ class RenderOptions:
     recursive: bool = True
     """Plain YAML: whether directories beneath are read too."""
     kustomize: KustomizeOptions = field(default_factory=KustomizeOptions)
+    helm: HelmOptions | None = None
+    """None: the defaults, where there is a chart."""
+    substitute: Substitution | None = None
+    """None: nothing is substituted."""
 
     @property
     def has_overlay(self) -> bool:
@@ -89,4 +137,9 @@ class RenderOptions:
     @property
     def reaches_further(self) -> bool:
         """Whether files are named that need not be beneath the source's path."""
-        return bool(self.kustomize.components)
+        return bool(self.kustomize.components or (self.helm and self.helm.values_files))
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The ConfigMaps and Secrets that rendering needs."""
+        return (*(self.helm.values_from if self.helm else ()), *(self.substitute.sources if self.substitute else ()))

@@ -1,4 +1,4 @@
-"""The fork server and its children: `python -m reconciler.render.child SOCKET [KUBECTL]`.
+"""The fork server and its children: `python -m reconciler.render.child SOCKET KUBECTL HELM`.
 
 The server imports everything once, has no threads, and forks for each connection; a child costs milliseconds. A child has a process
 group of its own, limits on memory, CPU and output, an empty environment, no other file than its connection, and no network where the
@@ -17,8 +17,9 @@ import socket
 import sys
 
 from reconciler.errors import RenderFailed, TrueupError
-from reconciler.render.choose import render
-from reconciler.render.kustomize import Kubectl, ask_version
+from reconciler.render.choose import Tools, render
+from reconciler.render.helm import ask_version as ask_helm
+from reconciler.render.kustomize import ask_version
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, RenderRequest
 from reconciler.render.tree import Tree
 from reconciler.render.wire import HEADER, Answer, Order, decode_order, encode_answer, frame
@@ -32,7 +33,7 @@ REAP_SECONDS = 1.0
 STDIN = 0
 
 
-def serve(path: str, kubectl: Kubectl | None) -> None:
+def serve(path: str, tools: Tools) -> None:
     """Answer connections on a Unix socket until standard input, which the worker holds, is closed."""
     children: set[int] = set()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -47,7 +48,7 @@ def serve(path: str, kubectl: Kubectl | None) -> None:
             if STDIN in ready:
                 break
             if listener.fileno() in ready:
-                children.add(_fork(listener, kubectl))
+                children.add(_fork(listener, tools))
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -61,7 +62,7 @@ def _ended() -> set[int]:
     return ended
 
 
-def _fork(listener: socket.socket, kubectl: Kubectl | None) -> int:
+def _fork(listener: socket.socket, tools: Tools) -> int:
     connection, _ = listener.accept()
     with connection:
         pid = os.fork()
@@ -69,14 +70,14 @@ def _fork(listener: socket.socket, kubectl: Kubectl | None) -> int:
             code = 1
             try:
                 listener.close()
-                _child(connection, kubectl)
+                _child(connection, tools)
                 code = 0
             finally:
                 os._exit(code)  # whatever happened, a child never goes on as a server
     return pid
 
 
-def _child(connection: socket.socket, kubectl: Kubectl | None) -> None:
+def _child(connection: socket.socket, tools: Tools) -> None:
     """Answer one batch."""
     os.setsid()
     connection.sendall(HEADER.pack(os.getpid()))
@@ -89,12 +90,12 @@ def _child(connection: socket.socket, kubectl: Kubectl | None) -> None:
     tree = Tree(order.root)
     for request in order.requests:
         _limit_cpu(order.cpu_seconds)
-        connection.sendall(frame(_answer(tree, request, order, kubectl)))
+        connection.sendall(frame(_answer(tree, request, order, tools)))
 
 
-def _answer(tree: Tree, request: RenderRequest, order: Order, kubectl: Kubectl | None) -> bytes:
+def _answer(tree: Tree, request: RenderRequest, order: Order, tools: Tools) -> bytes:
     try:
-        return encode_answer(request, render(tree, request, kubectl))
+        return encode_answer(request, render(tree, request, tools))
     except TrueupError as error:
         answer: Answer = error
     except MemoryError:
@@ -128,4 +129,5 @@ def _leave_network() -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], ask_version(sys.argv[2]) if len(sys.argv) > 2 else None)
+    kubectl, helm = sys.argv[2:4]
+    serve(sys.argv[1], Tools(ask_version(kubectl) if kubectl else None, ask_helm(helm) if helm else None))

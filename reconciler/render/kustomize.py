@@ -5,30 +5,22 @@ What an Application says itself is an overlay that is made for the one build, be
 Never with plugins, functions, `--enable-helm` or a looser load restriction; what it may reach for is settled in `reach` before.
 """
 
-import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import RenderFailed
 from reconciler.model.objects import RawDocument
 from reconciler.render.overlay import OVERLAY, write_overlay
+from reconciler.render.program import Done, home_of, run
 from reconciler.render.reach import reach_of
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
 from reconciler.render.tree import Tree
 from reconciler.yaml.documents import parse_documents
-
-NOWHERE = "http://127.0.0.1:1"
-"""A proxy that is not there, for what should still ask for the network."""
-
-MOST_WORDS = 1500
-"""Of what Kustomize said, in characters: it repeats itself for every base that it came through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,7 @@ def render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rende
     directory = tree.root / request.path
     options = request.options.kustomize
     reach = reach_of(tree, directory, options.components)
-    with _home() as home:
+    with home_of("kustomize") as home:
         top = write_overlay(home, tree, directory, options) if request.options.has_overlay else directory
         documents = _documents(tree, request.path, _build(tree, top, program.path, home))
     return Rendered(tuple(documents), frozenset(reach.read), frozenset(reach.probed), f"kustomize/{program.version}")
@@ -82,7 +74,7 @@ def overlay(tree: Tree, request: RenderRequest, rendered: Rendered, kubectl: Kub
     program = _needed(kubectl, f"{request.application}: spec.render.kustomize needs Kustomize")
     options = request.options.kustomize
     reach = reach_of(tree, tree.root / request.path, options.components, is_built=False)
-    with _home() as home:
+    with home_of("kustomize") as home:
         top = write_overlay(home, tree, tree.root / request.path, options, rendered.documents)
         documents = _documents(tree, request.path, _build(tree, top, program.path, home)) if rendered.documents else []
     tool = f"{rendered.tool}+kustomize/{program.version}"
@@ -97,12 +89,6 @@ def _needed(kubectl: Kubectl | None, why: str) -> Kubectl:
     return kubectl
 
 
-@contextlib.contextmanager
-def _home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="trueup-kustomize-") as home:
-        yield Path(os.path.realpath(home))
-
-
 def _documents(tree: Tree, path: str, output: bytes) -> list[RawDocument]:
     name = f"{tree.name(tree.root / path) or '.'} (kustomize)"
     return parse_documents(output, name=name, limit_bytes=LIMIT_OUTPUT_BYTES)
@@ -110,23 +96,13 @@ def _documents(tree: Tree, path: str, output: bytes) -> list[RawDocument]:
 
 def _build(tree: Tree, top: Path, program: str, home: Path) -> bytes:
     """What the build prints, by way of a file, whose size the limits of this process bound."""
-    with Path(home, "output").open("w+b") as output:
-        env = {
-            "HOME": str(home), "TMPDIR": str(home), "PATH": "/nonexistent", "KUBECONFIG": "/dev/null",
-            "HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE,
-        }  # fmt: skip
-        argv = [program, "kustomize", str(top)]
-        done = subprocess.run(argv, stdout=output, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=env)
-        if done.returncode != 0:
-            where = "spec.render.kustomize" if top.is_relative_to(home) else tree.name(top) or "."
-            raise RenderFailed(f"{where}: kustomize: {_words(done, tree, home)}")
-        output.seek(0)
-        return output.read()
+    done = run([program, "kustomize", str(top)], home)
+    if done.code != 0:
+        where = "spec.render.kustomize" if top.is_relative_to(home) else tree.name(top) or "."
+        raise RenderFailed(f"{where}: kustomize: {_words(done, tree, home)}")
+    return done.output
 
 
-def _words(done: subprocess.CompletedProcess[bytes], tree: Tree, home: Path) -> str:
-    if done.returncode < 0:
-        return f"ended by signal {-done.returncode}; it ran past its limits of memory, time or output"
-    said = done.stderr.decode(errors="replace").strip().removeprefix("error: ")
-    plain = said.replace(os.path.relpath(tree.root, home / OVERLAY), "").replace(f"{tree.root}/", "").replace(str(tree.root), ".")
-    return plain.replace(str(home / OVERLAY), "the overlay")[:MOST_WORDS]
+def _words(done: Done, tree: Tree, home: Path) -> str:
+    plain = done.words(tree.root).replace(os.path.relpath(tree.root, home / OVERLAY), "")
+    return plain.replace(str(home / OVERLAY), "the overlay")

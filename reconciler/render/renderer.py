@@ -13,7 +13,8 @@ from typing import Self
 
 from reconciler.errors import RenderFailed
 from reconciler.process import spawn
-from reconciler.render.choose import is_kustomization
+from reconciler.render import helm
+from reconciler.render.choose import is_built
 from reconciler.render.kustomize import binary
 from reconciler.render.result import RenderRequest
 from reconciler.render.wire import HEADER, Answer, decode_answer, encode_order, frame
@@ -23,8 +24,8 @@ START_SECONDS = 20.0
 ANSWER_SECONDS = 10.0
 """Until a fork server that gives no child is taken for hung; forking takes milliseconds."""
 
-KUSTOMIZE_BATCH = 25
-"""Builds in one child, one after another; a build costs 60 ms."""
+BUILT_BATCH = 25
+"""Builds in one child, one after another; a build or a chart costs 60 ms."""
 
 MOST_STARTS = 3
 """How often a child is asked for before it is said that there is none."""
@@ -43,6 +44,7 @@ class Renderer:
     def __init__(self, settings: ReconcilerSettings) -> None:
         self._timeout = settings.render_timeout
         self._memory = settings.render_memory * 1024 * 1024
+        self._helm = settings.helm
         self._server: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
         self._children = asyncio.Semaphore(os.cpu_count() or 1)
@@ -69,15 +71,15 @@ class Renderer:
     async def render(self, root: Path, requests: Sequence[RenderRequest]) -> list[Answer]:
         """Render every request from one exported tree; each answer is documents or the reason why there are none.
 
-        All plain directories are one child's work; kustomizations go to several. When a child dies, the request it was at is to
+        All plain directories are one child's work; kustomizations and charts go to several. When a child dies, the request it was at is to
         blame, and another child goes on with the rest.
         """
         plain: list[int] = []
         built: list[int] = []
         for index, request in enumerate(requests):
-            (built if is_kustomization(root, request.path) else plain).append(index)
+            (built if is_built(root, request) else plain).append(index)
         batches = [plain] if plain else []
-        batches += [built[start : start + KUSTOMIZE_BATCH] for start in range(0, len(built), KUSTOMIZE_BATCH)]
+        batches += [built[start : start + BUILT_BATCH] for start in range(0, len(built), BUILT_BATCH)]
         answers: dict[int, Answer] = {}
         async with asyncio.TaskGroup() as group:
             for batch in batches:
@@ -152,13 +154,12 @@ class Renderer:
         async with self._starting:
             if self._server is None or self._server.returncode is not None:
                 Path(self._socket).unlink(missing_ok=True)
-                self._server = await _start(self._socket)
+                self._server = await _start(self._socket, self._helm)
             return self._server
 
 
-async def _start(path: str) -> asyncio.subprocess.Process:
-    kubectl = binary()
-    argv = [sys.executable, "-P", "-m", "reconciler.render.child", path, *([kubectl] if kubectl else [])]
+async def _start(path: str, helm_path: Path | None) -> asyncio.subprocess.Process:
+    argv = [sys.executable, "-P", "-m", "reconciler.render.child", path, binary() or "", helm.binary(helm_path) or ""]
     server = await spawn(argv, env={"PYTHONPATH": os.pathsep.join(sys.path)})
     assert server.stdout is not None
     try:

@@ -4,13 +4,41 @@ from dataclasses import dataclass, field
 
 from reconciler.model.declared import Name
 from reconciler.model.objects import RawDocument
-from reconciler.model.rendering import RenderOptions
+from reconciler.model.rendering import Reference, RenderOptions
 
 LIMIT_OBJECTS = 10_000
 """Objects of one application; more are refused before they fill the memory of whoever holds them."""
 
 LIMIT_OUTPUT_BYTES = 50 * 1024 * 1024
 """What one application renders to, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A ConfigMap or Secret that was read."""
+
+    kind: str
+    name: str
+    entries: tuple[tuple[str, str], ...]
+    """Only those that are text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a render needs that is not in Git, read by whoever asks for it: the renderer itself asks nobody."""
+
+    namespace: str = ""
+    """Of the destination."""
+    kube_version: str = ""
+    """Of the destination; empty: unknown."""
+    api_versions: tuple[str, ...] = ()
+    """`apps/v1` and `apps/v1/Deployment`."""
+    data: tuple[Data, ...] = ()
+
+    def entries(self, reference: Reference) -> dict[str, str] | None:
+        """What a ConfigMap or Secret holds; None when it may be missing, and is."""
+        found = (dict(data.entries) for data in self.data if (data.kind, data.name) == (reference.kind, reference.name))
+        return next(found, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +49,7 @@ class RenderRequest:
     path: str
     """From the top of the tree; empty for the top."""
     options: RenderOptions = field(default_factory=RenderOptions)
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from reconciler.errors import InvalidManifest, RenderFailed, TrueupError
 from reconciler.model.declared import Name
 from reconciler.model.objects import RawDocument
 from reconciler.model.rendering import RenderOptions
-from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
+from reconciler.render.result import LIMIT_OUTPUT_BYTES, Given, Rendered, RenderRequest
 from reconciler.render.revive import revive
 
 HEADER = struct.Struct("!I")
@@ -22,7 +22,7 @@ HEADER = struct.Struct("!I")
 
 Answer: TypeAlias = Rendered | TrueupError
 
-PLAIN = RenderOptions()
+PLAIN, NOTHING = RenderOptions(), Given()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,21 @@ def frame(content: bytes) -> bytes:
 
 def encode_order(root: Path, requests: Sequence[RenderRequest], *, memory_bytes: int, cpu_seconds: int) -> bytes:
     """The order as bytes."""
-    entries = [(str(r.application), r.path, r.options if r.options != PLAIN else None) for r in requests]
+    entries = [(str(r.application), r.path, _unless(PLAIN, r.options), _unless(NOTHING, r.given)) for r in requests]
     return orjson.dumps([os.path.realpath(root), entries, memory_bytes, cpu_seconds])
+
+
+def _unless(usual: object, value: object) -> object:
+    """What is usual need not be said, ten thousand times."""
+    return None if value == usual else value
 
 
 def decode_order(content: bytes) -> Order:
     """The order that was encoded."""
     root, entries, memory_bytes, cpu_seconds = orjson.loads(content)
     requests = tuple(
-        RenderRequest(Name.parse(application), path, revive(RenderOptions, options) if options else PLAIN)
-        for application, path, options in entries
+        RenderRequest(Name.parse(application), path, revive(RenderOptions, options) or PLAIN, revive(Given, given) or NOTHING)
+        for application, path, options, given in entries
     )
     return Order(Path(root), requests, memory_bytes, cpu_seconds)
 

@@ -3,19 +3,21 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import TrueupError
 from reconciler.git.export import export
 from reconciler.git.mirror import Mirror, Mirrors
-from reconciler.model.declared import Application, GitSource, Name, Repository
-from reconciler.model.objects import RawDocument
+from reconciler.model.declared import Application, GitSource, Name, Repository, Secrets
+from reconciler.model.objects import Kinds, RawDocument
 from reconciler.model.outcome import Revision
 from reconciler.render.choose import may_reach_further
+from reconciler.render.helm import is_chart
 from reconciler.render.renderer import Renderer
-from reconciler.render.result import Rendered, RenderRequest
+from reconciler.render.result import Given, Rendered, RenderRequest
+from reconciler.sync.outside import api_versions, digest, gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Inputs:
     probed: frozenset[str] = frozenset()
     """Paths that were looked for and were not there."""
     tool: str = ""
+    outside: str = ""
+    """A name for what was read that is in no repository; empty where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,42 +66,99 @@ class Workshop:
     mirrors: Mirrors
     renderer: Renderer
     repositories: Mapping[Name, Repository]
+    secrets: Secrets | None = None
+    """Where ConfigMaps and Secrets are read that renders need; None: nowhere."""
+    kinds: Callable[[], Kinds] | None = None
+    """What the destination serves now; None: nobody knows."""
+    seal_key: bytes = b""
 
 
 _Checkout = tuple[Name, str]
 """A repository and a commit of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One source of a target, and what its render is given."""
+
+    target: Target
+    index: int
+    given: Given
+
+    @property
+    def source(self) -> GitSource:
+        return self.target.application.sources[self.index]
+
+    @property
+    def request(self) -> RenderRequest:
+        options = self.source.render or self.target.application.render
+        return RenderRequest(self.target.name, self.source.path, options, self.given)
+
+
+_Part = tuple[Rendered, str]
+"""What a source renders to, and a name for what it was given."""
+
+
 async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, Source | TrueupError]:
     """The documents of every target, or why there are none; one target's error spoils no other."""
-    wanted: dict[_Checkout, list[tuple[Target, GitSource]]] = {}
+    wanted: dict[_Checkout, list[_Work]] = {}
+    failed: dict[Name, TrueupError] = {}
     for target in targets:
-        for source, revision in zip(target.application.sources, target.revisions, strict=True):
-            wanted.setdefault((source.repository, revision.commit), []).append((target, source))
+        for index, source in enumerate(target.application.sources):
+            try:
+                given = await _given(target.application, source, workshop)
+            except TrueupError as error:
+                failed[target.name] = error
+                break
+            work = _Work(target, index, given)
+            wanted.setdefault((source.repository, target.revisions[index].commit), []).append(work)
     batches = await asyncio.gather(*(_render_checkout(checkout, work, workshop) for checkout, work in wanted.items()))
-    parts: dict[tuple[Name, GitSource], Rendered | TrueupError] = {}
+    parts: dict[tuple[Name, int], _Part | TrueupError] = {}
     for batch in batches:
         parts |= batch
-    return {target.name: _assemble(target, [parts[target.name, s] for s in target.application.sources]) for target in targets}
+    return {target.name: failed.get(target.name) or _assemble(target, parts) for target in targets}
+
+
+async def _given(application: Application, source: GitSource, workshop: Workshop) -> Given:
+    """What lies outside of Git; most renders need nothing of it, and then nothing is awaited."""
+    options = source.render or application.render
+    if not options.references and options.helm is None:
+        return Given(namespace=application.destination.namespace)
+    return await gather(application, options, workshop.secrets, workshop.kinds() if workshop.kinds else None)
 
 
 async def _render_checkout(
-    checkout: _Checkout, work: Sequence[tuple[Target, GitSource]], workshop: Workshop
-) -> dict[tuple[Name, GitSource], Rendered | TrueupError]:
+    checkout: _Checkout, work: Sequence[_Work], workshop: Workshop
+) -> dict[tuple[Name, int], _Part | TrueupError]:
     """Render everything that needs one commit, from one export of it."""
     repository, commit = workshop.repositories[checkout[0]], checkout[1]
-    requests = [RenderRequest(target.name, source.path, source.render or target.application.render) for target, source in work]
-    keys = [(target.name, source) for target, source in work]
+    requests = [one.request for one in work]
+    keys = [(one.target.name, one.index) for one in work]
     scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="trueup-export-"))
     try:
         mirror = workshop.mirrors.of(repository)
         await mirror.ensure(commit)
         root = await _export(mirror, commit, requests, scratch)
-        return dict(zip(keys, await workshop.renderer.render(root, requests), strict=True))
+        requests = [_at_its_destination(request, root, workshop) for request in requests]
+        answers = await workshop.renderer.render(root, requests)
+        named = [
+            answer if isinstance(answer, TrueupError) else (answer, digest(request.given, workshop.seal_key))
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+        return dict(zip(keys, named, strict=True))
     except TrueupError as error:
         return dict.fromkeys(keys, error)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
+def _at_its_destination(request: RenderRequest, root: Path, workshop: Workshop) -> RenderRequest:
+    """A request for a chart that was not declared to be one, with what its destination serves."""
+    if request.given.kube_version or workshop.kinds is None or not is_chart(root / request.path):
+        return request
+    kinds = workshop.kinds()
+    given = replace(request.given, kube_version=kinds.version, api_versions=tuple(api_versions(kinds)))
+    return replace(request, given=given)
 
 
 async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest], scratch: Path) -> Path:
@@ -115,15 +176,18 @@ async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest]
     return whole
 
 
-def _assemble(target: Target, parts: Sequence[Rendered | TrueupError]) -> Source | TrueupError:
+def _assemble(target: Target, parts: Mapping[tuple[Name, int], _Part | TrueupError]) -> Source | TrueupError:
     documents: list[RawDocument] = []
     inputs: dict[Name, Inputs] = {}
-    for source, part in zip(target.application.sources, parts, strict=True):
+    for index, source in enumerate(target.application.sources):
+        part = parts[target.name, index]
         if isinstance(part, TrueupError):
             return part
-        documents += part.documents
+        rendered, outside = part
+        documents += rendered.documents
         known = inputs.get(source.repository, Inputs())
-        inputs[source.repository] = Inputs(known.read | part.read, known.probed | part.probed, f"{known.tool}{part.tool};")
+        read, probed = known.read | rendered.read, known.probed | rendered.probed
+        inputs[source.repository] = Inputs(read, probed, f"{known.tool}{rendered.tool};", f"{known.outside}{outside}")
     return Source(tuple(documents), inputs)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -145,7 +146,7 @@ def declarations(settings: ReconcilerSettings) -> Declarations:
 async def _workshop(settings: ReceiverSettings, declared: Declarations) -> AsyncIterator[Workshop]:
     secrets = FileSecrets(settings.secrets or Path("/nonexistent"))
     async with Renderer(settings) as renderer:
-        yield Workshop(Mirrors(settings, secrets), renderer, declared.repositories)
+        yield Workshop(Mirrors(settings, secrets), renderer, declared.repositories, secrets, seal_key=seal_key(settings))
 
 
 async def _target(application: Application, revision: str, workshop: Workshop) -> Target:
@@ -222,7 +223,12 @@ async def _diff(name: Name, revision: str) -> Preview:
         async with _workshop(settings, declared) as workshop, open_cluster(access, instance, settings) as cluster:
             await cluster.resume()
             environment = Environment(
-                instance, cluster, workshop, seal_key(settings), applications=declared.applications, ignore=settings.ignore
+                instance,
+                cluster,
+                replace(workshop, kinds=lambda: cluster.kinds),
+                seal_key(settings),
+                applications=declared.applications,
+                ignore=settings.ignore,
             )
             target = await _target(application, revision, workshop)
             return await preview(target, environment)

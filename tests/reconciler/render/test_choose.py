@@ -7,19 +7,19 @@ from reconciler.render.result import LIMIT_OBJECTS, RenderRequest
 
 
 def rendered(tree, path, kubectl=None):
-    return choose.render(tree, RenderRequest(Name("t", "web"), path), kubectl)
+    return choose.render(tree, RenderRequest(Name("t", "web"), path), choose.Tools(kubectl))
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
 def test_a_kustomization_is_built(plant, kubectl, name):
     tree = plant({f"d/{name}": "resources: [a.yaml]\nnamePrefix: x-", "d/a.yaml": "map:a"})
-    assert choose.is_kustomization(tree.root, "d")
+    assert choose.is_built(tree.root, RenderRequest(Name("t", "web"), "d"))
     assert rendered(tree, "d", kubectl).documents[0].document["metadata"]["name"] == "x-a"
 
 
 def test_all_else_is_plain(plant):
     tree = plant({"d/a.yaml": "map:a", "d/kustomization.txt": ""})
-    assert not choose.is_kustomization(tree.root, "d")
+    assert not choose.is_built(tree.root, RenderRequest(Name("t", "web"), "d"))
     assert rendered(tree, "d").documents[0].document["metadata"]["name"] == "a"
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from reconciler.errors import InvalidManifest, RenderFailed
 from reconciler.model.declared import Name
-from reconciler.render.kustomize import NOWHERE, Kubectl, ask_version, binary, render
+from reconciler.render.kustomize import Kubectl, ask_version, binary, render
+from reconciler.render.program import NOWHERE
 from reconciler.render.result import RenderRequest
 from tests.servers.http_counter import counting_server
 

@@ -18,7 +18,7 @@ from reconciler.model.rendering import (
     RenderOptions,
     Replicas,
 )
-from reconciler.render.choose import render
+from reconciler.render.choose import Tools, render
 from reconciler.render.overlay import kustomization
 from reconciler.render.result import RenderRequest
 from reconciler.yaml.documents import parse_documents
@@ -87,7 +87,7 @@ OPTIONS = {
 
 
 def rendered(tree, path, options, kubectl):
-    return render(tree, RenderRequest(Name("t", "web"), path, RenderOptions(kustomize=options)), kubectl)
+    return render(tree, RenderRequest(Name("t", "web"), path, RenderOptions(kustomize=options)), Tools(kubectl))
 
 
 def kubectl_says(tree, content, kubectl):
