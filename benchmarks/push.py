@@ -53,7 +53,7 @@ async def _measure(cluster: Cluster, stage: Stage, size: int) -> list[Figure]:
     async with watched(cluster, f"/api/v1/namespaces/{stage.namespace}/configmaps") as watch:
         for number in range(PUSHES):
             await _push(stage, watch, f"v{number}", times)
-            times.floor.append(await _raw_fetch(stage) + await _raw_apply(cluster, f"v{number}"))
+            times.floor.append(await raw_fetch(stage) + await raw_apply(cluster, f"v{number}"))
     floor, name = p50(times.floor) * 1000, f"webhook → applied, 1 changed of {size}"
     return [
         Figure(f"{name}, p50", p50(times.applied) * 1000, "ms", floor, cluster.name, PUSHES),
@@ -88,7 +88,7 @@ async def _ready(cluster: Cluster, stage: Stage) -> Figure:
     return Figure("status event → job succeeded, p50", p50(times) * 1000, "ms", None, cluster.name, READIES)
 
 
-async def _raw_fetch(stage: Stage) -> float:
+async def raw_fetch(stage: Stage) -> float:
     """Seconds of a plain fetch of the newest commit into a repository that has the one before."""
     bare = stage.directory / "raw.git"
     if not bare.exists():
@@ -101,7 +101,7 @@ async def _raw_fetch(stage: Stage) -> float:
     return time.perf_counter() - began
 
 
-async def _raw_apply(cluster: Cluster, value: str) -> float:
+async def raw_apply(cluster: Cluster, value: str) -> float:
     """Seconds of one raw apply, over a connection that is there."""
     body = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"raw"},"data":{"value":"%b"}}' % value.encode()
     async with connected(cluster) as connection:
