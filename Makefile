@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := trueup receiver jobs reconciler
-# Two workers: the tests are made for two cores. Override with WORKERS=n.
-WORKERS ?= 2
+# Two for each of two cores, since most tests of whole systems wait more than they work. Override with WORKERS=n.
+WORKERS ?= 4
+# Each starts a control plane of its own.
+PLANES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-cluster chaos lint format types imports bench docs clean lock
@@ -24,7 +26,7 @@ test: .venv/ready ## all tests that need no real control plane; builds helm and 
 
 test-cluster: .venv/ready ## the tests that need a real control plane, and long ones; builds it the first time (Go, ten minutes)
 	@$(BIN)/python tests/envtest/build.py
-	@$(BIN)/pytest -n $(WORKERS) -m "cluster or long" --timeout 180 $(ARGS)
+	@$(BIN)/pytest -n $(PLANES) -m "cluster or long" --timeout 180 $(ARGS)
 
 chaos: .venv/ready ## kill -9 of the worker, the receiver and Valkey, and FLUSHALL, 20 times each; ROUNDS=n
 	@$(BIN)/pytest -m chaos --timeout 1800 $(ARGS)

@@ -26,7 +26,7 @@ from jobs.keys import Keys
 from jobs.records import ScopeRecord
 from jobs.store.applications import ApplicationStore
 from receiver.keys import Purpose, derive_secret
-from tests.servers.system import free_port
+from tests.servers.ports import free_port
 from tests.servers.valkey import Valkey
 from trueup.demo.example import push_payload
 

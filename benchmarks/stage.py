@@ -76,8 +76,8 @@ class Stage(Processes):
         return sum(_cpu_seconds(pid) for process in self._processes.values() for pid in _tree(process.pid))
 
     def memory_bytes(self) -> int:
-        """What they have in memory; pages that two of them share count once for each."""
-        return sum(_resident_bytes(pid) for process in self._processes.values() for pid in _tree(process.pid))
+        """What they have in memory; of a page that processes share, each has its part."""
+        return sum(_proportional_bytes(pid) for process in self._processes.values() for pid in _tree(process.pid))
 
     async def stop_worker(self) -> None:
         """End the worker in order."""
@@ -119,5 +119,7 @@ def _cpu_seconds(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) / TICKS
 
 
-def _resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _proportional_bytes(pid: int) -> int:
+    """Pss: https://docs.kernel.org/filesystems/proc.html."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))

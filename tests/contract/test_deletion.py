@@ -99,8 +99,8 @@ def replication_controller():
     return document("v1", "ReplicationController", "web", spec={"replicas": 0, "selector": {"app": "web"}, "template": template})
 
 
-async def dependent_of(api, owner):
-    """A ConfigMap that an object owns."""
+async def owned_by(api, owner, name):
+    """A ConfigMap that an object owns, which is made as well."""
     made = (await api.create(owner)).object
     reference = {
         "apiVersion": made["apiVersion"],
@@ -108,8 +108,20 @@ async def dependent_of(api, owner):
         "name": made["metadata"]["name"],
         "uid": made["metadata"]["uid"],
     }
-    mine = config_map("dependent", ownerReferences=[reference])
+    mine = config_map(name, ownerReferences=[reference])
     await api.create(mine)
+    return mine
+
+
+async def dependent_of(api, owner):
+    """A ConfigMap that an object owns, seen by the garbage collector.
+
+    What it has not seen yet it does not set free. It sees the objects of a kind in order, so it waits for a later one to be gone.
+    """
+    mine = await owned_by(api, owner, "dependent")
+    marker = await owned_by(api, config_map("marker-owner"), "marker")
+    await api.delete(config_map("marker-owner"))
+    await api.until_gone(marker)
     return mine
 
 

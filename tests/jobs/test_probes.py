@@ -1,7 +1,6 @@
 """Probes over real HTTP."""
 
 import asyncio
-import socket
 
 import aiohttp
 import pytest
@@ -9,12 +8,7 @@ import pytest
 from jobs import probes as room
 from jobs.probes import probes
 from reconciler.errors import Stalled
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.servers.ports import free_port
 
 
 async def well():

@@ -10,7 +10,7 @@ from receiver.app import create_app, serve
 from receiver.settings import ReceiverSettings
 from reconciler.errors import Stalled
 from tests.servers.front_door import front_door, settings_of
-from tests.servers.system import free_port
+from tests.servers.ports import free_port
 
 
 def test_without_a_key_it_refuses_to_start(valkey):

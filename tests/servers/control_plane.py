@@ -7,7 +7,6 @@ import base64
 import contextlib
 import json
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
+from tests.servers.ports import free_port
 
 HERE = Path(__file__).parents[1] / "envtest"
 READY_SECONDS = 90.0
@@ -39,15 +40,15 @@ class ControlPlane:
         self._is_audited = is_audited
         self._binaries = binaries
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.kubeconfig = directory / "kubeconfig"
         self._audit = directory / "audit.log"
-        self._store = f"http://127.0.0.1:{_free_port()}"
+        self._store = f"http://127.0.0.1:{free_port()}"
 
     def start(self) -> None:
         """Start everything, and wait until the API server is ready."""
-        peer, kcm, store = _free_port(), _free_port(), self._store
+        peer, kcm, store = free_port(), free_port(), self._store
         self._write_files()
         self._run("etcd", "--data-dir", "data", "--listen-client-urls", store, "--advertise-client-urls", store,
                   "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--unsafe-no-fsync")  # fmt: skip
@@ -152,9 +153,3 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     plane.start()
     yield plane
     plane.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import aiohttp
 
-from tests.servers.system import KEY, SECONDS, System, free_port
+from tests.servers.ports import free_port
+from tests.servers.system import KEY, SECONDS, System
 
 ROLES = ("receiver", "worker")
 
@@ -28,12 +29,7 @@ class Processes(System):
     async def start(self) -> None:
         for role in ROLES:
             await self.start_one(role)
-        try:
-            await self.until(self._is_ready, "Trueup is ready")
-        except BaseException:
-            await self.stop()
-            await self._stack.aclose()
-            raise
+        await self.until(self._is_ready, "Trueup is ready")
 
     async def start_one(self, role: str) -> None:
         """Start one of them; returns before it is ready."""

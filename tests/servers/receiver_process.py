@@ -14,7 +14,7 @@ from jobs.keys import Keys
 from jobs.records import ScopeRecord
 from jobs.store.applications import ApplicationStore
 from tests.servers.front_door import KEY, SCOPE
-from tests.servers.system import free_port
+from tests.servers.ports import free_port
 
 START_SECONDS = 20.0
 MIB = 1024 * 1024

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import aiohttp
 
 from receiver.keys import Purpose, derive_secret
 from receiver.settings import ReceiverSettings
+from tests.servers.ports import free_port
 from trueup.demo.example import push_payload
 from trueup.sandbox.cluster import SandboxCluster
 from trueup.sandbox.forge import ForgeServer
@@ -26,12 +26,6 @@ REPOSITORY = "acme/shop"
 TOKEN = "t0ken"
 KEY = "ab" * 32
 SECONDS = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class System:
@@ -73,6 +67,14 @@ class System:
         """Done before Trueup starts."""
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _open(self) -> None:
         self.git = await self._stack.enter_async_context(GitServer(self.directory / "git"))
         self.forge = await self._stack.enter_async_context(ForgeServer())
         self.cluster: Any = None
@@ -90,11 +92,12 @@ class System:
         if self._prepare is not None:
             await self._prepare(self)
         await self.start()
-        return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-        await self._stack.aclose()
+        try:
+            await self.stop()
+        finally:
+            await self._stack.aclose()
 
     def declare(self, **policies: str) -> None:
         """Write the declarations; policies are lines of spec.sync by application."""

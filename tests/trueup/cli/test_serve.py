@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.command_line import run
-from tests.servers.system import free_port
+from tests.servers.ports import free_port
 
 SERVERS = ("up", "receiver", "worker")
 KEY = "ab" * 32
