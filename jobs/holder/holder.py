@@ -88,7 +88,7 @@ class Holder:
                 await cluster.records.reload_intents()
                 self._held.decided.set()
                 probed = await probe(self._held.environment)
-                for key in probed.missing:
+                for key in probed.changed:
                     repairs.on_change(key, None)
                 log.info(
                     "sweep.finished", cluster=self._held.name, objects=seen, strays=len(cluster.strays), probed=probed.looked_at

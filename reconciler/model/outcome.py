@@ -125,6 +125,16 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """An object that we applied, of an API that keeps no record of who owns which field: its values are looked at instead."""
+
+    digest: str
+    """Of the content that was applied."""
+    drift: "tuple[Drift, ...]" = ()
+    """What the last look at its values found."""
+
+
+@dataclass(frozen=True, slots=True)
 class Owned:
     """An object that our Apply entry, our label and our owner annotation all say is ours; the set of them is the inventory."""
 

@@ -10,7 +10,7 @@ from reconciler.model.hooks import Phase
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kinds, Manifest, ObjectKey
 from reconciler.model.options import ApplyMode
-from reconciler.model.outcome import Action, Awaited, Drift, DriftKind, Owned, Plan, Revision, Step
+from reconciler.model.outcome import Action, Awaited, Drift, DriftKind, Owned, Plan, Revision, Step, Unrecorded
 from reconciler.plan.hooks import RunKey, due, has_run
 from reconciler.plan.marks import APPLY
 from reconciler.plan.order import stages
@@ -43,6 +43,8 @@ class PlanRequest:
     """The digest of all that the application renders to; left out where there are no hooks."""
     past: Mapping[RunKey, HookRun] = field(default_factory=dict)
     """What is remembered of hooks, and of Jobs that are gone when they are done."""
+    unrecorded: Mapping[ObjectKey, Unrecorded] = field(default_factory=dict)
+    """Objects whose API keeps no record of fields."""
     others: AbstractSet[ObjectKey] = frozenset()
     """Objects that are there and are not ours, as far as they were met."""
 
@@ -134,7 +136,7 @@ def _step(manifest: Manifest, request: PlanRequest) -> Step:
     if (owned is None or owned.deleting) and (run := has_run(manifest, request.past)) is not None:
         return Step(Action.KEEP, key, f"ran at {run.at}, and is gone since it has a time to live", manifest)
     if owned is None:
-        return Step(Action.CREATE, key, "not there", manifest)
+        return _unowned(manifest, request.unrecorded.get(key), request.application.sync.drift)
     if owned.deleting:
         return Step(Action.DEFER, key, "is being deleted; created again when it is gone", manifest)
     if owned.application != request.application.name:
@@ -144,6 +146,17 @@ def _step(manifest: Manifest, request: PlanRequest) -> Step:
     if owned.drift:
         return _repair(manifest, owned.drift, request.application.sync.drift)
     return Step(Action.KEEP, key, "as desired", manifest)
+
+
+def _unowned(manifest: Manifest, seen: Unrecorded | None, policy: DriftPolicy) -> Step:
+    """An object that is not there; or one whose API keeps no record of fields, judged by the last look at its values."""
+    if seen is None:
+        return Step(Action.CREATE, manifest.key, "not there", manifest)
+    if seen.digest != manifest.digest:
+        return Step(Action.UPDATE, manifest.key, "content changed", manifest, force=True, drift=seen.drift)
+    if seen.drift:
+        return _repair(manifest, seen.drift, policy)
+    return Step(Action.KEEP, manifest.key, "as desired when its values were last looked at", manifest)
 
 
 def _ignored(manifest: Manifest, owned: Owned | None, application: Name) -> Step:

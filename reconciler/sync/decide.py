@@ -163,6 +163,7 @@ def plan_request(target: Target, environment: Environment, *, deletions_in_job: 
         deletions_in_job=deletions_in_job,
         approved=approved,
         others=environment.others,
+        unrecorded=environment.unrecorded,
     )
 
 

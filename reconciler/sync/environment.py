@@ -8,7 +8,7 @@ from reconciler.kube.apply import Writer
 from reconciler.kube.cluster import Cluster
 from reconciler.model.declared import EVERYTHING, Allowance, Application, IgnoreRule, Instance, Name
 from reconciler.model.objects import ObjectKey
-from reconciler.model.outcome import Drift
+from reconciler.model.outcome import Drift, Unrecorded
 from reconciler.sync.desired import Desired
 from reconciler.sync.source import Workshop
 
@@ -41,6 +41,8 @@ class Environment:
     """Held while one is made sure of: all applications of a commit may want the same one at once."""
     others: set[ObjectKey] = field(default_factory=set)
     """Objects that were met and are not ours, and that are made only where they are missing: looked at again by the sweep."""
+    unrecorded: dict[ObjectKey, Unrecorded] = field(default_factory=dict)
+    """Objects of APIs that keep no record of fields. They are never Owned, so never deleted; the sweep looks at their values."""
     ignore: tuple[IgnoreRule, ...] = ()
     """Fields that are left to others, whatever the application."""
     wanted: dict[Name, frozenset[ObjectKey]] = field(default_factory=dict)

@@ -30,6 +30,8 @@ def find(key: ObjectKey, live: LiveMetadata | None, environment: Environment) ->
         manifest, by_key(environment.cluster.records.known(rendering.application.name).ran)
     ):
         return ()  # it is gone since it is done
+    if (seen := environment.unrecorded.get(key)) is not None:
+        return seen.drift
     mode = manifest.options.apply
     if mode is ApplyMode.IGNORE or (mode is ApplyMode.IF_ABSENT and live is not None and not live.deleting):
         return ()

@@ -21,6 +21,8 @@ def health_of(key: ObjectKey, environment: Environment) -> Health | None:
     """How an object is; of a Job that is gone since it is done, how it ended; None when it is not there."""
     index = environment.cluster.index
     owned = index.owned.get(key)
+    if key in environment.unrecorded:
+        return Health(HealthStatus.HEALTHY)  # it is there; no watch of ours tells more of it
     if owned is not None and not owned.deleting:
         return index.health(key)
     rendering = environment.desired.declares(key)

@@ -8,13 +8,15 @@ from reconciler.kube.refusal import Unchangeable
 from reconciler.model.declared import Application
 from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
 from reconciler.model.options import ApplyMode
-from reconciler.model.outcome import Action, DriftKind, Step
+from reconciler.model.outcome import Action, DriftKind, Step, Unrecorded
 from reconciler.plan.adopt import Adoption, adoption
 from reconciler.plan.foreign import take
-from reconciler.plan.marks import APPLY
+from reconciler.plan.marks import APPLIED, APPLY, OWNER
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import find, note_unverifiable, tolerance_of
 from reconciler.sync.recreate import recreated
+
+UNRECORDED = "is as applied, by its mark; its API keeps no record of fields, so the sweep looks at its values"
 
 LEFT = f"is there, and not ours; {APPLY}: {ApplyMode.IF_ABSENT}"
 
@@ -66,9 +68,18 @@ async def _met(step: Step, manifest: Manifest, application: Application, environ
     if manifest.options.apply is ApplyMode.IF_ABSENT:
         environment.others.add(manifest.key)
         return dataclasses.replace(step, action=Action.SKIP, reason=LEFT)
+    if _is_as_applied(manifest, seen.live):
+        environment.unrecorded[manifest.key] = Unrecorded(manifest.digest)
+        return dataclasses.replace(step, action=Action.SKIP, reason=UNRECORDED)
     found = adoption(manifest, seen.live, environment.instance, application.sync.adopt, tolerance)
     await _adopt(found, seen, application, environment)
     return dataclasses.replace(step, action=Action.UPDATE, reason=found.reason)
+
+
+def _is_as_applied(manifest: Manifest, live: LiveMetadata) -> bool:
+    """Whether an object carries our marks with this very content, of an API that keeps no record of who owns which field."""
+    marks = manifest.document["metadata"]["annotations"]
+    return not live.managers and not live.deleting and all(live.annotations.get(name) == marks[name] for name in (OWNER, APPLIED))
 
 
 async def _applied(manifest: Manifest, application: Application, environment: Environment) -> str:
@@ -104,6 +115,10 @@ async def _updated(
 
 async def _settled(manifest: Manifest, live: LiveMetadata, application: Application, environment: Environment) -> None:
     """Take out what others still hold beside ours, as the answer to our own apply says; and note what was not kept."""
+    if not live.managers:
+        environment.unrecorded[manifest.key] = Unrecorded(manifest.digest)
+        return
+    environment.unrecorded.pop(manifest.key, None)
     if any(drift.kind is DriftKind.FOREIGN for drift in find(manifest.key, live, environment)):
         tolerance = tolerance_of(manifest.key, application, environment)
         await environment.writer(application).take_over(manifest, lambda entry: take(entry, manifest, tolerance))
