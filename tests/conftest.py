@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.servers.scene",
     "tests.servers.story",
     "tests.servers.valkey",
+    "tests.servers.real",  # it needs those before it
 ]
 
 

@@ -67,7 +67,7 @@ ELSEWHERE = {
     "reconciler/sync/passage.py": ("tests/e2e/test_waves.py", _SYNC),
     "reconciler/sync/preview.py": ("tests/jobs/holder/test_looks.py", _SYNC),
     "reconciler/sync/prune.py": ("tests/e2e/test_prune_stale.py", _SYNC),
-    "reconciler/sync/recreate.py": ("tests/e2e/test_modes.py", _SYNC),
+    "reconciler/sync/recreate.py": ("tests/e2e/test_recreate.py", _SYNC),
     "reconciler/sync/refresh.py": ("tests/e2e/test_partial.py", _SYNC),
     "reconciler/sync/send.py": ("tests/e2e/test_adoption.py", _SYNC),
     "reconciler/sync/run.py": ("tests/e2e/test_push.py", _SYNC),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.real import kubectl
 from tests.servers.system import System, config_map
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
@@ -25,21 +26,6 @@ spec:
 """
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n"
 FILES = {"apps/web/deployment.yaml": DEPLOYMENT, "apps/web/service.yaml": SERVICE, "apps/web/config.yaml": config_map("web")}
-
-
-@pytest.fixture
-async def system(tmp_path, valkey, control_plane):
-    async with System(
-        tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url, kubeconfig=control_plane.kubeconfig
-    ) as system:
-        yield system
-
-
-def kubectl(control_plane, system, *arguments, check=True):
-    argv = [KUBECTL, "--kubeconfig", control_plane.kubeconfig, "-n", system.namespace, *arguments]
-    return subprocess.run(
-        argv, capture_output=True, text=True, check=check, timeout=30, env={"HOME": str(system.directory)}
-    ).stdout
 
 
 def writes(control_plane, system):
@@ -67,34 +53,34 @@ async def test_n_objects_cost_n_applies_and_drift_one_and_nothing_nothing(system
     assert changed["state"] == "succeeded"
     assert len(writes(control_plane, system)) == 4
 
-    kubectl(control_plane, system, "scale", "deployment", "web", "--replicas=1")
+    kubectl(system, "scale", "deployment", "web", "--replicas=1")
 
     async def is_back():
-        return kubectl(control_plane, system, "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}") == "0"
+        return kubectl(system, "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}") == "0"
 
     await system.until(is_back, "the replicas are put back")
     assert len(writes(control_plane, system)) == 5
 
 
-async def test_what_people_add_beside_us_is_taken_out(system, control_plane):
+async def test_what_people_add_beside_us_is_taken_out(system):
     await system.ended(await system.push(FILES))
-    kubectl(control_plane, system, "patch", "deployment", "web", "-p", '{"spec":{"template":{"spec":{"hostNetwork":true}}}}')
+    kubectl(system, "patch", "deployment", "web", "-p", '{"spec":{"template":{"spec":{"hostNetwork":true}}}}')
 
     async def is_out():
-        live = json.loads(kubectl(control_plane, system, "get", "deployment", "web", "-o", "json"))
+        live = json.loads(kubectl(system, "get", "deployment", "web", "-o", "json"))
         return not live["spec"]["template"]["spec"].get("hostNetwork")
 
     await system.until(is_out, "hostNetwork is taken out")
 
 
-async def test_objects_that_kubectl_made_are_adopted(system, control_plane):
-    kubectl(control_plane, system, "create", "namespace", system.namespace)
+async def test_objects_that_kubectl_made_are_adopted(system):
+    kubectl(system, "create", "namespace", system.namespace)
     made = system.directory / "made.yaml"
     made.write_text(config_map("web", "by hand"))
-    kubectl(control_plane, system, "apply", "-f", str(made))
+    kubectl(system, "apply", "-f", str(made))
     job = await system.ended(await system.push(FILES))
     assert job["state"] == "succeeded", job["message"]
-    live = json.loads(kubectl(control_plane, system, "get", "configmap", "web", "-o", "json", "--show-managed-fields"))
+    live = json.loads(kubectl(system, "get", "configmap", "web", "-o", "json", "--show-managed-fields"))
     assert live["data"] == {"value": "1"}
     assert [m["manager"] for m in live["metadata"]["managedFields"]] == [f"trueup-{system.instance}"]
 
@@ -133,20 +119,20 @@ async def test_people_s_decisions_and_a_failed_revision_cost_their_own_write_and
             "-o",
             "jsonpath={.items[*].data.intent}",
         )
-        assert json.loads(kubectl(control_plane, system, *intent))["fallback"]["commits"] == [good]
+        assert json.loads(kubectl(system, *intent))["fallback"]["commits"] == [good]
         before = len(writes(control_plane, system))
         bad = {"apps/web/service.yaml": SERVICE.replace("80", "70000"), "apps/web/config.yaml": config_map("web", "2")}
         job = await system.ended(await system.push(bad))
         assert (job["state"], f"rolled back to {good[:7]}" in job["message"]) == ("failed", True), job["message"]
-        found = json.loads(kubectl(control_plane, system, *intent))
+        found = json.loads(kubectl(system, *intent))
         assert (found["rollback"]["commits"], [q["commits"] for q in found["quarantine"]]) == ([good], [[job["commit"]]])
-        assert kubectl(control_plane, system, "get", "configmap", "web", "-o", "jsonpath={.data.value}") == "1"
+        assert kubectl(system, "get", "configmap", "web", "-o", "jsonpath={.data.value}") == "1"
         sent = sorted(r[:2] for r in writes(control_plane, system)[before:])
         assert sent == [("patch", "configmaps"), ("patch", "configmaps"), ("patch", "services")], "there, no, and back"
         status, accepted = await system.post("/api/v1/applications/trueup/web/pause", {"reason": "moving"})
         assert (status, (await system.ended(accepted["id"]))["state"]) == (202, "succeeded")
-        assert json.loads(kubectl(control_plane, system, *intent))["pause"]["reason"] == "moving"
+        assert json.loads(kubectl(system, *intent))["pause"]["reason"] == "moving"
         await system.ended((await system.post("/api/v1/applications/trueup/web/resume"))[1]["id"])
         mended = await system.push({"apps/web/service.yaml": SERVICE})
         assert (await system.ended(mended))["state"] == "succeeded"
-        assert [key for key, value in json.loads(kubectl(control_plane, system, *intent)).items() if value] == ["fallback"]
+        assert [key for key, value in json.loads(kubectl(system, *intent)).items() if value] == ["fallback"]

@@ -4,24 +4,9 @@ import json
 
 import pytest
 
-from tests.servers.kubelet import Kubelet
-from tests.servers.system import System, config_map
+from tests.servers.system import config_map
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-async def system(tmp_path, valkey, control_plane):
-    async with System(
-        tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url, kubeconfig=control_plane.kubeconfig
-    ) as system:
-        yield system
-
-
-@pytest.fixture
-async def kubelet(control_plane, system):
-    async with Kubelet(control_plane, system.namespace) as kubelet:
-        yield kubelet
 
 
 def in_wave(text, wave):

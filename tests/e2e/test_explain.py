@@ -1,17 +1,13 @@
 """Why a sync failed, on a real control plane: its controllers write the conditions and events that the reason is read from."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.servers.system import System
+from tests.servers.real import kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
-KUBECTL = Path(sys.executable).with_name("kubectl")
 
 DEPLOYMENT = """apiVersion: apps/v1
 kind: Deployment
@@ -25,25 +21,12 @@ spec:
 """
 
 
-@pytest.fixture
-async def system(tmp_path, valkey, control_plane):
-    async with System(
-        tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url, kubeconfig=control_plane.kubeconfig
-    ) as system:
-        yield system
-
-
-def kubectl(control_plane, system, *arguments):
-    argv = [KUBECTL, "--kubeconfig", control_plane.kubeconfig, "-n", system.namespace, *arguments]
-    subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env={"HOME": str(system.directory)})
-
-
-async def test_a_quota_is_named(system, control_plane):
-    kubectl(control_plane, system, "create", "namespace", system.namespace)
-    kubectl(control_plane, system, "create", "quota", "small", "--hard=pods=0")
+async def test_a_quota_is_named(system):
+    kubectl(system, "create", "namespace", system.namespace)
+    kubectl(system, "create", "quota", "small", "--hard=pods=0")
     # the controller that does this is not part of the test's control plane
     used = json.dumps({"status": {"hard": {"pods": "0"}, "used": {"pods": "0"}}})
-    kubectl(control_plane, system, "patch", "quota", "small", "--subresource=status", "--type=merge", "-p", used)
+    kubectl(system, "patch", "quota", "small", "--subresource=status", "--type=merge", "-p", used)
     job = await system.ended(await system.push({"apps/web/deployment.yaml": DEPLOYMENT}))
     assert job["state"] == "failed"
     assert job["message"].startswith(f"{system.namespace}/Deployment/web: ReplicaSet web-"), job["message"]

@@ -63,6 +63,8 @@ class System:
         self.instance = f"t{secrets.token_hex(4)}"
         self.more_settings = dict(settings or {})
         """Settings that stand over those of every system; of the next start."""
+        self.plane: Any = None
+        """The real control plane, where it runs on one."""
         self._prepare = prepare
         """Done before Trueup starts."""
 
