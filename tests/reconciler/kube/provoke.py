@@ -7,115 +7,39 @@ them: wherever a Secret is refused, its value is CANARY.
 """
 
 import base64
-import contextlib
 import copy
-import http.server
 import itertools
 import json
 import os
-import ssl
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from tests.reconciler.kube.person import (
+    APPS,
+    CANARY,
+    CONTAINER,
+    CORE,
+    ENCODED,
+    POD,
+    RBAC,
+    STORAGE,
+    Document,
+    Plane,
+    config,
+    core,
+    deployment,
+    named,
+    pod,
+    secret,
+    until,
+)
+from tests.reconciler.kube.webhooks import webhooks
 from tests.servers.control_plane import HERE, ControlPlane
 
 FILE = Path(__file__).with_name("refusals.json")
-
-CANARY = "s3cr3t-canary-of-tests"
-ENCODED = base64.b64encode(CANARY.encode()).decode()
-
-Document = dict[str, Any]
-Said = tuple[int, bytes]
-TRUSTING = ssl._create_unverified_context()
-CORE, APPS, RBAC, STORAGE = "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/v1", "/apis/storage.k8s.io/v1"
-CONTAINER = {"name": "web", "image": "web:1"}
-POD = {"containers": [CONTAINER]}
-REPEATED = 60
-
-
-class Plane:
-    """A control plane, spoken to as a person's tool would."""
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self._url = plane.url
-        self.said: dict[str, Document] = {}
-
-    def call(self, method: str, path: str, body: object = None, *, content: str = "application/json", **headers: str) -> Said:
-        everything = {"Authorization": "Bearer TOKEN", "Content-Type": content, "User-Agent": "provoker"} | headers
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self._url + path, method=method, data=data, headers=everything)
-        for _ in range(REPEATED):
-            try:
-                with urllib.request.urlopen(request, timeout=30, context=TRUSTING) as response:
-                    return response.status, response.read()
-            except urllib.error.HTTPError as error:
-                return error.code, error.read()
-            except urllib.error.URLError:  # a body that is too large is not read to its end
-                time.sleep(0.1)
-        raise AssertionError(f"{method} {path}: no answer")
-
-    def apply(self, path: str, document: Document, *, manager: str = "trueup", force: bool = False, **headers: str) -> Said:
-        query = f"?fieldManager={manager}&force={str(force).lower()}&fieldValidation=Strict"
-        return self.call("PATCH", path + query, document, content="application/apply-patch+yaml", **headers)
-
-    def made(self, path: str, document: Document) -> str:
-        status, body = self.apply(path, document)
-        assert status in (200, 201), body
-        return path
-
-    def note(self, name: str, said: Said, document: Document, verb: str = "apply") -> None:
-        """Remember what was said to whom."""
-        status, body = said
-        assert status >= 300, f"{name} was not refused: {body[:300]!r}"
-        key = [document["apiVersion"].rpartition("/")[0], document["kind"], "shop", document["metadata"]["name"]]
-        secret = document if document["kind"] == "Secret" else None
-        self.said[name] = {"status": status, "body": body.decode(), "verb": verb, "key": key, "secret": secret}
-
-    def refused(self, name: str, path: str, document: Document, **options: Any) -> None:
-        """Apply, and remember the refusal."""
-        self.note(name, self.apply(path, document, **options), document)
-
-    def changed(self, name: str, path: str, document: Document, change: Callable[[Document], object]) -> None:
-        """Apply, change, and remember how the change is refused."""
-        self.made(path, document)
-        other = copy.deepcopy(document)
-        change(other)
-        self.refused(name, path, other, force=True)
-
-
-def named(api_version: str, kind: str, name: str = "web", **fields: Any) -> Document:
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, **fields.pop("metadata", {})}, **fields}
-
-
-def config(name: str = "web", **fields: Any) -> Document:
-    return named("v1", "ConfigMap", name, **({"data": {"a": "1"}} | fields))
-
-
-def secret(name: str = "web", **fields: Any) -> Document:
-    return named("v1", "Secret", name, **({"data": {"password": ENCODED}} | fields))
-
-
-def deployment(name: str = "web", **container: Any) -> Document:
-    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [CONTAINER | container]}}
-    return named(
-        "apps/v1", "Deployment", name, spec={"replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": template}
-    )
-
-
-def pod(name: str = "web", **container: Any) -> Document:
-    return named("v1", "Pod", name, spec={"containers": [CONTAINER | container]})
-
-
-def core(kind: str, name: str, namespace: str = "shop") -> str:
-    return f"{CORE}/namespaces/{namespace}/{kind}/{name}"
 
 
 def invalid(plane: Plane) -> None:
@@ -238,14 +162,14 @@ def custom(plane: Plane) -> None:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com"
     plane.made(path, definition)
     widget = named("example.com/v1", "Widget", spec={"size": 1, "fixed": "a"})
-    _until(lambda: plane.apply(f"{WIDGET}/web", widget)[0] < 300)
+    until(lambda: plane.apply(f"{WIDGET}/web", widget)[0] < 300)
     plane.changed("immutable-definition", path, definition, _set("spec.scope", "Cluster"))
     plane.changed("immutable-custom", f"{WIDGET}/web", widget, _set("spec.fixed", "b"))
     plane.changed("custom-rule", f"{WIDGET}/web", widget, _set("spec.size", 99))
     plane.changed("custom-wrong-type", f"{WIDGET}/web", widget, _set("spec.size", "x"))
     plane.changed("custom-unknown-field", f"{WIDGET}/web", widget, _set("spec.nope", 1))
     large = named("example.com/v1", "Widget", "large", spec={"size": 1, "fixed": "a", "blob": "x" * 1_700_000})
-    _until(lambda: b"not declared" not in plane.apply(f"{WIDGET}/large", large)[1])
+    until(lambda: b"not declared" not in plane.apply(f"{WIDGET}/large", large)[1])
     plane.refused("too-large-for-etcd", f"{WIDGET}/large", large)
     plane.refused("too-large-request", f"{WIDGET}/large", _with(large, "spec.blob", "x" * 3_400_000))
     plane.refused("annotations-too-long", f"{WIDGET}/web", named(
@@ -261,7 +185,7 @@ def custom(plane: Plane) -> None:
         "apiregistration.k8s.io/v1", "APIService", "v1.away.example.com", spec=aggregated))  # fmt: skip
     thing = named("away.example.com/v1", "Thing")
     away = "/apis/away.example.com/v1/namespaces/shop/things/web"
-    _until(lambda: plane.apply(away, thing)[0] == 503)
+    until(lambda: plane.apply(away, thing)[0] == 503)
     plane.refused("aggregated-away", away, thing)
     plane.call("DELETE", "/apis/apiregistration.k8s.io/v1/apiservices/v1.away.example.com")  # nobody prunes while it is there
 
@@ -278,7 +202,7 @@ def forbidden(plane: Plane) -> None:
     plane.made(f"{CORE}/namespaces/ending", named("v1", "Namespace", "ending"))
     held = plane.made(core("configmaps", "held", "ending"), config("held", metadata={"finalizers": ["example.com/stay"]}))
     plane.call("DELETE", f"{CORE}/namespaces/ending")
-    _until(lambda: plane.apply(core("configmaps", "web", "ending"), config())[0] == 403)
+    until(lambda: plane.apply(core("configmaps", "web", "ending"), config())[0] == 403)
     plane.refused("terminating-namespace", core("configmaps", "web", "ending"), config())
     plane.call("PATCH", held, {"metadata": {"finalizers": None}}, content="application/merge-patch+json")
 
@@ -288,7 +212,7 @@ def forbidden(plane: Plane) -> None:
     limits = [{"type": "Container", "max": {"cpu": "1"}}]
     plane.made(core("limitranges", "web", "shop"), named("v1", "LimitRange", spec={"limits": limits}))
     large = pod("large", resources={"requests": {"cpu": "2"}, "limits": {"cpu": "2"}})
-    _until(lambda: plane.apply(core("pods", "large"), large)[0] == 403)
+    until(lambda: plane.apply(core("pods", "large"), large)[0] == 403)
     plane.refused("limit-range", core("pods", "large"), large)
     _quota(plane)
     plane.refused("forbidden", core("configmaps", "web"), config(), **{"Impersonate-User": "system:serviceaccount:trueup:trueup"})
@@ -307,7 +231,7 @@ def _quota(plane: Plane) -> None:
     status = {"status": {"hard": hard, "used": {"count/secrets": "0"}}}
     plane.call("PATCH", f"{path}/status", status, content="application/merge-patch+json")
     names = itertools.count()
-    _until(lambda: plane.apply(core("secrets", name := f"s{next(names)}", "poor"), secret(name))[0] >= 300)
+    until(lambda: plane.apply(core("secrets", name := f"s{next(names)}", "poor"), secret(name))[0] >= 300)
     plane.refused("quota", core("secrets", "web", "poor"), secret())
 
 
@@ -319,7 +243,7 @@ def _escalation(plane: Plane, role: Document) -> None:
         roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "giver"},
         subjects=[{"kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io"}]))  # fmt: skip
     headers = {"Impersonate-User": "eve"}
-    _until(lambda: b"not currently held" in plane.apply(f"{RBAC}/clusterroles/web", role, **headers)[1])
+    until(lambda: b"not currently held" in plane.apply(f"{RBAC}/clusterroles/web", role, **headers)[1])
     plane.refused("escalation", f"{RBAC}/clusterroles/web", role, **headers)
 
 
@@ -341,14 +265,14 @@ def conflicts(plane: Plane) -> None:
 
 def admission(plane: Plane) -> None:
     """What webhooks and policies say."""
-    with _webhooks() as (url, certificate):
+    with webhooks() as (url, certificate):
         for name in ("deny", "silent", "busy", "broken", "slow", "garbage", "away"):
             address = "https://127.0.0.1:1/x" if name == "away" else f"{url}/{name}"
             _configure(plane, name, address, certificate)
         policy = _policy(plane)
         for name in ("deny", "silent", "busy", "broken", "slow", "garbage", "away"):
             hooked = secret("hooked", metadata={"labels": {"hook": name}})
-            _until(lambda one=hooked: plane.apply(core("secrets", "hooked") + "", one)[0] >= 300)
+            until(lambda one=hooked: plane.apply(core("secrets", "hooked") + "", one)[0] >= 300)
             plane.refused(f"webhook-{name}", core("secrets", "hooked"), hooked)
         plane.refused("policy", core("secrets", "guarded"), policy)
     for kind in ("validatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"):
@@ -380,60 +304,8 @@ def _policy(plane: Plane) -> Document:
     )
     plane.made(f"{path}/validatingadmissionpolicybindings/owned", binding)
     guarded = secret("guarded", metadata={"labels": {"guarded": "1"}})
-    _until(lambda: b"owner is missing" in plane.apply(core("secrets", "guarded"), guarded)[1])
+    until(lambda: b"owner is missing" in plane.apply(core("secrets", "guarded"), guarded)[1])
     return guarded
-
-
-class _Webhook(http.server.BaseHTTPRequestHandler):
-    """Answers as its path says."""
-
-    def do_POST(self) -> None:
-        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
-        word = self.path.partition("?")[0].strip("/")
-        statuses = {
-            "deny": {"code": 403, "message": f"the label team is missing on {json.dumps(review['object']['data'])}"},
-            "busy": {"code": 409, "message": "another time"},
-            "broken": {"code": 500, "message": "out of order"},
-        }
-        if word == "slow":
-            time.sleep(3)
-        response = {"uid": review["uid"], "allowed": False} | ({"status": statuses[word]} if word in statuses else {})
-        body = b"oops" if word == "garbage" else json.dumps(
-            {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}).encode()  # fmt: skip
-        with contextlib.suppress(OSError):  # the server has stopped listening to the slow one
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def _webhooks() -> Iterator[tuple[str, str]]:
-    with tempfile.TemporaryDirectory() as directory:
-        key, certificate = Path(directory, "key"), Path(directory, "certificate")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
-             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True, timeout=60,
-        )  # fmt: skip
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Webhook)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"https://127.0.0.1:{server.server_address[1]}", base64.b64encode(certificate.read_bytes()).decode()
-        server.shutdown()
-        server.server_close()
-
-
-def _until(look: Callable[[], bool]) -> None:
-    for _ in range(REPEATED):
-        if look():
-            return
-        time.sleep(0.25)
-    raise AssertionError("waited in vain for the API server")
 
 
 def provoke(control_plane: ControlPlane) -> dict[str, Document]:

@@ -11,7 +11,8 @@ from reconciler.kube.refusal import FieldConflict, FieldHolder, ObjectUnavailabl
 from reconciler.kube.said import Answer, Attempt
 from reconciler.model.objects import ObjectKey
 from reconciler.plan.redact import secret_values
-from tests.reconciler.kube.provoke import CANARY, ENCODED, FILE, provoke
+from tests.reconciler.kube.person import CANARY, ENCODED
+from tests.reconciler.kube.provoke import FILE, provoke
 
 RECORDED = json.loads(FILE.read_text())
 WEB = ObjectKey("", "ConfigMap", "shop", "web")
