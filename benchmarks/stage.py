@@ -1,6 +1,7 @@
 """Trueup as it is run: receiver and worker as processes of their own, on a Valkey, a cluster and a Git server; logs at their default."""
 
 import asyncio
+import contextlib
 import json
 import os
 import tempfile
@@ -120,6 +121,8 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _proportional_bytes(pid: int) -> int:
-    """Pss: https://docs.kernel.org/filesystems/proc.html."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    """Pss: https://docs.kernel.org/filesystems/proc.html; 0 of a process that has just ended."""
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return 0
