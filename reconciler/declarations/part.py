@@ -1,7 +1,9 @@
 """What every part of a declaration is: strict about its fields, written in camel case, never changed."""
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from reconciler.declarations.fields import DnsName
 
 
 class Part(BaseModel):
@@ -14,3 +16,9 @@ class Part(BaseModel):
     def _leave_nulls_out(cls, value: object) -> object:
         """A field without a value is one that is left out, as to the API server."""
         return {name: field for name, field in value.items() if field is not None} if isinstance(value, dict) else value
+
+
+class SecretRefSpec(Part):
+    """A Secret in the same namespace."""
+
+    name: DnsName = Field(description="The Secret's name.")

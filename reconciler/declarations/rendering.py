@@ -7,10 +7,12 @@ import orjson
 from pydantic import Field, field_validator
 
 from reconciler.declarations.fields import DnsName, Flag, NameOrNothing, TreePath, Whole
-from reconciler.declarations.part import Part
+from reconciler.declarations.part import Part, SecretRefSpec
 from reconciler.model.rendering import (
     HelmOptions,
     Image,
+    JsonnetOptions,
+    JsonnetVariable,
     KustomizeOptions,
     Labels,
     Patch,
@@ -197,12 +199,48 @@ class SubstituteSpec(Part):
         return Substitution(tuple(self.variables.items()), sources)
 
 
+class JsonnetVariableSpec(Part):
+    """A variable."""
+
+    name: str = Field(min_length=1, max_length=250, description="Its name.")
+    value: LongText = Field(description="Its value.")
+    code: Flag = Field(default=False, description="Whether the value is Jsonnet; left out: it is text.")
+
+    def value_(self) -> JsonnetVariable:
+        """The value that travels."""
+        return JsonnetVariable(self.name, self.value, self.code)
+
+
+class JsonnetSpec(Part):
+    """How Jsonnet is evaluated."""
+
+    entry: TreePath = Field(default="main.jsonnet", description="The file; `/…` from the top of the repository.")
+    ext_vars: tuple[JsonnetVariableSpec, ...] = Field(default=(), max_length=200, description="External variables.")
+    tlas: tuple[JsonnetVariableSpec, ...] = Field(default=(), max_length=200, description="Top-level arguments.")
+    library_paths: tuple[TreePath, ...] = Field(
+        default=(), max_length=50, description="Where imports are looked for, before `vendor` and `lib`; `/…` from the top."
+    )
+
+    def value(self) -> JsonnetOptions:
+        """The value that travels."""
+        ext_vars, tlas = (tuple(one.value_() for one in group) for group in (self.ext_vars, self.tlas))
+        return JsonnetOptions(self.entry, ext_vars, tlas, self.library_paths)
+
+
+class DecryptSpec(Part):
+    """Keys for what SOPS encrypted."""
+
+    secret_ref: SecretRefSpec = Field(description="The Secret with age keys, in the Application's namespace.")
+
+
 class RenderSpec(Part):
     """How documents are made; left out: Kustomize where there is a kustomization, else plain YAML."""
 
     plain: PlainSpec = Field(default=PlainSpec(), description="Where there is no kustomization.")
     kustomize: KustomizeSpec = Field(default=KustomizeSpec(), description="An overlay over whatever is rendered.")
     helm: HelmSpec | None = Field(default=None, description="Where there is a chart; left out: its defaults.")
+    jsonnet: JsonnetSpec | None = Field(default=None, description="Where there is a main.jsonnet; left out: its defaults.")
+    decrypt: DecryptSpec | None = Field(default=None, description="Keys for what SOPS encrypted; left out: nothing is decrypted.")
     substitute: SubstituteSpec | None = Field(default=None, description="Variables in what was rendered; left out: none.")
 
     def value(self) -> RenderOptions:
@@ -213,5 +251,7 @@ class RenderSpec(Part):
             recursive=self.plain.recursive,
             kustomize=self.kustomize.value(),
             helm=self.helm.value() if self.helm else None,
+            jsonnet=self.jsonnet.value() if self.jsonnet else None,
+            decrypt_secret=self.decrypt.secret_ref.name if self.decrypt else "",
             substitute=self.substitute.value() if self.substitute else None,
         )

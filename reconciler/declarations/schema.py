@@ -30,7 +30,7 @@ from reconciler.declarations.fields import (
     Url,
     Whole,
 )
-from reconciler.declarations.part import Part
+from reconciler.declarations.part import Part, SecretRefSpec
 from reconciler.declarations.rendering import RenderSpec
 from reconciler.model.declared import (
     SECRETS_ARE_NOT_WATCHED,
@@ -66,12 +66,6 @@ class Metadata(Part):
     namespace: DnsName = Field(default="trueup", description="What it may refer to is in the same namespace.")
     labels: dict[str, str] = Field(default_factory=dict, description="For people.")
     annotations: dict[str, str] = Field(default_factory=dict, description="For people.")
-
-
-class SecretRefSpec(Part):
-    """A Secret in the same namespace."""
-
-    name: DnsName = Field(description="The Secret's name.")
 
 
 class SecretUser(Part):

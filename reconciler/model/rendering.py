@@ -115,6 +115,28 @@ class Substitution:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonnetVariable:
+    """An external variable, or an argument of the function that the file is."""
+
+    name: str
+    value: str
+    is_code: bool = False
+    """Whether the value is Jsonnet; else it is text."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonnetOptions:
+    """How Jsonnet is evaluated."""
+
+    entry: str = "main.jsonnet"
+    """From the source's directory; with a slash at the beginning from the top of the repository."""
+    ext_vars: tuple[JsonnetVariable, ...] = ()
+    tlas: tuple[JsonnetVariable, ...] = ()
+    library_paths: tuple[str, ...] = ()
+    """Where imports are looked for, before `vendor` and `lib`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How the documents are made from the source; empty means: find out from the directory."""
 
@@ -126,6 +148,10 @@ class RenderOptions:
     kustomize: KustomizeOptions = field(default_factory=KustomizeOptions)
     helm: HelmOptions | None = None
     """None: the defaults, where there is a chart."""
+    jsonnet: JsonnetOptions | None = None
+    """None: the defaults, where there is a `main.jsonnet`."""
+    decrypt_secret: str = ""
+    """The Secret with keys for what SOPS encrypted; empty: nothing is decrypted."""
     substitute: Substitution | None = None
     """None: nothing is substituted."""
 
@@ -137,9 +163,10 @@ class RenderOptions:
     @property
     def reaches_further(self) -> bool:
         """Whether files are named that need not be beneath the source's path."""
-        return bool(self.kustomize.components or (self.helm and self.helm.values_files))
+        return bool(self.kustomize.components or (self.helm and self.helm.values_files) or self.jsonnet)
 
     @property
     def references(self) -> tuple[Reference, ...]:
         """The ConfigMaps and Secrets that rendering needs."""
-        return (*(self.helm.values_from if self.helm else ()), *(self.substitute.sources if self.substitute else ()))
+        keys = (Reference("Secret", self.decrypt_secret),) if self.decrypt_secret else ()
+        return (*keys, *(self.helm.values_from if self.helm else ()), *(self.substitute.sources if self.substitute else ()))

@@ -12,9 +12,12 @@ import gc
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
+from pathlib import Path
 
 from reconciler.errors import RenderFailed, TrueupError
 from reconciler.render.choose import Tools, render
@@ -52,6 +55,7 @@ def serve(path: str, tools: Tools) -> None:
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+    shutil.rmtree(Path(path).parent, ignore_errors=True)  # the worker may have been killed
 
 
 def _ended() -> set[int]:
@@ -69,17 +73,20 @@ def _fork(listener: socket.socket, tools: Tools) -> int:
         if pid == 0:
             code = 1
             try:
+                scratch = f"{listener.getsockname()}.{os.getpid()}"
                 listener.close()
-                _child(connection, tools)
+                _child(connection, tools, scratch)
                 code = 0
             finally:
                 os._exit(code)  # whatever happened, a child never goes on as a server
     return pid
 
 
-def _child(connection: socket.socket, tools: Tools) -> None:
-    """Answer one batch."""
+def _child(connection: socket.socket, tools: Tools, scratch: str) -> None:
+    """Answer one batch. What it writes, decrypted files among it, is beside the socket, where the worker removes it when we are killed."""
     os.setsid()
+    Path(scratch).mkdir(mode=0o700)
+    tempfile.tempdir = scratch
     connection.sendall(HEADER.pack(os.getpid()))
     with connection.makefile("rb") as stream:
         size = stream.read(HEADER.size)

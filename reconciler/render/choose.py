@@ -1,17 +1,23 @@
 """Which renderer a directory wants, and rendering it; runs in the child."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import InvalidManifest, PathMissing
-from reconciler.render import helm, kustomize, plain
+from reconciler.model.objects import RawDocument
+from reconciler.model.rendering import Reference
+from reconciler.render import helm, jsonnet, kustomize, plain
 from reconciler.render.helm import Helm
 from reconciler.render.kustomize import Kubectl
+from reconciler.render.program import home_of
 from reconciler.render.reach import kustomization_in
 from reconciler.render.result import LIMIT_OBJECTS, Rendered, RenderRequest
 from reconciler.render.substitute import VARIABLE, substitute
 from reconciler.render.tree import Tree
+
+MAIN = "main.jsonnet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +31,15 @@ class Tools:
 def is_built(root: Path, request: RenderRequest) -> bool:
     """Whether a program makes a request's documents, which costs more than reading files."""
     directory, options = root / request.path, request.options
-    return options.helm is not None or options.has_overlay or helm.is_chart(directory) or kustomization_in(directory) is not None
+    has_program = options.helm or options.jsonnet or options.has_overlay or (directory / MAIN).is_file()
+    return bool(has_program) or helm.is_chart(directory) or kustomization_in(directory) is not None
 
 
 def may_reach_further(root: Path, path: str) -> bool:
-    """Whether a directory, or one beneath it, is built by Kustomize: then it may need files that are elsewhere."""
-    return any(kustomization_in(Path(folder)) is not None for folder, _, _ in os.walk(root / path))
+    """Whether a directory is Jsonnet, or it or one beneath it is built by Kustomize: then it may need files that are elsewhere."""
+    return (root / path / MAIN).is_file() or any(
+        kustomization_in(Path(folder)) is not None for folder, _, _ in os.walk(root / path)
+    )
 
 
 def render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
@@ -48,7 +57,8 @@ def render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
         found = "is a file, name its directory" if directory.is_file() else "is not in the commit"
         raise PathMissing(f"{request.application}: the directory {request.path!r} {found}; check spec.sources[].git.path")
     tree.names(directory)
-    rendered = _render(tree, request, tools)
+    rendered = _decrypted(tree, request, tools) if request.options.decrypt_secret else _render(tree, request, tools)
+    _refuse_encrypted(rendered.documents, {})
     if request.options.substitute is not None:
         variables = _variables(request)
         rendered = replace(rendered, documents=tuple(substitute(raw, variables) for raw in rendered.documents))
@@ -59,13 +69,44 @@ def render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
 
 def _render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
     directory, options = tree.root / request.path, request.options
-    if options.helm is not None or helm.is_chart(directory):
+    if options.jsonnet is not None or (directory / MAIN).is_file():
+        rendered = jsonnet.render(tree, request)
+    elif options.helm is not None or helm.is_chart(directory):
         rendered = helm.render(tree, request, tools.helm)
     elif kustomization_in(directory) is not None:
         return kustomize.render(tree, request, tools.kubectl)
     else:
         rendered = plain.render(tree, request, tools.kubectl)
     return kustomize.overlay(tree, request, rendered, tools.kubectl) if options.has_overlay else rendered
+
+
+def _decrypted(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
+    """What a request renders to from a copy of the tree in which files that SOPS encrypted are plain."""
+    from reconciler.render.decrypted import copy  # noqa: PLC0415 - 20 MB of cryptography, only in a child that needs it
+
+    keys = request.given.entries(Reference("Secret", request.options.decrypt_secret)) or {}
+    with home_of("decrypted") as home:
+        plain, refused = copy(tree, home, keys)
+        rendered = _render(plain, request, tools)
+    if unread := sorted(refused.keys() & rendered.read):
+        raise InvalidManifest(f"{unread[0]}: {refused[unread[0]]}")
+    _refuse_encrypted(rendered.documents, refused)
+    return rendered
+
+
+def _refuse_encrypted(documents: Sequence[RawDocument], refused: Mapping[str, str]) -> None:
+    """What is still encrypted is nothing to apply.
+
+    Raises:
+        InvalidManifest: naming the file, and why it was not decrypted.
+    """
+    for raw in documents:
+        metadata = raw.document.get("sops")
+        if isinstance(metadata, dict) and "mac" in metadata:
+            file = raw.source.partition(", line")[0]
+            why = refused.get(file) or next(iter(refused.values()), "")
+            mend = "is encrypted by SOPS; name the Secret with the age key in spec.render.decrypt.secretRef"
+            raise InvalidManifest(f"{raw.source}: {why or mend}")
 
 
 def _variables(request: RenderRequest) -> dict[str, str]:

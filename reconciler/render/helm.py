@@ -35,6 +35,8 @@ CHANGING = (
 
 _CHANGING = re.compile(r"\{\{[^{}]*?\b(" + "|".join(CHANGING) + r")\b")
 _SOURCE = re.compile(r"^---\n# Source: (.*)\n", re.MULTILINE)
+_IN_CHART = re.compile(r"(^|[\s\"(])[\w.-]+/(templates/)")
+"""How Helm names a file of the chart: by the chart's name instead of its directory."""
 _CLOCK = frozenset({"now", "ago"})
 _SECOND = 1.1
 """Seconds after which the clock that templates see is another."""
@@ -132,6 +134,9 @@ def _files(tree: Tree, chart: Path, options: HelmOptions, read: set[str], probed
         place = tree.place(chart, path)
         names = tree.names(place)
         if place.is_file():
+            if b"ENC[AES256_GCM," in place.read_bytes():
+                mend = "name the Secret with a fitting age key in spec.render.decrypt.secretRef"
+                raise InvalidManifest(f"{tree.name(place)}: is encrypted by SOPS; {mend}")
             read |= names
             yield place
         elif options.ignore_missing_values_files:
@@ -178,7 +183,8 @@ def _template(argv: Sequence[str], home: Path, tree: Tree, request: RenderReques
     homes = {name: str(home / name.lower()) for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME", "HELM_PLUGINS")}
     done = run(argv, home, homes)
     if done.code != 0:
-        said = done.words(tree.root).replace(str(home), "the values of the Application")
+        said = done.words(tree.root).replace(str(home), "the values of the Application").partition("\n\nUse --debug")[0]
+        said = _IN_CHART.sub(lambda match: f"{match[1]}{request.path or '.'}/{match[2]}", said)
         mend = "; run `helm dependency build` and commit the directory charts" if "missing in charts" in said else ""
         raise RenderFailed(f"{request.path or '.'}: helm: {said}{mend}")
     return list(_documents(done.output.decode(errors="replace"), request.path))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -138,6 +139,7 @@ class Renderer:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.writer.close()
+            await asyncio.to_thread(shutil.rmtree, f"{self._socket}.{child.pid}", ignore_errors=True)
 
     async def _connect(self) -> _Child:
         for _ in range(MOST_STARTS):

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "jobs/holder/standing.py": ("tests/e2e/test_resources.py", "statuses of a living cluster, counted"),
     "receiver/api/orphans.py": ("tests/e2e/test_removal.py", "what only holders know"),
     "reconciler/declarations/part.py": ("tests/reconciler/declarations/test_schema.py", "the parts that the schema is made of"),
+    "reconciler/render/sops.py": ("tests/reconciler/render/test_decrypted.py", "files that the real sops made, and broken ones"),
     "reconciler/render/result.py": ("tests/reconciler/sync/test_outside.py", "values, and how what was given is looked up"),
     "reconciler/render/program.py": ("tests/reconciler/render/test_kustomize.py", "what runs the programs: they are seen to run"),
     "reconciler/yaml/write.py": ("tests/reconciler/render/test_substitute.py", "what is written there is read again"),

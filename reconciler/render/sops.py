@@ -1,0 +1,205 @@
+"""Decrypts what SOPS encrypted for age: AES-256-GCM of every value, and a MAC over all of them, which is verified always.
+
+The format: https://github.com/getsops/sops, `sops.go` (which values, in which order) and `aes/cipher.go`. Comments count for nothing.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pyrage
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+METADATA = "sops"
+
+_ENCRYPTED = re.compile(r"ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]", re.DOTALL)
+_ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
+"""What the MAC begins with when it is over encrypted values only."""
+
+_IDENTITY = re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+")
+_DROPPED = object()
+"""A comment that stands in a list."""
+
+
+class Undecryptable(Exception):
+    """Why a file cannot be decrypted; tells nothing of what is in it."""
+
+
+def identities(texts: Sequence[str]) -> tuple[Any, ...]:
+    """The age identities in texts such as key files."""
+    return tuple(pyrage.x25519.Identity.from_str(found) for text in texts for found in _IDENTITY.findall(text))
+
+
+def decrypt(documents: Sequence[dict[str, Any]], keys: Sequence[Any]) -> list[dict[str, Any]]:
+    """The documents of one file without their metadata, which is the first one's.
+
+    Raises:
+        Undecryptable: when no key fits, a value was changed, or the MAC is another.
+    """
+    metadata = documents[0].get(METADATA)
+    if not isinstance(metadata, dict):
+        raise Undecryptable("has no metadata of SOPS that can be read")
+    run = _Run(metadata, _data_key(metadata, keys))
+    found = [run.document(document) for document in documents]
+    run.verify()
+    return found
+
+
+def _data_key(metadata: Mapping[str, Any], keys: Sequence[Any]) -> bytes:
+    groups = metadata.get("key_groups") or [metadata]
+    if len(groups) != 1:
+        raise Undecryptable("needs several groups of keys at once, which is not possible here")
+    recipients = [one for one in groups[0].get("age") or () if isinstance(one, dict)]
+    if not recipients:
+        raise Undecryptable("is encrypted for no age recipient; add one to .sops.yaml and run `sops updatekeys`")
+    if not keys:
+        raise Undecryptable("needs an age key: the Secret that spec.render.decrypt names holds none (AGE-SECRET-KEY-1…)")
+    for recipient in recipients:
+        try:
+            key: bytes = pyrage.decrypt(str(recipient.get("enc", "")).encode(), list(keys))
+        except (pyrage.DecryptError, ValueError):
+            continue
+        if len(key) == 32:
+            return key
+    names = ", ".join(str(one.get("recipient", "?")) for one in recipients[:5])
+    raise Undecryptable(
+        f"is encrypted for {names}, and none of the keys fits; add ours with `sops updatekeys`, or the key to the Secret"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which values are encrypted."""
+
+    unencrypted_suffix: str
+    encrypted_suffix: str
+    unencrypted_regex: str
+    encrypted_regex: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> "_Choice":
+        if metadata.get("encrypted_comment_regex") or metadata.get("unencrypted_comment_regex"):
+            raise Undecryptable("chooses what is encrypted by comments, which is not possible here; use encrypted_regex")
+        names = ("unencrypted_suffix", "encrypted_suffix", "unencrypted_regex", "encrypted_regex")
+        return cls(*(str(metadata.get(name) or "") for name in names))
+
+    def takes(self, path: Sequence[str]) -> bool:
+        """Whether the value at a path is encrypted."""
+        taken = True
+        if self.unencrypted_suffix:
+            taken = not any(part.endswith(self.unencrypted_suffix) for part in path)
+        if self.encrypted_suffix:
+            taken = any(part.endswith(self.encrypted_suffix) for part in path)
+        if self.unencrypted_regex and any(re.search(self.unencrypted_regex, part) for part in path):
+            taken = False
+        if self.encrypted_regex:
+            taken = any(re.search(self.encrypted_regex, part) for part in path)
+        return taken
+
+
+class _Run:
+    """One file being decrypted."""
+
+    def __init__(self, metadata: Mapping[str, Any], key: bytes) -> None:
+        self._metadata = metadata
+        self._cipher = AESGCM(key)
+        try:
+            self._choice = _Choice.of(metadata)
+        except re.error as error:
+            raise Undecryptable(f"has a regular expression that means nothing: {error}") from error
+        self._only_encrypted = metadata.get("mac_only_encrypted") in (True, "true")
+        self._mac = hashlib.sha512(_ONLY_ENCRYPTED if self._only_encrypted else b"")
+
+    def document(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._walk(value, (name,)) for name, value in document.items() if name != METADATA}
+
+    def verify(self) -> None:
+        """Hold the MAC against the values."""
+        mac = self._value(str(self._metadata.get("mac", "")), str(self._metadata.get("lastmodified", "")), "mac")
+        if not hmac.compare_digest(str(mac).encode(), self._mac.hexdigest().upper().encode()):
+            raise Undecryptable("was changed after it was encrypted: its MAC is another; edit it with `sops edit`")
+
+    def _walk(self, value: Any, path: tuple[str, ...]) -> Any:
+        match value:
+            case dict():
+                return {name: self._walk(inner, (*path, name)) for name, inner in value.items()}
+            case list():
+                walked = (self._walk(inner, path) for inner in value)
+                return [inner for inner in walked if inner is not _DROPPED]
+            case None:
+                return None
+        is_encrypted = self._choice.takes(path)
+        if is_encrypted:
+            if not isinstance(value, str):
+                raise Undecryptable(f"{'.'.join(path)} should be encrypted, and is not; run `sops encrypt` on the file")
+            value = self._value(value, ":".join(path) + ":", ".".join(path))
+        if value is not _DROPPED and (is_encrypted or not self._only_encrypted):
+            self._mac.update(_bytes(value))
+        return value
+
+    def _value(self, text: str, bound_to: str, where: str) -> Any:
+        if not text:
+            return text
+        match = _ENCRYPTED.match(text)
+        if match is None:
+            raise Undecryptable(f"{where} should be encrypted, and is not; run `sops encrypt` on the file")
+        try:
+            data, nonce, tag = (base64.b64decode(part, validate=True) for part in match.group(1, 2, 3))
+            plain = self._cipher.decrypt(nonce, data + tag, bound_to.encode())
+            return _typed(plain, match[4])
+        except (InvalidTag, binascii.Error, ValueError) as error:
+            raise Undecryptable(f"{where} was changed after it was encrypted, or moved; edit it with `sops edit`") from error
+
+
+def _typed(plain: bytes, kind: str) -> Any:
+    text = plain.decode() if kind != "bytes" else plain.decode(errors="replace")
+    match kind:
+        case "int":
+            return int(text)
+        case "float":
+            return float(text)
+        case "bool":
+            return text.lower() == "true"
+        case "comment":
+            return _DROPPED
+    return text
+
+
+def _bytes(value: Any) -> bytes:
+    """A value as the MAC sees it: https://github.com/getsops/sops, `ToBytes`."""
+    if isinstance(value, bool):
+        return b"True" if value else b"False"
+    if isinstance(value, float):
+        return format(Decimal(repr(value)).normalize(), "f").encode()
+    return str(value).encode()
+
+
+def nested(flat: Mapping[str, str]) -> dict[str, Any]:
+    """Metadata as it was before it was flattened for dotenv and INI: `age__list_0__map_enc`."""
+    found: dict[str, Any] = {}
+    recipients: dict[int, dict[str, str]] = {}
+    for name, value in flat.items():
+        match = re.fullmatch(r"age__list_([0-9]{1,3})__map_(\w+)", name)
+        if match:
+            recipients.setdefault(int(match[1]), {})[match[2]] = value.replace("\\n", "\n")
+        else:
+            found[name] = value
+    found["age"] = [recipients[index] for index in sorted(recipients)]
+    return found
+
+
+def lines_of(text: str) -> Iterator[tuple[str, str]]:
+    """Keys and values of a dotenv file, without comments."""
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, is_pair, value = line.partition("=")
+            if not is_pair:
+                raise Undecryptable("has a line that is no KEY=value")
+            yield name, value

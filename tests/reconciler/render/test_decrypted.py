@@ -1,0 +1,206 @@
+"""Held against the real sops: what it encrypted is decrypted to what it decrypts itself; what was changed since is not."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from reconciler.errors import InvalidManifest
+from reconciler.model.declared import Name
+from reconciler.model.rendering import HelmOptions, RenderOptions
+from reconciler.render.choose import Tools, render
+from reconciler.render.decrypted import copy, plain_of
+from reconciler.render.result import Data, Given, RenderRequest
+from reconciler.render.sops import Undecryptable, identities
+from reconciler.yaml.documents import parse_documents
+from tests.tools.build import find
+
+pytestmark = pytest.mark.tool("sops")
+
+IDENTITY = pyrage.x25519.Identity.generate()
+OTHER = pyrage.x25519.Identity.generate()
+KEYS = {"age.agekey": f"# created: today\n{IDENTITY}\n"}
+GIVEN = Given("web", data=(Data("Secret", "keys", tuple(KEYS.items())),))
+SECRET = """# a comment
+apiVersion: v1
+kind: Secret
+metadata:
+  name: s
+  labels: {x: "1"}
+stringData:
+  a: hello
+  # another
+  b: "0644"
+  empty: ""
+  long: |
+    line one
+    line ü
+"""
+MANY = """
+a: 1
+b: 1.5
+c: true
+d: null
+e: [x, 2, {f: g, h: [1, two]}]
+i_unencrypted: plain
+j: {k: -7, l: 1000000.0, m: "yes", o: 0.000001}
+"""
+
+
+def sops(*arguments, stdin=None):
+    env = {"HOME": "/nonexistent", "SOPS_AGE_KEY": str(IDENTITY), "PATH": os.environ["PATH"]}
+    done = subprocess.run([find("sops"), *arguments], input=stdin, capture_output=True, env=env, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def encrypt(path: Path, text: str, *options: str, key=IDENTITY) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    first = [option for option in options if option == "--mac-only-encrypted"]
+    others = [option for option in options if option not in first]
+    sops(*first, "encrypt", "--in-place", "--age", str(key.to_public()), *others, str(path))
+    assert "ENC[" in path.read_text()
+
+
+def documents(content: bytes):
+    return [raw.document for raw in parse_documents(content, name="")]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="everything"),
+        pytest.param(("--encrypted-regex", "^(data|stringData|e|j)$"), id="regex"),
+        pytest.param(("--unencrypted-regex", "^(apiVersion|kind|metadata|a)$"), id="all but a regex"),
+        pytest.param(("--encrypted-suffix", "a"), id="suffix"),
+        pytest.param(("--unencrypted-suffix", "b"), id="all but a suffix"),
+        pytest.param(("--encrypted-regex", "^(stringData|e|j)$", "--mac-only-encrypted"), id="MAC over what is encrypted"),
+    ],
+)
+@pytest.mark.parametrize("text", [SECRET, MANY, f"{SECRET}---{MANY}---\n{SECRET}"], ids=["secret", "many", "several"])
+@pytest.mark.parametrize("suffix", ["yaml", "yml"])
+def test_yaml(tmp_path, text, options, suffix):
+    path = tmp_path / f"a.{suffix}"
+    encrypt(path, text, *options)
+    assert documents(plain_of(path, (IDENTITY,))) == documents(text.encode()) == documents(sops("decrypt", str(path)))
+
+
+def test_json(tmp_path):
+    encrypt(tmp_path / "a.json", json.dumps({"a": [1, "x", None, 2.5], "b": {"c": True}}))
+    assert json.loads(plain_of(tmp_path / "a.json", (IDENTITY,))) == {"a": [1, "x", None, 2.5], "b": {"c": True}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.env", "# c\nA=1\nB=x=y\nC=\n"),
+        (".env", "A=b\n"),
+        ("a.bin", "any\ntext ü"),
+        ("a.ini", "[one]\na = b\n\n[two]\nc = d = e\n"),
+    ],
+)
+def test_other_formats(tmp_path, name, text):
+    encrypt(tmp_path / name, text)
+    ours, theirs = plain_of(tmp_path / name, (IDENTITY,)).decode(), sops("decrypt", str(tmp_path / name)).decode()
+    without_comments = re.sub(r"^#.*\n", "", theirs, flags=re.MULTILINE)
+    assert [re.sub(r"\s*=\s*", "=", line, count=1) for line in ours.split("\n") if line] == [
+        re.sub(r"\s*=\s*", "=", line, count=1) for line in without_comments.split("\n") if line
+    ]
+
+
+def test_any_of_several_keys_and_recipients(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(SECRET)
+    sops("encrypt", "-i", "--age", f"{OTHER.to_public()},{IDENTITY.to_public()}", str(path))
+    keys = identities([f"x\n{pyrage.x25519.Identity.generate()}", str(IDENTITY)])
+    assert documents(plain_of(path, keys)) == documents(SECRET.encode())
+
+
+def _another(match):
+    return "data:B" if match[1] == "A" else "data:A"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(lambda t: t.replace("name: s", "name: t"), "was changed after it was encrypted: its MAC is another", id="plain value"),
+        pytest.param(lambda t: re.sub(r"data:(.)", _another, t, count=1), "stringData.a was changed", id="cipher"),
+        pytest.param(lambda t: re.sub(r"( +a: )(.*)\n(.*\n)?( +b: )(.*)", r"\1\5\n\4\2", t), "encrypted, or moved", id="swapped"),
+        pytest.param(lambda t: re.sub(r"    a: .*\n", "", t), "its MAC is another", id="removed"),
+        pytest.param(lambda t: re.sub(r"    a: .*\n", "    a: plain\n", t), "stringData.a should be encrypted, and is not", id="in clear"),
+        pytest.param(lambda t: re.sub(r"    mac: .*\n", '    mac: ""\n', t), "its MAC is another", id="no MAC"),
+        pytest.param(lambda t: re.sub(r"lastmodified: .*\n", 'lastmodified: "2020-01-01T00:00:00Z"\n', t), "mac was changed", id="time"),
+    ],
+)  # fmt: skip
+def test_what_was_changed_is_refused(tmp_path, change, message):
+    path = tmp_path / "a.yaml"
+    encrypt(path, SECRET, "--encrypted-regex", "^stringData$")
+    path.write_text(change(path.read_text()))
+    with pytest.raises(Undecryptable, match=message) as caught:
+        plain_of(path, (IDENTITY,))
+    assert "hello" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("keys", "message"), [((), "needs an age key"), ((OTHER,), "none of the keys fits")])
+def test_without_the_key_the_mend_is_named(tmp_path, keys, message):
+    encrypt(tmp_path / "a.yaml", SECRET)
+    with pytest.raises(Undecryptable, match=message):
+        plain_of(tmp_path / "a.yaml", keys)
+
+
+def test_a_copy_has_everything(plant, tmp_path):
+    tree = plant({"a/x.yaml": "map:x", "b": "-> a", "c": "-> a/x.yaml", "d/not.yaml": "sops: a", "e.txt": "sops"})
+    encrypt(tree.root / "a/s.yaml", SECRET)
+    encrypt(tree.root / "other.yaml", SECRET, key=OTHER)
+    (into := tmp_path / "copy").mkdir()
+    copied, refused = copy(tree, into, KEYS)
+    assert sorted(map(str, refused)) == ["other.yaml"]
+    names = sorted(str(path.relative_to(tree.root)) for path in tree.root.rglob("*"))
+    assert sorted(str(path.relative_to(copied.root)) for path in copied.root.rglob("*")) == names
+    assert (copied.root / "b").is_symlink()
+    assert (copied.root / "c").read_text() == (tree.root / "a/x.yaml").read_text()
+    assert documents((copied.root / "a/s.yaml").read_bytes()) == documents(SECRET.encode())
+    assert "ENC[" in (tree.root / "a/s.yaml").read_text()
+
+
+def rendered(tree, path, tools, **options):
+    options = RenderOptions(decrypt_secret="keys", **options)
+    return render(tree, RenderRequest(Name("t", "web"), path, options, GIVEN), tools)
+
+
+def test_every_renderer_reads_what_is_plain(plant, kubectl):
+    tree = plant({
+        "k/kustomization.yaml": "resources: [s.yaml]\nnamePrefix: x-\nsecretGenerator: [{name: g, envs: [.env]}]\n",
+        "c/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n",
+        "c/templates/a.yaml": "kind: A\napiVersion: a/v1\nmetadata: {name: a}\nspec: {{ .Values.stringData | toJson }}\n",
+    })  # fmt: skip
+    for path in ("p/s.yaml", "k/s.yaml", "values.yaml"):
+        encrypt(tree.root / path, SECRET, "--encrypted-regex", "^stringData$")
+    encrypt(tree.root / "k/.env", "A=1\n")
+    from reconciler.render.helm import ask_version  # noqa: PLC0415 - only here
+
+    tools = Tools(kubectl, ask_version(find("helm") or "/nonexistent"))
+    plain = rendered(tree, "p", tools)
+    assert plain.documents[0].document == documents(SECRET.encode())[0]
+    assert plain.read == {"p/"}
+    built = {raw.document["metadata"]["name"]: raw.document for raw in rendered(tree, "k", tools).documents}
+    assert built["x-s"]["stringData"]["a"] == "hello"
+    assert any(document.get("data") == {"A": "MQ=="} for document in built.values())
+    if tools.helm is not None:
+        chart = rendered(tree, "c", tools, helm=HelmOptions(values_files=("/values.yaml",)))
+        assert chart.documents[0].document["spec"]["a"] == "hello"
+
+
+def test_what_is_still_encrypted_is_nothing_to_apply(plant, kubectl):
+    tree = plant({"c/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n"})
+    encrypt(tree.root / "p/s.yaml", SECRET)
+    encrypt(tree.root / "q/s.yaml", SECRET, key=OTHER)
+    with pytest.raises(InvalidManifest, match=r"^p/s\.yaml, line 2: is encrypted by SOPS; name the Secret"):
+        render(tree, RenderRequest(Name("t", "web"), "p"), Tools(kubectl))
+    with pytest.raises(InvalidManifest, match=r"^q/s\.yaml, line 2: is encrypted for age1.*none of the keys fits"):
+        rendered(tree, "q", Tools(kubectl))
