@@ -106,6 +106,10 @@ class Keys:
         """hash (application -> JSON), no expiry: what each application's last render read and looked for."""
         return self._key("inputs", repository)
 
+    def outside(self, repository: str) -> str:
+        """hash (application -> name), no expiry: which ConfigMaps and Secrets each application was rendered with last."""
+        return self._key("inputs", repository, "outside")
+
     def inputs_order(self, repository: str) -> str:
         """zset (application by the number of its last change), no expiry: what changed in `inputs` since."""
         return self._key("inputs", repository, "order")

@@ -19,11 +19,15 @@ from jobs.statuses import Subject
 from jobs.store.parts import Part
 from reconciler.errors import Stalled, TrueupError
 from reconciler.model.declared import Name, Repository
+from reconciler.sync.outside import name_now
 
 log = structlog.get_logger()
 
 NEWEST = frozenset({JobKind.MANUAL, JobKind.PARTIAL, JobKind.DIFF, JobKind.RESUME, JobKind.ROLLBACK})
 """Jobs that begin at an application, and want to know where its refs are now, not when they were last looked at."""
+
+UNREAD = "-"
+"""Written of an application whose ConfigMaps or Secrets could not be read: once they can, it is rendered."""
 
 POLLS_AT_ONCE = 8
 """Repositories that one worker looks at at once: one that does not answer holds no other up."""
@@ -128,7 +132,7 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
         raise
     await context.heads.note_look(name, "")
     known = await context.heads.heads(name)
-    count = 0
+    count = await _look_outside(context, repository, heads)
     for ref in followed_refs(context, repository, heads):
         commit = heads[ref]
         is_moved = known.get(ref) != commit
@@ -140,6 +144,36 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
         await context.enqueue(context.record(kind, name, ref=ref, commit=commit))
         log.info("head.moved", repository=name, ref=ref, commit=commit, kind=str(kind))
         count += 1
+    return count
+
+
+async def _look_outside(context: Context, repository: Repository, heads: Mapping[str, str]) -> int:
+    """Make a job for each ref of which an application needs a ConfigMap or Secret that is not what it was; how many."""
+    name = str(repository.name)
+    needing = {
+        str(application.name): application
+        for application in context.declarations.applications.values()
+        if any(s.repository == repository.name and (s.render or application.render).references for s in application.sources)
+    }
+    known = await context.heads.outside(name) if needing else {}
+    changed: dict[str, str] = {}
+    for application in needing.values():
+        try:
+            found = await name_now(application, repository.name, context.secrets, context.seal_key)
+        except TrueupError as error:
+            log.warning("outside.unread", application=str(application.name), error=str(error))
+            found = UNREAD
+        if found != known.get(str(application.name)):
+            changed[str(application.name)] = found
+    await context.heads.put_outside(name, changed)
+    due = {n for n, found in changed.items() if found != UNREAD and n in known}
+    count = 0
+    for ref in followed_refs(context, repository, heads) if due else ():
+        if names := due & context.declarations.following(repository.name, ref).keys():
+            await context.heads.soil(name, ref, names)
+            await context.enqueue(context.record(JobKind.POLL, name, ref=ref, commit=heads[ref]))
+            log.info("outside.changed", repository=name, ref=ref, applications=sorted(names))
+            count += 1
     return count
 
 

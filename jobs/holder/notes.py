@@ -31,6 +31,8 @@ async def note(held: Held, job: JobRecord, targets: Sequence[Target], outcome: O
     context, pairs = held.context, list(zip(targets, outcome.reports, strict=True))
     for repository, records in _inputs(targets, outcome, heads).items():
         await context.heads.put_inputs(repository, records)
+    for repository, given in _outside(outcome).items():
+        await context.heads.put_outside(repository, given)
     for (repository, ref, commit), names in _clean(targets, outcome, heads).items():
         await context.heads.clean(repository, ref, commit, names)
     await _settle(held, pairs, heads)
@@ -82,6 +84,16 @@ def _inputs(targets: Sequence[Target], outcome: Outcome, heads: Heads) -> Mappin
         for repository, inputs in by_repository.items():
             record = input_record(applications[name], inputs.read | inputs.probed)
             found.setdefault(str(repository), {})[str(name)] = record
+    return found
+
+
+def _outside(outcome: Outcome) -> Mapping[str, Mapping[str, str]]:
+    """By repository and application: a name for the ConfigMaps and Secrets that were read for it."""
+    found: dict[str, dict[str, str]] = {}
+    for name, by_repository in outcome.inputs.items():
+        for repository, inputs in by_repository.items():
+            if inputs.outside:
+                found.setdefault(str(repository), {})[str(name)] = inputs.outside
     return found
 
 

@@ -148,6 +148,16 @@ class HeadStore:
         values = {name: orjson.dumps({"paths": record.paths, "digest": record.digest}) for name, record in inputs.items()}
         await self._put_inputs(keys=keys, args=[part for pair in values.items() for part in pair])
 
+    async def put_outside(self, repository: str, names: Mapping[str, str]) -> None:
+        """Write which ConfigMaps and Secrets applications were rendered with, or were seen not to be there for."""
+        if names:
+            await self.redis.hset(self.keys.outside(repository), mapping=dict(names))
+
+    async def outside(self, repository: str) -> Mapping[str, str]:
+        """What was written of applications that need ConfigMaps or Secrets."""
+        found = await self.redis.hgetall(self.keys.outside(repository))
+        return {name.decode(): value.decode() for name, value in found.items()}
+
     async def inputs_since(self, repository: str, number: int) -> tuple[int, Mapping[str, InputRecord]]:
         """What was written since a number, and the number to ask from next; 0 asks for all."""
         changed = await self.redis.zrange(self.keys.inputs_order(repository), number + 1, "+inf", byscore=True, withscores=True)

@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping
 
 from reconciler.errors import Stalled
-from reconciler.model.declared import Application, ConfigMapRef, SecretRef, Secrets
+from reconciler.model.declared import Application, ConfigMapRef, Name, SecretRef, Secrets
 from reconciler.model.objects import Kinds
 from reconciler.model.rendering import Reference, RenderOptions
 from reconciler.render.result import Data, Given
@@ -44,6 +44,21 @@ def digest(given: Given, seal_key: bytes) -> str:
     if not given.data:
         return ""
     return hmac.digest(seal_key or b"outside", repr(given.data).encode(), hashlib.blake2b)[:16].hex()
+
+
+async def name_now(application: Application, repository: Name, secrets: Secrets | None, seal_key: bytes) -> str:
+    """What `Inputs.outside` of an application would be if it were rendered now; empty where it needs nothing.
+
+    Raises:
+        Stalled: when something that may not be missing is.
+        Transient: when it cannot be read now.
+    """
+    found = ""
+    for source in application.sources:
+        options = source.render or application.render
+        if source.repository == repository and options.references:
+            found += digest(await gather(application, options, secrets, None), seal_key)
+    return found
 
 
 async def _read(application: Application, reference: Reference, secrets: Secrets | None) -> Data | None:

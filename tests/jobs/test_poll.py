@@ -10,6 +10,7 @@ from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
 from jobs.tasks import poll
+from reconciler.model.rendering import RenderOptions
 from tests.servers.forges import on_forge
 
 SHOP, REF, OLD, NEW = "trueup/shop", "refs/heads/main", "a" * 40, "b" * 40
@@ -30,11 +31,11 @@ def context(redis, keys, made):
     async def enqueue(record):
         made.append((record.kind, record.ref, record.commit))
 
-    source = SimpleNamespace(repository=REPOSITORY.name, revision="main")
+    source = SimpleNamespace(repository=REPOSITORY.name, revision="main", render=None)
     return SimpleNamespace(
         redis=redis, keys=keys, heads=HeadStore(redis, keys), jobs=JobStore(redis, keys, retention_seconds=60),
         mirrors=SimpleNamespace(of=lambda _: SimpleNamespace(heads=heads)), enqueue=enqueue,
-        declarations=SimpleNamespace(applications={"web": SimpleNamespace(sources=(source,))}),
+        declarations=SimpleNamespace(applications={"web": SimpleNamespace(sources=(source,), render=RenderOptions())}),
         record=lambda kind, _, *, ref, commit: SimpleNamespace(kind=kind, ref=ref, commit=commit),
     )  # fmt: skip
 
