@@ -2,7 +2,8 @@
 
 Where kubectl loses something in silence, this is an error instead: a duplicate key (the last wins there), a second document after
 `...` (ignored there), half a surrogate pair or a byte that is not UTF-8 (replaced there). How kubectl reads:
-https://github.com/kubernetes/apimachinery, `pkg/util/yaml/decoder.go`. What is still not equal: `! 12`, which is a text there.
+https://github.com/kubernetes/apimachinery, `pkg/util/yaml/decoder.go`. What is still not equal: `! 12`,
+which is a text there, and `[a?b]`, which is refused there.
 """
 
 import json
