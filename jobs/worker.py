@@ -144,6 +144,8 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         secrets = await _secrets(settings, instance, stack)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         renderer = await stack.enter_async_context(Renderer(settings))
+        mirrors = Mirrors(settings, secrets)
+        stack.push_async_callback(mirrors.close)
         heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(
             settings=settings,
@@ -158,7 +160,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
             statuses=Statuses(redis, keys, place.worker, {Forge.GITHUB: GitHub(session), Forge.GITLAB: GitLab(session)}, secrets),
-            mirrors=Mirrors(settings, secrets),
+            mirrors=mirrors,
             renderer=renderer,
             secrets=secrets,
             seal_key=seal_key(settings),

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, Pydant
 
 from reconciler.errors import InvalidDeclaration, InvalidManifest
 from reconciler.expressions import parse, parse_condition
-from reconciler.model.declared import IN_CLUSTER, HealthRule, IgnoreRule
+from reconciler.model.declared import HOME, IN_CLUSTER, HealthRule, IgnoreRule
 from reconciler.yaml.documents import load_one
 
 
@@ -90,6 +90,17 @@ class AllowanceSettings(BaseModel):
     """Whether they may touch objects that are in no namespace."""
 
 
+class CredentialSettings(BaseModel):
+    """Credentials of every repository beneath an address that names none itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secret: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
+    """A Secret in `trueup`."""
+    namespaces: tuple[str, ...] = (HOME,)
+    """Globs of the namespaces whose Repositories may use it."""
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -136,6 +147,17 @@ class ReconcilerSettings(Settings):
     git_protocols: CommaSeparated = Field(
         default=("https", "ssh"),
         description="Protocols that repositories may be fetched by; `http` and `file` are insecure, and only for trying.",
+    )
+    credentials: dict[str, CredentialSettings] = Field(
+        default_factory=dict,
+        description="Credentials of Repositories that name none, as JSON by the beginning of their address: "
+        '`{"https://github.com/acme": {"secret": "acme-git", "namespaces": ["trueup", "team-*"]}}`. The longest that fits counts; the '
+        "Secret is one of `trueup`, and only Repositories in `namespaces` (left out: `trueup`) may use it.",
+    )
+    known_hosts: Path | None = Field(
+        default=None,
+        description="File of SSH host keys that count for every repository, beside `known_hosts` in its Secret and the published keys of "
+        "GitHub, GitLab and Bitbucket. Never `~/.ssh/known_hosts`.",
     )
     git_timeout: float = Field(
         default=120.0, gt=0, description="Seconds until a fetch is given up; large repositories on slow lines need more."

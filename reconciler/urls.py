@@ -4,7 +4,7 @@ A scope is canonical: `host[:port]/owner/name`, lower case, decoded once, compar
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from reconciler.model.declared import Forge
@@ -38,6 +38,7 @@ class GitUrl:
     path: str
     """Without leading slash; absolute for files."""
     has_password: bool = False
+    user: str = ""
 
     @property
     def scope(self) -> str:
@@ -68,7 +69,7 @@ def _parse(text: str) -> GitUrl:
     if text.startswith("/"):
         return GitUrl("file", "", None, text)
     if "://" not in text and (match := _SCP.fullmatch(text)):
-        return GitUrl("ssh", match["host"].lower(), None, match["path"])
+        return GitUrl("ssh", match["host"].lower(), None, match["path"], user=match["user"] or "")
     parts = urlsplit(text)
     if parts.scheme == "file":
         return GitUrl("file", "", None, parts.path)
@@ -78,7 +79,9 @@ def _parse(text: str) -> GitUrl:
         raise ValueError("the address names no host or no path; write https://host/owner/name.git")
     if parts.query or parts.fragment:
         raise ValueError("the address has a query or fragment; leave it out")
-    return GitUrl(parts.scheme, parts.hostname, parts.port, parts.path.lstrip("/"), parts.password is not None)
+    return GitUrl(
+        parts.scheme, parts.hostname, parts.port, parts.path.lstrip("/"), parts.password is not None, parts.username or ""
+    )
 
 
 def redact(text: str) -> str:
@@ -134,3 +137,32 @@ def default_api(forge: Forge, host: str) -> str:
             return f"https://{host}/api/v1"
         case _:
             return ""
+
+
+def covers(prefix: str, url: str) -> bool:
+    """Whether an address, or what lies beneath one, is this other one: the same host by the same protocol, compared by segments.
+
+    `https://github.com/acme` covers `https://github.com/acme/shop.git`, and neither `acme-evil` nor another port or protocol. A user
+    name in either does not count.
+    """
+    try:
+        outer, inner = _parse_prefix(prefix), parse_url(url)
+    except ValueError:
+        return False
+    is_same_host = (outer.protocol, outer.host, _port(outer)) == (inner.protocol, inner.host, _port(inner))
+    outer_path, inner_path = (unquote(part.path).strip("/").removesuffix(".git") for part in (outer, inner))
+    return is_same_host and (not outer_path or scope_contains(outer_path, inner_path))
+
+
+def _parse_prefix(text: str) -> GitUrl:
+    """An address, or a host alone: `https://github.com`, `git@github.com`."""
+    bare = text.rstrip("/")
+    if re.fullmatch(r"[a-z]+://[^/]+", bare):
+        return replace(parse_url(f"{bare}/any"), path="")
+    if re.fullmatch(r"[\w.-]+@[\w.-]+:?", bare):
+        return replace(parse_url(f"{bare.rstrip(':')}:any"), path="")
+    return parse_url(bare)
+
+
+def _port(url: GitUrl) -> int | None:
+    return url.port or DEFAULT_PORTS.get(url.protocol)

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.servers.forges",
     "tests.servers.git_http",
     "tests.servers.scene",
+    "tests.servers.git_ssh",
     "tests.servers.story",
     "tests.servers.valkey",
     "tests.servers.real",  # it needs those before it

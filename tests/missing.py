@@ -1,5 +1,6 @@
 """Says plainly which optional tools are missing, and what is not tested for it. Run before the tests."""
 
+import os
 import shutil
 import sys
 
@@ -7,6 +8,7 @@ from tests.contract.offered import NOT_OFFERED
 from tests.tools.build import PACKAGES, find
 
 OPTIONAL = {
+    "sshd": "ssh to a real OpenSSH server is not tested (Debian: openssh-server)",
     "go": "the tests on a real control plane (make test-cluster) need Go 1.26 or newer to build it; they are not part of make test",
 }
 
@@ -21,7 +23,7 @@ def main() -> None:
                 f"{program} is missing: what it is held against is left out; python tests/tools/build.py {program} builds it.\n"
             )
     for tool, why in OPTIONAL.items():
-        if shutil.which(tool) is None:
+        if shutil.which(tool, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") is None:
             sys.stdout.write(f"{tool} is missing: {why}.\n")
 
 

@@ -95,7 +95,10 @@ class RepositorySpec(Part):
     url: Url = Field(description="https://, ssh:// or git@host:path.")
     forge: Forge | None = Field(default=None, description="Kind of Git host; left out: known from the host's name.")
     api: str = Field(default="", description="Base address of the forge's API; left out: the public one.")
-    credentials: SecretUser | None = Field(default=None, description="Secret with username and password, or token.")
+    credentials: SecretUser | None = Field(
+        default=None,
+        description="Secret with the keys of Flux or Argo CD: password, bearerToken, identity, a GitHub App and more.",
+    )
     poll: Seconds = Field(default=60.0, description="How often heads are looked at, webhook or not.")
     webhook: WebhookSpec = Field(default=WebhookSpec(), description="How pushes are heard of.")
     commit_status: CommitStatusSpec = Field(default=CommitStatusSpec(), description="How results are told.")

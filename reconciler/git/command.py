@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
-from reconciler.git.credentials import Askpass
 from reconciler.git.failures import MirrorBroken, explain, last_line
+from reconciler.git.reach import Reach
 from reconciler.process import Completed, Deadline, Limits, OutputTooLarge, run
 
 OPTIONS = {
@@ -75,7 +75,8 @@ class Call:
     """What is tried, as a message begins: `shop: cannot fetch main`."""
     timeout_seconds: float = ANSWER_SECONDS
     file_bytes: int = FILE_BYTES
-    askpass: Askpass | None = None
+    reach: Reach = field(default_factory=Reach)
+    """What it gets to reach a remote."""
     stdin: bytes = b""
     descriptors: tuple[int, ...] = ()
     """Open files that the process shares, such as the lock that it works under."""
@@ -107,12 +108,13 @@ class Git:
             SourceRefused: when it needs more memory, disk or output than it may have.
             SourceUnavailable: when it runs too long.
         """
-        argv = ["git", "--git-dir", directory, *self._options(), *arguments]
+        argv = ["git", "--git-dir", directory, *self._options(), *call.reach.options, *arguments]
         limits = Limits(call.timeout_seconds, OUTPUT_BYTES, MEMORY_BYTES, file_bytes=call.file_bytes)
-        pipes = call.askpass.descriptors if call.askpass else ()
-        env = self._environment(directory) | (call.askpass.environment if call.askpass else {})
+        env = {**self._environment(directory), **call.reach.environment}
         try:
-            completed = await run(argv, limits=limits, env=env, stdin=call.stdin, pass_fds=(*pipes, *call.descriptors))
+            completed = await run(
+                argv, limits=limits, env=env, stdin=call.stdin, pass_fds=(*call.reach.descriptors, *call.descriptors)
+            )
         except Deadline as error:
             raise SourceUnavailable(f"{call.what}: git did not end within {call.timeout_seconds:g} s") from error
         except OutputTooLarge as error:

@@ -50,6 +50,7 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("No space left on device", UNAVAILABLE, "the disk with TRUEUP_STATE is full"),
     ("' not found", REFUSED, ABSENT),
     ("Repository not found", REFUSED, ABSENT),
+    ("Could not read from remote repository", UNAVAILABLE, "the server ended the connection without a word"),
 )
 """The first that is found counts; what is in none of them is likely the mirror's own trouble."""
 

@@ -1,7 +1,7 @@
 """Bare mirrors: what a repository's refs are at, exactly the commits that are asked for, and what is in them.
 
-One mirror a Repository, shared by the workers of a host. Commits are fetched one deep, so a mirror knows no history; what was
-fetched once is not fetched again. A mirror that cannot be read is thrown away and made again.
+One mirror for each address and the Secret that opens it, shared by the workers of a host. Commits are fetched one deep, so a mirror
+knows no history; what was fetched once is not fetched again. A mirror that cannot be read is thrown away and made again.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import PathMissing, SourceRefused
-from reconciler.git.command import FILE_BYTES, Call, Git, failure
-from reconciler.git.credentials import askpass, install_script, login_for
+from reconciler.git.command import FILE_BYTES, Call, Git
 from reconciler.git.directory import Directory
 from reconciler.git.failures import UNADVERTISED, MirrorBroken, last_line
-from reconciler.model.declared import Repository, Secrets
+from reconciler.git.remote import Remotes
+from reconciler.model.declared import Name, Repository, Secrets
 from reconciler.process import Completed
 from reconciler.settings import ReconcilerSettings
-from reconciler.urls import parse_url, redact
+from reconciler.urls import redact
 
 REMEMBERED = 1000
 """Commits that are known to be here without asking git."""
@@ -33,25 +33,38 @@ _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|\.$|\.lock(/|$)|(
 
 
 class Mirrors:
-    """The mirrors of one state directory."""
+    """The mirrors of one state directory, and the connections that they are filled by; closed at the end."""
 
     def __init__(self, settings: ReconcilerSettings, secrets: Secrets) -> None:
         self._root = (settings.state / "mirrors").absolute()
         self._git = Git(tuple(settings.git_protocols))
         self._timeout_seconds = settings.git_timeout
-        self._secrets = secrets
-        self._mirrors: dict[Path, Mirror] = {}
+        self._directories: dict[Path, Directory] = {}
+        self._mirrors: dict[tuple[Name, Path], Mirror] = {}
+        self.remotes = Remotes(settings, secrets, self._git, self._root)
 
     def of(self, repository: Repository) -> "Mirror":
-        """The mirror of a Repository; nothing is fetched yet. Two Repositories of one address do not share what either may read."""
-        key = hashlib.sha256(f"{repository.name} {repository.url}".encode()).hexdigest()[:32]
+        """The mirror of a Repository; nothing is fetched yet.
+
+        Repositories of one address share what is on disk when they are opened by the same Secret, or all by none: then each may read
+        what the others may.
+        """
+        ref = self.remotes.keyring.ref(repository)
+        key = hashlib.sha256(
+            f"{repository.url} {ref.namespace}/{ref.name}".encode() if ref else repository.url.encode()
+        ).hexdigest()[:32]
         path = self._root / key
-        mirror = self._mirrors.get(path)
+        mirror = self._mirrors.get((repository.name, path))
         if mirror is None:
-            directory = Directory(path, self._git)
-            mirror = self._mirrors[path] = Mirror(repository, directory, self._git, self._secrets, self._timeout_seconds)
+            directory = self._directories.setdefault(path, Directory(path, self._git))
+            mirror = Mirror(repository, directory, self._git, self.remotes, self._timeout_seconds)
+            self._mirrors[repository.name, path] = mirror
         mirror.repository = repository
         return mirror
+
+    async def close(self) -> None:
+        """End the connections to Git hosts."""
+        await self.remotes.pool.close()
 
 
 @dataclass(eq=False)
@@ -61,7 +74,7 @@ class Mirror:
     repository: Repository
     directory: Directory
     git: Git
-    secrets: Secrets
+    remotes: Remotes
     timeout_seconds: float = 120.0
 
     def __post_init__(self) -> None:
@@ -205,15 +218,8 @@ class Mirror:
 
     async def _remote(self, *arguments: str, what: str, descriptors: tuple[int, ...] = ()) -> bytes:
         """Run git against the remote, logged in."""
-        if parse_url(self.repository.url).protocol == "ssh":
-            raise SourceRefused(f"{self._name}: {what}: ssh remotes are not supported by this version; use https")
-        login = await login_for(self.repository, self.secrets)
-        with askpass(login, install_script(self.directory.path.parent)) as pipes:
-            call = Call(f"{self._name}: {what}", self.timeout_seconds, askpass=pipes, descriptors=descriptors)
-            completed = await self.git.attempt(self.directory.path, *arguments, call=call)
-        if completed.code != 0:
-            raise failure(completed, call.what)
-        return completed.stdout
+        call = Call(f"{self._name}: {what}", self.timeout_seconds, descriptors=descriptors)
+        return await self.remotes.run(self.repository, self.directory.path, *arguments, call=call)
 
     async def _read(self, *arguments: str) -> bytes:
         """Run git on what is here."""

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.model.declared import Forge
-from reconciler.urls import default_api, guess_forge, parse_scope, parse_url, redact, scope_contains
+from reconciler.urls import covers, default_api, guess_forge, parse_scope, parse_url, redact, scope_contains
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,26 @@ def test_credentials_and_queries_are_taken_out(text, printed):
 def test_forge_from_host(host, forge, api):
     assert guess_forge(host) is forge
     assert default_api(forge, host) == api
+
+
+@pytest.mark.parametrize(
+    ("prefix", "url", "is_covered"),
+    [
+        ("https://github.com/acme", "https://github.com/acme/shop.git", True),
+        ("https://github.com/acme/", "https://github.com/acme", True),
+        ("https://github.com/acme/shop.git", "https://github.com/acme/shop", True),
+        ("https://github.com", "https://github.com/any/thing", True),
+        ("https://GitHub.com:443/acme", "https://github.com/acme/shop", True),
+        ("git@github.com:acme", "ssh://git@github.com/acme/shop", True),
+        ("git@github.com", "git@github.com:acme/shop", True),
+        ("https://github.com/acme", "https://github.com/acme-evil/shop", False),
+        ("https://github.com/acme/shop", "https://github.com/acme", False),
+        ("https://github.com/acme", "http://github.com/acme/shop", False),
+        ("https://github.com/acme", "https://github.com.evil/acme/shop", False),
+        ("https://github.com/acme", "https://github.com@evil/acme/shop", False),
+        ("nonsense", "https://github.com/acme", False),
+        ("", "https://github.com/acme", False),
+    ],
+)
+def test_a_prefix_covers_what_lies_beneath_it_on_the_same_host(prefix, url, is_covered):
+    assert covers(prefix, url) is is_covered

@@ -110,16 +110,24 @@ class MirrorMaker:
     """Mirrors under one state directory, as one worker has them."""
 
     def __init__(self, state: Path, **settings: Any) -> None:
-        fields: dict[str, Any] = {"state": state, "git_protocols": ("http", "file"), "git_timeout": 20.0}
+        fields: dict[str, Any] = {"state": state, "git_protocols": ("http", "file", "ssh"), "git_timeout": 20.0}
         self.settings = ReconcilerSettings(**(fields | settings))
+        self.made: list[Mirrors] = []
+
+    async def close(self) -> None:
+        for mirrors in self.made:
+            await mirrors.close()
 
     def __call__(self, repository: Repository, secrets: Mapping[str, Mapping[str, bytes]] = NO_SECRETS) -> Mirror:
-        return Mirrors(self.settings, GivenSecrets(**secrets)).of(repository)
+        self.made.append(Mirrors(self.settings, GivenSecrets(**secrets)))
+        return self.made[-1].of(repository)
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> MirrorMaker:
-    return MirrorMaker(tmp_path / "state")
+async def worker(tmp_path: Path) -> AsyncIterator[MirrorMaker]:
+    maker = MirrorMaker(tmp_path / "state")
+    yield maker
+    await maker.close()
 
 
 @pytest.fixture

@@ -145,8 +145,12 @@ def declarations(settings: ReconcilerSettings) -> Declarations:
 @asynccontextmanager
 async def _workshop(settings: ReceiverSettings, declared: Declarations) -> AsyncIterator[Workshop]:
     secrets = FileSecrets(settings.secrets or Path("/nonexistent"))
-    async with Renderer(settings) as renderer:
-        yield Workshop(Mirrors(settings, secrets), renderer, declared.repositories, secrets, seal_key=seal_key(settings))
+    mirrors = Mirrors(settings, secrets)
+    try:
+        async with Renderer(settings) as renderer:
+            yield Workshop(mirrors, renderer, declared.repositories, secrets, seal_key=seal_key(settings))
+    finally:
+        await mirrors.close()
 
 
 async def _target(application: Application, revision: str, workshop: Workshop) -> Target:

@@ -1,133 +1,18 @@
-"""Credentials reach the one host that was declared, through a pipe, and stand in no argument, environment, file or message."""
-
-import asyncio
-import os
-from pathlib import Path
+"""Which keys of a Secret open what, by the names that Flux and Argo CD give them; what is wrong is named without its value."""
 
 import pytest
-from aiohttp import web
 
 from reconciler.errors import SourceRefused
-from reconciler.git.credentials import Login, askpass, install_script, login_for
-from reconciler.model.declared import Forge, Name, Repository, SecretRef
-from reconciler.process import Limits, run
-from tests.servers.git_http import GivenSecrets, Hold, Remote, repository_at, running
-from trueup.sandbox.githttp import GitServer
+from reconciler.git.credentials import Address, parse_credentials
+from reconciler.model.declared import Forge
 
-MAIN = "refs/heads/main"
-CANARY = "c4nary-t0ken"
-REF = SecretRef("trueup", "git")
+URL = "https://git.example:8443/acme/shop"
+PEM = b"-----BEGIN CERTIFICATE-----\nMIIcanary\n-----END CERTIFICATE-----\n"
+KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n-----END OPENSSH PRIVATE KEY-----\n"
 
 
-@pytest.fixture
-async def guarded(tmp_path):
-    async with GitServer(tmp_path / "guarded", login=f"ada:{CANARY}") as server:
-        yield Remote(server)
-
-
-def secrets(password=CANARY, username="ada"):
-    return {"git": {"username": username.encode(), "password": password.encode()}}
-
-
-async def test_the_right_credentials_open_and_are_not_asked_for_twice(worker, guarded):
-    commit = await guarded.commit({"a": "1"})
-    mirror = worker(repository_at(guarded.url, credentials=REF), secrets())
-    assert await mirror.fetch(MAIN) == commit
-    assert (await mirror.heads())[MAIN] == commit
-
-
-async def test_pipes_with_high_numbers_are_read_too(worker, guarded):
-    commit = await guarded.commit({"a": "1"})
-    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(40)]
-    try:
-        assert await worker(repository_at(guarded.url, credentials=REF), secrets()).fetch(MAIN) == commit
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
-
-
-async def test_no_descriptor_is_left_open(worker, guarded):
-    await guarded.commit({"a": "1"})
-    mirror = worker(repository_at(guarded.url, credentials=REF), secrets())
-    await mirror.fetch(MAIN)
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    for _ in range(3):
-        await mirror.fetch(MAIN)
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (None, "asks for credentials; name a Secret in spec.credentials.secretRef"),
-        (secrets("wr0ng-canary"), "refuses the credentials; check the Secret"),
-        ({"git": {"ssh-privatekey": b"x"}}, "Secret git has the keys ssh-privatekey; it needs password or token"),
-        ({"git": {}}, "has the keys none"),
-        ({"git": {"password": b"\xff canary"}}, "Secret git, key password: is not text"),
-        ({"git": {"token": b"a\ncanary"}}, "Secret git, key token: is not one line"),
-        ({"git": {"password": b" \n"}}, "Secret git, key password: is empty"),
-    ],
-    ids=["none", "wrong", "no-key", "no-keys", "no-text", "lines", "empty"],
-)
-async def test_what_is_wrong_with_credentials_is_said_without_them(worker, guarded, given, said):
-    await guarded.commit({"a": "1"})
-    mirror = worker(repository_at(guarded.url, credentials=REF if given is not None else None), given or {})
-    with pytest.raises(SourceRefused, match=said) as caught:
-        await mirror.fetch(MAIN)
-    assert "canary" not in str(caught.value)
-    assert CANARY not in repr(caught.value.__cause__)
-
-
-async def test_no_running_process_and_no_file_shows_the_credentials(worker, guarded, tmp_path):
-    await guarded.commit({"a": "1"})
-    hold = Hold()
-
-    async def after_login(request: web.Request) -> None:
-        if "Authorization" in request.headers:
-            await hold(request)
-
-    guarded.server.instead = after_login
-    mirror = worker(repository_at(guarded.url, credentials=REF), secrets())
-    async with running(mirror.fetch(MAIN)):
-        await asyncio.wait_for(hold.reached.wait(), 10)
-        seen = _git_processes()
-        hold.let_go.set()
-    assert any("git-remote-http" in line for line, _ in seen)
-    assert not [line for line, environment in seen if CANARY in line or CANARY in environment]
-    files = [file for file in (tmp_path / "state").rglob("*") if file.is_file()]
-    assert files
-    assert not [file for file in files if CANARY.encode() in file.read_bytes()]
-
-
-def _git_processes() -> list[tuple[str, str]]:
-    """Command line and environment of every git process of this user."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                line = (process / "cmdline").read_bytes().decode(errors="replace")
-                if "git" in line:
-                    found.append((line, (process / "environ").read_bytes().decode(errors="replace")))
-            except OSError:
-                continue
-    return found
-
-
-async def test_credentials_are_not_sent_after_a_redirect(worker, guarded, git_server):
-    stolen: list[str] = []
-
-    async def thief(request: web.Request) -> web.Response:
-        stolen.append(request.headers.get("Authorization", ""))
-        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
-
-    async def redirect(request: web.Request) -> None:
-        raise web.HTTPFound(f"http://127.0.0.1:{git_server.port}{request.path_qs}")
-
-    git_server.instead, guarded.server.instead = thief, redirect
-    mirror = worker(repository_at(guarded.url, credentials=REF), secrets())
-    with pytest.raises(SourceRefused, match="redirects elsewhere"):
-        await mirror.fetch(MAIN)
-    assert stolen == []
+def parsed(data, url=URL, forge=Forge.GENERIC):
+    return parse_credentials(data, Address(url, forge, ""), "trueup/shop: Secret git")
 
 
 @pytest.mark.parametrize(
@@ -136,33 +21,68 @@ async def test_credentials_are_not_sent_after_a_redirect(worker, guarded, git_se
         ({"username": b"ada", "password": b"s3cret\n"}, Forge.GENERIC, "ada", "s3cret"),
         ({"token": b"s3cret"}, Forge.GITHUB, "x-access-token", "s3cret"),
         ({"token": b"s3cret"}, Forge.GITLAB, "oauth2", "s3cret"),
-        ({"bearerToken": b"s3cret"}, Forge.BITBUCKET, "x-token-auth", "s3cret"),
         ({"username": b"", "token": b"s3cret"}, Forge.GITLAB, "oauth2", "s3cret"),
+        (
+            {"type": b"git", "url": URL.encode(), "project": b"p", "username": b"a", "password": b"s3cret"},
+            Forge.GENERIC,
+            "a",
+            "s3cret",
+        ),
     ],
-    ids=["flux-and-argo", "github", "gitlab", "bitbucket", "empty-name"],
+    ids=["flux-and-argo", "github", "gitlab", "empty-name", "argo-whole"],
 )
-async def test_which_keys_make_a_login(data, forge, username, password):
-    repository = Repository(Name("trueup", "shop"), "https://git.example:8443/a/b", "s", forge, "", credentials=REF)
-    login = await login_for(repository, GivenSecrets(git=data))
+def test_which_keys_make_a_login(data, forge, username, password):
+    login = parsed(data, forge=forge).login
     assert login is not None
     assert (login.username, login.password, login.host) == (username, password, "git.example:8443")
     assert password not in repr(login)
 
 
 @pytest.mark.parametrize(
-    ("prompt", "printed"),
+    ("data", "field"),
     [
-        ("Username for 'https://git.example': ", "ada\n"),
-        ("Password for 'https://ada@git.example': ", "s3cret\n"),
-        ("Password for 'https://ada@git.example.evil': ", ""),
-        ("Password for 'http://ada@proxy:3128': ", ""),
-        ("Enter passphrase for key 'https://git.example': ", ""),
+        ({"bearerToken": b"t"}, "bearer"),
+        ({"ca.crt": PEM}, "authorities"),
+        ({"caFile": PEM}, "authorities"),
+        ({"tls.crt": PEM, "tls.key": PEM}, "certificate"),
+        ({"certFile": PEM, "keyFile": PEM}, "certificate_key"),
+        ({"tlsClientCertData": PEM, "tlsClientCertKey": PEM}, "certificate"),
+        ({"githubAppID": b"1", "githubAppInstallationID": b"2", "githubAppPrivateKey": PEM}, "app"),
+        ({"password": b"x", "proxy": b"socks5://proxy:1080"}, "proxy"),
     ],
+    ids=["bearer", "flux-ca", "old-flux-ca", "flux-tls", "old-flux-tls", "argo-tls", "app", "argo-proxy"],
 )
-async def test_the_helper_answers_for_the_declared_host_alone(tmp_path, prompt, printed):
-    script = install_script(tmp_path)
-    with askpass(Login("ada", "s3cret", "git.example"), script) as pipes:
-        assert pipes is not None
-        env = {**pipes.environment, "PATH": os.environ["PATH"]}
-        done = await run([script, prompt], limits=Limits(5), env=env, pass_fds=pipes.descriptors)
-    assert done.stdout.decode() == printed
+def test_other_keys_for_https(data, field):
+    found = parsed(data)
+    assert getattr(found, field)
+    assert "canary" not in repr(found)
+
+
+@pytest.mark.parametrize("key", ["identity", "sshPrivateKey", "ssh-privatekey"])
+def test_keys_for_ssh(key):
+    found = parsed({key: KEY, "known_hosts": b"h k", "password": b"pass"}, url="git@git.example:acme/shop.git")
+    assert found.identity is not None
+    assert (found.identity.key, found.identity.passphrase, found.known_hosts) == (KEY, "pass", b"h k")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"password": b"canary", "bearerToken": b"canary"}, "has password and bearerToken; only one"),
+        ({"tls.crt": PEM}, "needs tls.crt and tls.key"),
+        ({"ca.crt": b"canary"}, "key ca.crt: is no PEM"),
+        ({"githubAppID": b"1"}, "needs githubAppID and githubAppPrivateKey"),
+        ({"githubAppID": b"../1", "githubAppPrivateKey": PEM}, "key githubAppID: is no id"),
+        ({"githubAppID": b"1", "githubAppPrivateKey": PEM, "githubAppBaseURL": b"https://ada:canary@h/"}, "is no address"),
+        ({"password": b"x", "proxy": b"canary;touch /tmp/x"}, "key proxy: is no address"),
+        ({"password": b"canary", "insecure": b"true"}, "key insecure: the other side is always verified"),
+        ({"password": b"canary", "url": b"https://git.example/acme"}, "is not sent to https://git.example:8443"),
+        ({"password": b"canary", "url": b"https://git.example:8443/acme-evil"}, "is not sent to"),
+        ({"password": b"canary", "url": b"http://git.example:8443/acme"}, "is not sent to"),
+    ],
+    ids=["two", "half", "no-pem", "half-app", "app-path", "app-url", "proxy", "insecure", "port", "owner", "protocol"],
+)
+def test_what_is_wrong_is_named_without_its_value(data, said):
+    with pytest.raises(SourceRefused, match=said) as caught:
+        parsed(data)
+    assert "canary" not in str(caught.value)

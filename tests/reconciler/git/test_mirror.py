@@ -1,10 +1,12 @@
 """What a mirror says of a remote, with real git over HTTP: branches that move, vanish and come back, tags, damage, old servers."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from reconciler.errors import SourceRefused, SourceUnavailable
+from reconciler.model.declared import Name, SecretRef
 from tests.servers.git_http import MirrorMaker, repository_at
 
 MAIN = "refs/heads/main"
@@ -169,12 +171,24 @@ async def test_two_workers_fetch_into_one_mirror_at_once(worker, remote):
     assert found == commits
 
 
-async def test_two_repositories_of_one_address_do_not_share_what_they_may_read(worker, remote):
+@pytest.mark.parametrize(
+    ("mine", "theirs", "is_shared"),
+    [
+        (None, None, True),
+        (SecretRef("trueup", "git"), SecretRef("trueup", "git"), True),
+        (SecretRef("trueup", "git"), None, False),
+        (SecretRef("trueup", "git"), SecretRef("other", "git"), False),
+        (SecretRef("trueup", "git"), SecretRef("trueup", "other"), False),
+    ],
+    ids=["both-open", "one-secret", "one-is-open", "another-namespace", "another-secret"],
+)
+async def test_repositories_share_a_mirror_only_when_one_secret_opens_both(worker, remote, mine, theirs, is_shared):
     commit = await remote.commit({"a": "1"})
-    await worker(repository_at(remote.url)).ensure(commit)
-    other = repository_at(remote.url)
-    other = type(other)(type(other.name)("other", "shop"), other.url, other.scope, other.forge, other.api)
-    assert not await worker(other).has(commit)
+    given = {"git": {"password": b"x"}, "other": {"password": b"y"}}
+    first = worker(repository_at(remote.url, credentials=mine), given)
+    await first.ensure(commit)
+    other = replace(repository_at(remote.url, credentials=theirs), name=Name("other", "shop"))
+    assert await worker(other, given).has(commit) is is_shared
 
 
 async def test_a_broken_mirror_is_thrown_away_and_made_again(worker, remote):
@@ -234,6 +248,6 @@ async def test_a_path_on_disk_is_a_remote_where_settings_list_it(tmp_path, remot
         await MirrorMaker(tmp_path / "https", git_protocols=("https",))(repository_at(str(path))).fetch(MAIN)
 
 
-async def test_ssh_is_refused_plainly(worker):
-    with pytest.raises(SourceRefused, match="ssh remotes are not supported by this version; use https"):
+async def test_ssh_without_a_key_is_refused_plainly(worker):
+    with pytest.raises(SourceRefused, match="ssh needs a private key; name a Secret with identity"):
         await worker(repository_at("git@github.com:acme/shop.git")).heads()
