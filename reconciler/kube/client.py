@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from reconciler.errors import ClusterUnavailable, Transient, TrueupError
+from reconciler.errors import ApplyRefused, ClusterUnavailable, Transient, TrueupError
 from reconciler.kube.config import Access, Session, open_session, unreachable
 from reconciler.kube.refusal import refusal
 from reconciler.kube.said import Answer, Attempt
@@ -91,6 +91,22 @@ class Client:
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Document | None:
         """One object; None when it is not there."""
         return await self._look(Call("GET", kind.path(namespace, name), accept=METADATA if metadata_only else JSON))
+
+    async def get_at(self, kind: Kind, namespace: str, name: str, resource_version: str) -> Document | None:
+        """One object as it was at a version of its own; None when the server does not tell: it forgets within minutes.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions-in-lists
+        """
+        query = {
+            "fieldSelector": f"metadata.name={name}",
+            "resourceVersion": resource_version,
+            "resourceVersionMatch": "Exact",
+        }
+        try:
+            page = await self._ask(Call("GET", kind.path(namespace), query))
+        except ApplyRefused:
+            return None
+        return next(iter(page.get("items") or ()), None)
 
     async def list(
         self, kind: Kind, namespace: str = "", *, selector: str = "", metadata_only: bool = False, cached: bool = False

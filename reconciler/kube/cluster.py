@@ -63,6 +63,12 @@ class Cluster:
         kind = self.kinds.find(key.group, key.kind, manifest.version)
         return await self.client.get(kind, key.namespace, key.name) if kind else None
 
+    async def read_at(self, manifest: Manifest, resource_version: str) -> Document | None:
+        """The whole object as it was; None when it was not there, or nobody remembers."""
+        key = manifest.key
+        kind = self.kinds.find(key.group, key.kind, manifest.version)
+        return await self.client.get_at(kind, key.namespace, key.name, resource_version) if kind else None
+
     async def rediscover(self) -> Kinds:
         """Ask again what is served."""
         self.kinds = await discover(self.client)

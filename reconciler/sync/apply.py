@@ -81,14 +81,16 @@ async def _finish(step: Step, application: Application, environment: Environment
     """Do one step, and turn its failure into words."""
     began = time.monotonic()
     error = ""
+    seen = environment.cluster.index.live(step.key)
     try:
         if (manifest := step.manifest) is not None and step.action in SENT:
-            step = dataclasses.replace(step, drift=await with_values(step.drift, manifest, environment))
             step = await send(step, as_sent(manifest), application, environment)
     except Stalled as refused:
         error = f"{step.manifest.source}: {refused}" if step.manifest and step.manifest.source else str(refused)
     except (Waiting, ObjectUnavailable) as later:  # the others go on
         step = dataclasses.replace(step, action=Action.DEFER, reason=_about(step, later))
+    if step.manifest is not None and step.action in SENT:
+        step = dataclasses.replace(step, drift=await with_values(step.drift, step.manifest, seen, environment))
     fields = tuple(field for drift in step.drift for field in drift.fields)
     result = StepResult(step.action, step.key, step.reason, fields, error)
     observer(StepFinished(application.name, result, time.monotonic() - began))

@@ -113,14 +113,19 @@ def note_unverifiable(
     return tuple(sorted(paths - before))
 
 
-async def with_values(drift: tuple[Drift, ...], manifest: Manifest, environment: Environment) -> tuple[Drift, ...]:
-    """The findings with desired and found values, at the cost of one GET; never for Secrets."""
+async def with_values(
+    drift: tuple[Drift, ...], manifest: Manifest, seen: LiveMetadata | None, environment: Environment
+) -> tuple[Drift, ...]:
+    """The findings with desired and found values, at the cost of one request; never for Secrets.
+
+    The object is read as it was when the drift was seen, so a repair need not wait for that.
+    """
     is_secret = (manifest.key.group, manifest.key.kind) == ("", "Secret")
     is_told = all(field.desired or field.found for finding in drift for field in finding.fields)
-    if is_secret or is_told:
+    if is_secret or is_told or seen is None:
         return drift
     try:
-        live = await environment.cluster.read(manifest)
+        live = await environment.cluster.read_at(manifest, seen.resource_version)
     except TrueupError:
         return drift  # a repair without its story is better than none
     return tuple(_told(finding, manifest.document, live or {}) for finding in drift)

@@ -156,3 +156,30 @@ async def test_items_of_a_definition_are_matched_by_its_keys(api, defined):
     assert {rule["port"] for rule in made["spec"]["rules"]} == {80, 443}
     assert set(fields(made)["f:spec"]["f:rules"]) == {'k:{"host":"a","port":80}', 'k:{"host":"a","port":443}'}
     assert (await api.apply(wanted)).version == made["metadata"]["resourceVersion"]
+
+
+async def test_an_object_is_read_as_it_was(api):
+    first = (await api.create(config_map())).object
+    await api.patch(config_map(), {"data": {"colour": "red"}})
+    query = {"resourceVersionMatch": "Exact", "fieldSelector": "metadata.name=settings"}
+    answer = await api.list(config_map(), resourceVersion=first["metadata"]["resourceVersion"], **query)
+    assert [item["data"] for item in answer.object["items"]] == [{"colour": "blue"}]
+    await api.delete(config_map())
+    again = await api.list(config_map(), resourceVersion=first["metadata"]["resourceVersion"], **query)
+    assert again.object["items"] == answer.object["items"]
+
+
+async def test_what_was_is_forgotten_in_time(api, server):
+    first = (await api.create(config_map())).object
+    await api.patch(config_map(), {"data": {"colour": "red"}})
+    await server.forget()
+    answer = await api.list(config_map(), resourceVersion=first["metadata"]["resourceVersion"], resourceVersionMatch="Exact")
+    if answer.code == 200:  # a server's own snapshots may reach further back than its store
+        assert [item["data"] for item in answer.object["items"]] == [{"colour": "blue"}]
+    else:
+        assert (answer.refusal, answer.message) == ((410, "Expired"), "The resourceVersion for the provided list is too old.")
+
+
+async def test_what_was_at_no_version_is_refused(api):
+    answer = await api.list(config_map(), resourceVersionMatch="Exact")
+    assert answer.refusal == (422, "Invalid")

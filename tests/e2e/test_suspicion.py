@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from tests.e2e.test_cluster import FILES, kubectl, system, writes
+from tests.e2e.test_cluster import FILES, writes
+from tests.servers.real import kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
-
-__all__ = ["system"]
 
 POLICY = """apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicy
@@ -29,20 +28,20 @@ spec: {{policyName: {namespace}}}
 """
 
 
-def replicas(control_plane, system):
-    return kubectl(control_plane, system, "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}")
+def replicas(system):
+    return kubectl(system, "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}")
 
 
-async def put_back(control_plane, system):
+async def put_back(system):
     async def look():
-        return replicas(control_plane, system) == "0"
+        return replicas(system) == "0"
 
     await system.until(look, "the replicas are put back")
 
 
 async def test_an_apply_under_our_own_name_is_put_back(system, control_plane):
     await system.ended(await system.push(FILES))
-    live = json.loads(kubectl(control_plane, system, "get", "deployment", "web", "-o", "json"))
+    live = json.loads(kubectl(system, "get", "deployment", "web", "-o", "json"))
     for name in ("creationTimestamp", "generation", "resourceVersion", "uid"):
         del live["metadata"][name]
     del live["status"], live["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
@@ -51,9 +50,9 @@ async def test_an_apply_under_our_own_name_is_put_back(system, control_plane):
     file.write_text(json.dumps(live))
     before = len(writes(control_plane, system))
     manager = f"--field-manager=trueup-{system.instance}"
-    kubectl(control_plane, system, "apply", "--server-side", "--force-conflicts", manager, "-f", str(file))
-    assert replicas(control_plane, system) in ("0", "1")
-    await put_back(control_plane, system)
+    kubectl(system, "apply", "--server-side", "--force-conflicts", manager, "-f", str(file))
+    assert replicas(system) in ("0", "1")
+    await put_back(system)
     assert len(writes(control_plane, system)) - before == 2, "one dry run and one apply"
 
 
@@ -61,16 +60,16 @@ async def test_what_a_policy_changed_in_somebody_elses_request_is_put_back(syste
     await system.ended(await system.push(FILES))
     file = system.directory / "policy.yaml"
     file.write_text(POLICY.format(namespace=system.namespace))
-    kubectl(control_plane, system, "apply", "-f", str(file))
+    kubectl(system, "apply", "-f", str(file))
 
     async def is_in_force():
-        kubectl(control_plane, system, "label", "deployment", "web", "changed=yes", "--overwrite")
-        found = replicas(control_plane, system) == "3"
-        kubectl(control_plane, system, "label", "deployment", "web", "changed-")
+        kubectl(system, "label", "deployment", "web", "changed=yes", "--overwrite")
+        found = replicas(system) == "3"
+        kubectl(system, "label", "deployment", "web", "changed-")
         return found
 
     try:
         await system.until(is_in_force, "the policy is in force")
-        await put_back(control_plane, system)
+        await put_back(system)
     finally:
-        kubectl(control_plane, system, "delete", "-f", str(file))
+        kubectl(system, "delete", "-f", str(file))

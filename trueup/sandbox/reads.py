@@ -12,13 +12,16 @@ import orjson
 
 from trueup.sandbox.paths import Target
 from trueup.sandbox.selectors import Matches, fields_match, labels_match
-from trueup.sandbox.status import Refused, bad_request
+from trueup.sandbox.status import Cause, Refused, bad_request, invalid
 from trueup.sandbox.store import Document, Store
 
 TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
     "parameter, or use the continue token in this response to retrieve the remainder of the results."
 )
+
+
+TOO_OLD_LIST = "The resourceVersion for the provided list is too old."
 
 
 def selected(target: Target, query: Mapping[str, str]) -> Matches:
@@ -88,7 +91,19 @@ def _start(store: Store, query: Mapping[str, str]) -> tuple[int, tuple[str, str]
             "retryAfterSeconds": 1,
         }
         raise Refused(504, "Timeout", f"Timeout: Too large resource version: {asked}, current: {store.revision}", details)
+    if query.get("resourceVersionMatch") == "Exact":
+        return _exactly(store, asked), ("", "")
     return store.revision, ("", "")
+
+
+def _exactly(store: Store, revision: int | None) -> int:
+    """The revision of a list as it was then."""
+    if not revision:
+        text = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+        raise invalid("ListOptions", "meta.k8s.io", "", [Cause("FieldValueForbidden", text, "resourceVersionMatch")])
+    if not store.is_current(revision):
+        raise Refused(410, "Expired", TOO_OLD_LIST)
+    return revision
 
 
 def _continued(store: Store, token: str) -> tuple[int, tuple[str, str]]:
