@@ -39,7 +39,7 @@ async def put_back(system):
     await system.until(look, "the replicas are put back")
 
 
-async def test_an_apply_under_our_own_name_is_put_back(system, control_plane):
+async def test_an_apply_under_our_own_name_is_put_back(system):
     await system.ended(await system.push(FILES))
     live = json.loads(kubectl(system, "get", "deployment", "web", "-o", "json"))
     for name in ("creationTimestamp", "generation", "resourceVersion", "uid"):
@@ -56,7 +56,7 @@ async def test_an_apply_under_our_own_name_is_put_back(system, control_plane):
     assert len(writes(control_plane, system)) - before == 2, "one dry run and one apply"
 
 
-async def test_what_a_policy_changed_in_somebody_elses_request_is_put_back(system, control_plane):
+async def test_what_a_policy_changed_in_somebody_elses_request_is_put_back(system):
     await system.ended(await system.push(FILES))
     file = system.directory / "policy.yaml"
     file.write_text(POLICY.format(namespace=system.namespace))
