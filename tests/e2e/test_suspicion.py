@@ -39,7 +39,7 @@ async def put_back(system):
     await system.until(look, "the replicas are put back")
 
 
-async def test_an_apply_under_our_own_name_is_put_back(system):
+async def test_an_apply_under_our_own_name_is_put_back(system, control_plane):
     await system.ended(await system.push(FILES))
     live = json.loads(kubectl(system, "get", "deployment", "web", "-o", "json"))
     for name in ("creationTimestamp", "generation", "resourceVersion", "uid"):
