@@ -10,6 +10,7 @@ import structlog
 from jobs import metrics
 from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
+from jobs.inputs import InputCache
 from jobs.intake import new_job_id
 from jobs.keys import Keys
 from jobs.queue import Queue, Wake
@@ -24,7 +25,7 @@ from jobs.verdicts import verdicts, worst
 from reconciler.declarations.resources import ResourceKey
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.resources import Resources
-from reconciler.model.declared import Application, Declarations, Instance, Repository, Secrets
+from reconciler.model.declared import Application, Declarations, Instance, Name, Repository, Secrets
 from reconciler.render.renderer import Renderer
 
 log = structlog.get_logger()
@@ -84,10 +85,16 @@ class Context:
     """Set when declarations were read for the first time."""
     changes: set[asyncio.Event] = field(default_factory=set)
     """Set, all of them, at every change of the declarations."""
+    inputs: dict[Name, InputCache] = field(default_factory=dict)
+    """By repository; forgotten when Redis was lost."""
     running: set[Part] = field(default_factory=set)
     """Parts of jobs that this worker is busy with."""
     statuses_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a status is wanted, so that it is posted at once."""
+
+    def inputs_of(self, repository: Name) -> InputCache:
+        """What the applications of a repository were rendered from, as this worker knows it."""
+        return self.inputs.setdefault(repository, InputCache())
 
     def record(self, kind: JobKind, repository: str = "", *, ref: str = "", commit: str = "", **more: object) -> JobRecord:
         """A new job, received now."""

@@ -1,16 +1,13 @@
 """From a ref that may have moved to the applications that are affected, and to the holders of their clusters."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from jobs.context import Context
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
-from jobs.store.heads import InputRecord
-from reconciler.errors import SourceRefused, TrueupError, Waiting
+from reconciler.errors import SourceRefused, Waiting
 from reconciler.model.declared import Application, Name, Repository, SyncMode
 from reconciler.model.intent import Intent
 from reconciler.model.outcome import SyncState
-from reconciler.plan.affected import InputTrie
 from reconciler.plan.intent import describe_rollback, is_about
 
 REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
@@ -26,67 +23,6 @@ SEEN_SECONDS = 0.5
 
 DISPATCHED_SECONDS = 5.0
 """When a job that was handed to a holder is looked at again, should the holder not have taken it."""
-
-
-@dataclass(slots=True)
-class _Followers:
-    """Who follows a ref, and which of them are declared otherwise than they were rendered, or were never rendered."""
-
-    applications: Mapping[str, Application]
-    unlike: set[str]
-
-    def compare(self, name: str, digest: str | None) -> None:
-        """Take in what an application was rendered from."""
-        application = self.applications.get(name)
-        if application is not None and application.digest != digest:
-            self.unlike.add(name)
-        else:
-            self.unlike.discard(name)
-
-
-class InputCache:
-    """The inputs of a repository's applications, kept up to date by what changed since the last look.
-
-    A push costs what it changes, however many applications there are.
-    """
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._trie = InputTrie()
-        self._digests: dict[str, str] = {}
-        self._followers: dict[str, _Followers] = {}
-        """By ref."""
-
-    async def refresh(self, context: Context, repository: str) -> None:
-        """Take in what was written since."""
-        self._number, found = await context.heads.inputs_since(repository, self._number)
-        for name, record in found.items():
-            self._trie.put(Name.parse(name), record.paths)
-            self._digests[name] = record.digest
-            for followers in self._followers.values():
-                followers.compare(name, record.digest)
-
-    def affected(self, ref: str, applications: Mapping[str, Application], changed: frozenset[str]) -> set[str]:
-        """Followers of a ref with a changed input, without a known one, or that are declared otherwise than they were rendered."""
-        followers = self._followers.get(ref)
-        if followers is None or followers.applications is not applications:
-            followers = self._followers[ref] = _Followers(applications, set())
-            for name in applications:
-                followers.compare(name, self._digests.get(name))
-        touched = (str(name) for name in self._trie.affected(changed))
-        return followers.unlike | {name for name in touched if name in applications}
-
-    def reset(self) -> None:
-        """Redis was lost."""
-        self.__init__()  # type: ignore[misc]  # as new
-
-
-_CACHES: dict[tuple[int, str], InputCache] = {}
-
-
-def cache_of(context: Context, repository: str) -> InputCache:
-    """The cache of one worker for one repository."""
-    return _CACHES.setdefault((id(context), repository), InputCache())
 
 
 async def follow(context: Context, job: JobRecord) -> None:
@@ -164,10 +100,10 @@ async def _advance(
     context: Context, repository: Repository, ref: str, head: str, applications: Mapping[str, Application]
 ) -> frozenset[str]:
     """Make the head the checked commit; returns every application that is dirty then."""
-    name, cache = str(repository.name), cache_of(context, str(repository.name))
+    name, cache = str(repository.name), context.inputs_of(repository.name)
     for _ in range(TRIES):
         old = await context.heads.checked(name, ref)
-        await cache.refresh(context, name)
+        await cache.refresh(context.heads, name)
         changed = await _changed(context, repository, old, head)
         touched = applications if changed is None else cache.affected(ref, applications, changed)
         if await context.heads.advance(name, ref, old=old, new=head, dirty=sorted(touched)):
@@ -187,8 +123,6 @@ async def _changed(context: Context, repository: Repository, old: str, head: str
         return await mirror.changed(old, head)
     except SourceRefused:
         return None  # force-pushed away, and no longer given out
-    except TrueupError:
-        raise
 
 
 async def _dispatch(
@@ -253,8 +187,3 @@ async def hand_over(context: Context, job: JobRecord, clusters: Iterable[str]) -
 def short(ref: str) -> str:
     """A branch's or tag's name as people say it."""
     return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
-
-
-def input_record(application: Application, paths: Iterable[str]) -> InputRecord:
-    """What an application's render depended on, as it is stored."""
-    return InputRecord(tuple(sorted(paths)), application.digest)

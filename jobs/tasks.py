@@ -10,7 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.context import STATUS_OF, Context
-from jobs.follow import REFS, cache_of, dispatch, follow, hand_over, jobs_about
+from jobs.follow import REFS, dispatch, follow, hand_over, jobs_about
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.retry import retry_after
@@ -221,7 +221,7 @@ async def recover(context: Context) -> None:
     """Redis lost everything: look at every head, and close what forges still show as pending."""
     await context.publish()
     for repository in context.declarations.repositories.values():
-        cache_of(context, str(repository.name)).reset()
+        context.inputs.pop(repository.name, None)
         try:
             await poll(context, repository, kind=JobKind.RECOVERED)
             await _close_left(context, repository)

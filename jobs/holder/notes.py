@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from jobs.follow import input_record
 from jobs.holder.held import Held
 from jobs.holder.ready import Head, commits_of, windows_of_instance
+from jobs.inputs import input_record
 from jobs.observe import hold_records, unhealthy_records
 from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord
 from jobs.store.heads import InputRecord

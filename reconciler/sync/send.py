@@ -3,13 +3,12 @@
 import dataclasses
 
 from reconciler.errors import ApplyRefused, Waiting
-from reconciler.kube.apply import Seen
 from reconciler.kube.refusal import Unchangeable
 from reconciler.model.declared import Application
 from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
 from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Action, DriftKind, Step, Unrecorded
-from reconciler.plan.adopt import Adoption, adoption
+from reconciler.plan.adopt import adoption
 from reconciler.plan.foreign import take
 from reconciler.plan.marks import APPLIED, APPLY, OWNER
 from reconciler.sync.environment import Environment
@@ -35,10 +34,11 @@ async def send(step: Step, manifest: Manifest, application: Application, environ
     if step.action is Action.CREATE:
         live = await _created(manifest, application, environment)
         if live is None:
-            return await _met(step, manifest, application, environment)
+            step, live = await _met(step, manifest, application, environment)
     else:
         step, live = await _updated(step, manifest, application, environment)
-    await _settled(manifest, live, application, environment)
+    if live is not None:
+        await _settled(manifest, live, application, environment)
     return step
 
 
@@ -58,44 +58,30 @@ async def _created(manifest: Manifest, application: Application, environment: En
     return await writer.create(manifest)
 
 
-async def _met(step: Step, manifest: Manifest, application: Application, environment: Environment) -> Step:
-    """An object is there that was not known to be ours: leave it, or take it over."""
-    writer = environment.writer(application)
+async def _met(
+    step: Step, manifest: Manifest, application: Application, environment: Environment
+) -> tuple[Step, LiveMetadata | None]:
+    """An object is there that was not known to be ours: take it over, or leave it, and then there is no answer to an apply."""
+    writer, tolerance = environment.writer(application), tolerance_of(manifest.key, application, environment)
     seen = await writer.look(manifest.key, manifest.version)
-    tolerance = tolerance_of(manifest.key, application, environment)
     if seen is None:  # it went meanwhile
-        return dataclasses.replace(step, reason=await _applied(manifest, application, environment))
+        return step, await writer.apply(manifest, force=False, rules=tolerance.rules)
     if manifest.options.apply is ApplyMode.IF_ABSENT:
         environment.others.add(manifest.key)
-        return dataclasses.replace(step, action=Action.SKIP, reason=LEFT)
+        return dataclasses.replace(step, action=Action.SKIP, reason=LEFT), None
     if _is_as_applied(manifest, seen.live):
         environment.unrecorded[manifest.key] = Unrecorded(manifest.digest)
-        return dataclasses.replace(step, action=Action.SKIP, reason=UNRECORDED)
+        return dataclasses.replace(step, action=Action.SKIP, reason=UNRECORDED), None
     found = adoption(manifest, seen.live, environment.instance, application.sync.adopt, tolerance)
-    await _adopt(found, seen, application, environment)
-    return dataclasses.replace(step, action=Action.UPDATE, reason=found.reason)
+    before = await writer.take_over(manifest, found.choose, seen)
+    live = await writer.apply(manifest, force=True, rules=tolerance.rules, live=before)
+    return dataclasses.replace(step, action=Action.UPDATE, reason=found.reason), live
 
 
 def _is_as_applied(manifest: Manifest, live: LiveMetadata) -> bool:
     """Whether an object carries our marks with this very content, of an API that keeps no record of who owns which field."""
     marks = manifest.document["metadata"]["annotations"]
     return not live.managers and not live.deleting and all(live.annotations.get(name) == marks[name] for name in (OWNER, APPLIED))
-
-
-async def _applied(manifest: Manifest, application: Application, environment: Environment) -> str:
-    rules = tolerance_of(manifest.key, application, environment).rules
-    await _settled(
-        manifest, await environment.writer(application).apply(manifest, force=False, rules=rules), application, environment
-    )
-    return "not there"
-
-
-async def _adopt(found: Adoption, seen: Seen, application: Application, environment: Environment) -> None:
-    """Make theirs ours, then apply once."""
-    writer, manifest, rules = environment.writer(application), found.manifest, found.tolerance.rules
-    before = await writer.take_over(manifest, found.choose, seen)
-    live = await writer.apply(manifest, force=True, rules=rules, live=before)
-    await _settled(manifest, live, application, environment)
 
 
 async def _updated(

@@ -3,7 +3,8 @@
 import pytest
 
 from jobs import metrics
-from jobs.follow import InputCache, cache_of, follow, input_record, short
+from jobs.follow import follow, short
+from jobs.inputs import InputCache, input_record
 from jobs.records import JobKind, JobState
 from jobs.store.parts import Part
 from reconciler.errors import SourceRefused, Waiting
@@ -175,19 +176,21 @@ async def test_a_cluster_that_nobody_has_reached_is_waited_for(world):
 async def test_inputs_are_read_once_and_then_as_they_change(world):
     cache, web = InputCache(), world.context.declarations.applications[Name("trueup", "web")]
     await world.context.heads.put_inputs(SHOP, {"trueup/web": input_record(web, ["web/"])})
-    await cache.refresh(world.context, SHOP)
+    await cache.refresh(world.context.heads, SHOP)
     assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset({"other"})) == set()
     assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset({"web/a.yaml"})) == {"trueup/web"}
     await world.context.heads.put_inputs(SHOP, {"trueup/web": input_record(web, ["lib/"])})
-    await cache.refresh(world.context, SHOP)
+    await cache.refresh(world.context.heads, SHOP)
     assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset({"web/a.yaml"})) == set()
-    cache.reset()
-    assert cache.affected("refs/heads/main", {"trueup/web": web}, frozenset()) == {"trueup/web"}, "nothing is known any more"
+    assert InputCache().affected("refs/heads/main", {"trueup/web": web}, frozenset()) == {"trueup/web"}, (
+        "nothing is known at first"
+    )
 
 
 def test_each_repository_has_a_cache_of_its_own(world):
-    assert cache_of(world.context, "a") is cache_of(world.context, "a")
-    assert cache_of(world.context, "a") is not cache_of(world.context, "b")
+    a, b = Name("trueup", "a"), Name("trueup", "b")
+    assert world.context.inputs_of(a) is world.context.inputs_of(a)
+    assert world.context.inputs_of(a) is not world.context.inputs_of(b)
 
 
 @pytest.mark.parametrize(("ref", "name"), [(MAIN, "main"), ("refs/tags/v1", "v1"), ("refs/heads/a/b", "a/b"), ("x", "x")])

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs.follow import InputCache
+from jobs.inputs import InputCache
 from jobs.store.heads import HeadStore, InputRecord
 from reconciler.model.declared import Application, Destination, GitSource, Name
 
@@ -52,20 +52,20 @@ async def rendered(context, *names: str, digest: str = "d1", paths: tuple[str, .
 async def test_applications_whose_inputs_changed_are_affected(context, changed, affected):
     await rendered(context, "web", "api", "gone")
     cache = InputCache()
-    await cache.refresh(context, SHOP)
+    await cache.refresh(context.heads, SHOP)
     assert cache.affected(REF, named(application("web"), application("api")), frozenset(changed)) == affected
 
 
 async def test_what_was_never_rendered_or_is_declared_anew_is_affected_until_it_was_rendered(context):
     await rendered(context, "web", "api")
     cache, applications = InputCache(), named(application("web", "d2"), application("api"), application("new"))
-    await cache.refresh(context, SHOP)
+    await cache.refresh(context.heads, SHOP)
     assert cache.affected(REF, applications, frozenset()) == {"trueup/web", "trueup/new"}
     await rendered(context, "web", digest="d2")
-    await cache.refresh(context, SHOP)
+    await cache.refresh(context.heads, SHOP)
     assert cache.affected(REF, applications, frozenset()) == {"trueup/new"}
     await rendered(context, "new")
-    await cache.refresh(context, SHOP)
+    await cache.refresh(context.heads, SHOP)
     assert cache.affected(REF, applications, frozenset()) == set()
     declared_anew = {**applications, "trueup/api": application("api", "d3")}
     assert cache.affected(REF, declared_anew, frozenset()) == {"trueup/api"}
@@ -74,7 +74,7 @@ async def test_what_was_never_rendered_or_is_declared_anew_is_affected_until_it_
 async def test_refs_are_told_apart(context):
     await rendered(context, "web")
     cache = InputCache()
-    await cache.refresh(context, SHOP)
+    await cache.refresh(context.heads, SHOP)
     assert cache.affected(REF, named(application("web")), frozenset()) == set()
     assert cache.affected("refs/heads/next", named(application("next")), frozenset()) == {"trueup/next"}
     assert cache.affected(REF, named(application("web")), frozenset()) == set()
@@ -84,6 +84,6 @@ async def test_a_push_does_not_go_through_all_applications(context):
     await rendered(context, "web", "api")
     cache, applications = InputCache(), Counted(named(application("web"), application("api")))
     for _ in range(5):
-        await cache.refresh(context, SHOP)
+        await cache.refresh(context.heads, SHOP)
         assert cache.affected(REF, applications, frozenset({"apps/web/a.yaml"})) == {"trueup/web"}
     assert applications.walks == 1
