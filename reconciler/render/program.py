@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,10 @@ NOWHERE = "http://127.0.0.1:1"
 
 MOST_WORDS = 1500
 """Of what a program said, in characters: Kustomize repeats itself for every base that it came through."""
+
+
+_NO_MEMORY = re.compile(r"^(fatal error|runtime): .*(memory|stack overflow)|cannot allocate memory", re.MULTILINE)
+"""What Go's runtime says when it gets no more; a trace of pages follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Done:
         """What went wrong, without paths of the machine."""
         if self.code < 0:
             return f"ended by signal {-self.code}; it ran past its limits of memory, time or output"
+        if _NO_MEMORY.search(self.said):
+            return "ran out of memory (TRUEUP_RENDER_MEMORY; programs in Go need 768 MiB to begin with)"
         said = self.said.strip().removeprefix("error: ").removeprefix("Error: ")
         return said.replace(f"{root}/", "").replace(str(root), ".")[:MOST_WORDS]
 
