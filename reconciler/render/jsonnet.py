@@ -43,8 +43,11 @@ def render(tree: Tree, request: RenderRequest) -> Rendered:
             ext_vars=_variables(options.ext_vars, is_code=False), ext_codes=_variables(options.ext_vars, is_code=True),
             tla_vars=_variables(options.tlas, is_code=False), tla_codes=_variables(options.tlas, is_code=True),
         )  # fmt: skip
-    except RuntimeError as error:
-        raise RenderFailed(f"{tree.name(entry)}: jsonnet: {str(error).strip()[:_MOST_WORDS]}") from error
+    except (RuntimeError, UnicodeDecodeError) as error:
+        said = imports.refused or str(error).strip()[:_MOST_WORDS]
+        raise RenderFailed(f"{tree.name(entry)}: jsonnet: {said}") from error
+    if imports.refused:
+        raise RenderFailed(f"{tree.name(entry)}: jsonnet: {imports.refused}")
     documents = tuple(_documents(output, tree.name(entry)))
     return Rendered(documents, frozenset(imports.read), frozenset(imports.probed), TOOL)
 
@@ -59,25 +62,36 @@ class _Imports:
     def __init__(self, tree: Tree, directory: Path, options: JsonnetOptions) -> None:
         self.read: set[str] = set()
         self.probed: set[str] = set()
+        self.refused = ""
+        """Why the first import that could not be had could not."""
         self._tree = tree
         libraries = [tree.place(directory, path) for path in options.library_paths]
         self._places = [*libraries, *(top / name for top in dict.fromkeys((directory, tree.root)) for name in VENDORED)]
 
     def find(self, folder: str, path: str) -> tuple[str, bytes]:
-        """The name and the content of an import."""
+        """The name and the content of an import; what it may not be is remembered, since raising here loses the message in Go."""
+        try:
+            return self._find(folder, path)
+        except InvalidManifest as error:
+            self.refused = self.refused or f"import {path!r}: {error}"
+            return path, b"error 'refused'"
+
+    def _find(self, folder: str, path: str) -> tuple[str, bytes]:
         if path.startswith("/"):
-            raise RuntimeError(f"import {path!r}: is no path within the repository")
+            raise InvalidManifest("is no path within the repository")
+        looked: list[str] = []
         for place in (self._tree.root / folder, *self._places):
             target = place / path
             try:
                 names = self._tree.names(target)
             except InvalidManifest as error:
-                raise RuntimeError(f"import {path!r}: leaves the repository; only what is in it can be rendered") from error
+                raise InvalidManifest("leaves the repository; only what is in it can be rendered") from error
             if target.is_file() and target.stat().st_size <= LIMIT_BYTES:
                 self.read |= names
                 return self._tree.name(target), target.read_bytes()
             self.probed |= names
-        raise RuntimeError(f"import {path!r}: is in none of {', '.join(sorted(self.probed)[:8])}")
+            looked.append(self._tree.name(target))
+        raise InvalidManifest(f"is not in the repository; looked for {', '.join(looked[:8])}")
 
 
 def _documents(output: str, name: str) -> Iterator[RawDocument]:

@@ -75,7 +75,7 @@ def test_imports_stay_in_the_tree(plant, word, path):
     ("text", "kind", "message"),
     [
         pytest.param("{", RenderFailed, r"^d/main\.jsonnet: jsonnet: d/main\.jsonnet:1:2 ", id="syntax"),
-        pytest.param("import 'x'", RenderFailed, "import 'x': is in none of d/lib/x", id="import"),
+        pytest.param("import 'x'", RenderFailed, "import 'x': is not in the repository; looked for d/x, d/vendor/x", id="import"),
         pytest.param("error 'no'", RenderFailed, "no", id="error"),
         pytest.param("local f(x) = f(x + 1) + 1; f(1)", RenderFailed, "max stack frames exceeded", id="recursion"),
         pytest.param("std.extVar('x')", RenderFailed, "Undefined external variable: x", id="variable"),
