@@ -117,7 +117,7 @@ async def _observe_newest(context: Context, job: JobRecord, name: Name) -> None:
 async def _observe_heads(context: Context, name: Name) -> None:
     repository = context.declarations.repositories[name]
     observation = await context.heads.begin_observation()
-    heads = await context.mirrors.of(repository).heads()
+    heads = await context.mirrors.of(repository).heads(context.declarations.beside(repository.name))
     for ref in followed_refs(context, repository, heads):
         await context.heads.observe(str(name), ref, heads[ref], observation)
 
@@ -126,7 +126,7 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
     """Look at a repository's heads, and make a job for each that moved, or that nothing is known of; how many."""
     name = str(repository.name)
     try:
-        heads = await context.mirrors.of(repository).heads()
+        heads = await context.mirrors.of(repository).heads(context.declarations.beside(repository.name))
     except TrueupError as error:
         await context.heads.note_look(name, str(error))
         raise
@@ -232,7 +232,7 @@ async def recover(context: Context) -> None:
 async def _close_left(context: Context, repository: Repository) -> None:
     """Commits that are no head any more are overtaken; the heads have new jobs."""
     name = repository.status.context or context.instance.id
-    heads = await context.mirrors.of(repository).heads()
+    heads = await context.mirrors.of(repository).heads(context.declarations.beside(repository.name))
     for ref in followed_refs(context, repository, heads):
         for commit in await context.statuses.left_pending(repository, ref, name):
             if commit != heads[ref]:

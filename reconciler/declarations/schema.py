@@ -114,7 +114,7 @@ class GitSourceSpec(Part):
     namespace: NameOrNothing = Field(
         default="", description="The Repository's namespace, which it must allow; left out: the Application's own."
     )
-    revision: Revision = Field(default="main", description="Branch, tag or full commit hash.")
+    revision: Revision = Field(default="main", description="Branch, tag, full commit hash, or any ref such as refs/pull/7/head.")
     path: Path = Field(default="", description="Directory; left out: the top.")
 
 

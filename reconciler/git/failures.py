@@ -11,6 +11,7 @@ REFUSED, UNAVAILABLE = SourceRefused, SourceUnavailable
 LOGIN = "the server refuses the credentials; check the Secret in spec.credentials.secretRef"
 ABSENT = "the server has no such repository, or hides it from these credentials; check spec.url"
 NO_COMMIT = "the server does not have this commit any more, or does not give it out"
+NO_REF = "the server has no such branch or tag"
 UNADVERTISED = "the server gives out only what its branches and tags are at"
 ELSEWHERE = "the server redirects elsewhere, and credentials are not sent after it; write the address it redirects to in spec.url"
 UNREACHED = "nobody answers there; check spec.url if that lasts"
@@ -35,10 +36,11 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("certificate verification failed", REFUSED, UNTRUSTED),
     ("SSL certificate problem", REFUSED, UNTRUSTED),
     ("no alternative certificate subject name", REFUSED, "the server's certificate is for another host name; check spec.url"),
-    ("couldn't find remote ref", REFUSED, "the server has no such branch or tag"),
+    ("couldn't find remote ref", REFUSED, NO_REF),
     ("not our ref", REFUSED, NO_COMMIT),
     ("unadvertised object", REFUSED, UNADVERTISED),
     ("transport '", REFUSED, "it is reached by a protocol that TRUEUP_GIT_PROTOCOLS does not list"),
+    ("mismatched algorithms", REFUSED, "it is a SHA-256 repository, and this version reads SHA-1 only"),
     ("fsck error", REFUSED, "the server sent objects that git's own check refuses"),
     ("invalid index-pack output", REFUSED, "the server sent objects that git's own check refuses"),
     ("does not appear to be a git repository", REFUSED, ABSENT),

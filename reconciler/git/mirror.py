@@ -7,14 +7,14 @@ knows no history; what was fetched once is not fetched again. A mirror that cann
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import PathMissing, SourceRefused
 from reconciler.git.command import FILE_BYTES, Call, Git
 from reconciler.git.directory import Directory
-from reconciler.git.failures import UNADVERTISED, MirrorBroken, last_line
+from reconciler.git.failures import NO_REF, UNADVERTISED, MirrorBroken, last_line
 from reconciler.git.remote import Remotes
 from reconciler.model.declared import Name, Repository, Secrets
 from reconciler.process import Completed
@@ -81,8 +81,11 @@ class Mirror:
         self._present: set[tuple[int, str]] = set()
         self._failures = 0
 
-    async def heads(self) -> Mapping[str, str]:
+    async def heads(self, also: Iterable[str] = ()) -> Mapping[str, str]:
         """Every branch and tag of the remote with the commit it is at; annotated tags are followed to their commit.
+
+        Args:
+            also: other refs to look for, such as `refs/pull/7/head`; each is fetched, since servers list them only with thousands more.
 
         Raises:
             SourceRefused: when the remote refuses.
@@ -98,6 +101,12 @@ class Mirror:
         for line in output.decode(errors="replace").splitlines():
             commit, _, ref = line.partition("\t")
             refs[ref.removesuffix("^{}")] = commit  # the peeled line follows the tag's own
+        for ref in also:
+            try:
+                refs[ref] = await self.fetch(ref)
+            except SourceRefused as error:
+                if NO_REF not in str(error):
+                    raise
         return refs
 
     async def fetch(self, ref: str) -> str:

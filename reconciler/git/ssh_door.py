@@ -21,11 +21,13 @@ from reconciler.git.reach import Reach, install
 from reconciler.git.ssh_pool import Door, Pool
 
 HELPER = """# Stands in ssh's place for git: hands its input and output to the worker, and waits for the end.
-import os, socket, sys
-ours, theirs = socket.socketpair()
-door = socket.socket(fileno=int(os.environ["TRUEUP_SSH_FD"]))
+import os, sys
+from _socket import SCM_RIGHTS, SOL_SOCKET, socket, socketpair  # without the module around it: half the time to start
+ours, theirs = socketpair()
+door = socket(fileno=int(os.environ["TRUEUP_SSH_FD"]))
 said = chr(0).join([os.environ.get("GIT_PROTOCOL", ""), *sys.argv[1:]]).encode()
-socket.send_fds(door, [said], [0, 1, theirs.fileno()])
+pipes = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, theirs.fileno()))
+door.sendmsg([said], [(SOL_SOCKET, SCM_RIGHTS, pipes)])
 theirs.close()
 os.close(0)
 os.close(1)

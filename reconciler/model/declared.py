@@ -382,6 +382,11 @@ class Declarations:
                 found.setdefault((source.repository, source.revision), {})[str(name)] = application
         return found
 
+    def beside(self, repository: Name) -> list[str]:
+        """The refs of a repository that applications follow and that are neither branches nor tags: `refs/pull/7/head`."""
+        wanted = {revision for name, revision in self._followers if name == repository and revision.startswith("refs/")}
+        return sorted(ref for ref in wanted if not ref.startswith(("refs/heads/", "refs/tags/")))
+
     def following(self, repository: Name, ref: str) -> Mapping[str, Application]:
         """The applications that follow a ref (`refs/heads/main`, `refs/tags/v1`) of a repository, by name and in its order."""
         short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")

@@ -25,7 +25,7 @@ def made():
 
 @pytest.fixture
 def context(redis, keys, made):
-    async def heads():
+    async def heads(_):
         return {REF: NEW, "refs/heads/nobody-follows": OLD}
 
     async def enqueue(record):
@@ -35,7 +35,7 @@ def context(redis, keys, made):
     return SimpleNamespace(
         redis=redis, keys=keys, heads=HeadStore(redis, keys), jobs=JobStore(redis, keys, retention_seconds=60),
         mirrors=SimpleNamespace(of=lambda _: SimpleNamespace(heads=heads)), enqueue=enqueue,
-        declarations=SimpleNamespace(applications={"web": SimpleNamespace(sources=(source,), render=RenderOptions())}),
+        declarations=SimpleNamespace(applications={"web": SimpleNamespace(sources=(source,), render=RenderOptions())}, beside=lambda _: []),
         record=lambda kind, _, *, ref, commit: SimpleNamespace(kind=kind, ref=ref, commit=commit),
     )  # fmt: skip
 

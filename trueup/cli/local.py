@@ -162,7 +162,7 @@ async def _target(application: Application, revision: str, workshop: Workshop) -
         if _COMMIT.fullmatch(wanted):
             revisions.append(Revision("", wanted))
             continue
-        heads = await mirror.heads()
+        heads = await mirror.heads([wanted] if wanted.startswith("refs/") else ())
         ref = next((ref for ref in (wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}") if ref in heads), None)
         if ref is None:
             raise SourceRefused(f"{source.repository} has no branch or tag {wanted!r}")

@@ -23,6 +23,26 @@ async def test_heads_lists_branches_and_follows_annotated_tags(mirror, remote):
     assert tag != commit
 
 
+async def test_other_refs_are_looked_for_by_name(mirror, remote):
+    commit = await remote.commit({"a": "1"})
+    pull = await remote.commit({"a": "2"}, branch="other")
+    await remote.set_ref("refs/pull/7/head", pull)
+    await remote.delete_ref("refs/heads/other")
+    heads = await mirror.heads(["refs/pull/7/head", "refs/pull/8/head"])
+    assert heads == {MAIN: commit, "refs/pull/7/head": pull}
+
+
+async def test_a_repository_of_sha256_is_refused_plainly(mirror, remote, git_server):
+    path = git_server.path(remote.name)
+    path.mkdir(parents=True)
+    await remote.git("init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main")
+    await remote.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    commit = await remote.commit({"a": "1"})
+    assert len(commit) == 64
+    with pytest.raises(SourceRefused, match="SHA-256"):
+        await mirror.fetch(MAIN)
+
+
 async def test_an_empty_repository_has_no_heads(mirror, remote):
     await remote.commit({"a": "1"})
     await remote.delete_ref(MAIN)
