@@ -75,6 +75,35 @@ spec:
 """
 
 
+OVERLAY, CHART = "banner-prod", "greeter"
+"""A second and a third application: an overlay of Kustomize, and a chart of Helm."""
+
+RENDERED: dict[str, dict[str, str]] = {
+    OVERLAY: {
+        "base/banner/kustomization.yaml": "resources: [banner.yaml]\n",
+        "base/banner/banner.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: banner}\ndata: {text: hello}\n",
+        f"apps/{OVERLAY}/kustomization.yaml": "resources: [../../base/banner]\nnameSuffix: -prod\n",
+    },
+    CHART: {
+        f"apps/{CHART}/Chart.yaml": f"apiVersion: v2\nname: {CHART}\nversion: 1.0.0\n",
+        f"apps/{CHART}/values.yaml": "greeting: hello\n",
+        f"apps/{CHART}/templates/greeting.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n"
+        "data: {text: {{ .Values.greeting | quote }}}\n",
+    },
+}
+
+
+def declaration(name: str) -> str:
+    """One more Application; how it is rendered is found out."""
+    return f"""apiVersion: trueup.dev/v1alpha1
+kind: Application
+metadata: {{name: {name}, namespace: trueup}}
+spec:
+  sources: [{{git: {{repository: shop, path: apps/{name}}}}}]
+  destination: {{namespace: {NAMESPACE}}}
+"""
+
+
 def push_payload(commit: str, before: str, clone_url: str) -> dict[str, object]:
     """The parts of GitHub's push event that matter, as GitHub sends them."""
     return {

@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,19 @@ from typing import Any
 import aiohttp
 
 from receiver.keys import Purpose, derive_secret
-from trueup.demo.example import APPLICATION, NAMESPACE, PATH, REPOSITORY, deployment, push_payload, service
+from trueup.demo.example import (
+    APPLICATION,
+    CHART,
+    NAMESPACE,
+    OVERLAY,
+    PATH,
+    RENDERED,
+    REPOSITORY,
+    declaration,
+    deployment,
+    push_payload,
+    service,
+)
 from trueup.demo.screen import Screen
 from trueup.demo.stage import Stage, set_up
 
@@ -267,7 +280,7 @@ async def broken_commit(player: Player) -> None:
 
 async def emptied(player: Player) -> None:
     """A directory that is emptied deletes nothing until somebody says so."""
-    player.screen.heading("5. A commit that empties the directory is held")
+    player.screen.heading("6. A commit that empties the directory is held")
     files = {f"{PATH}/deployment.yaml": None, f"{PATH}/service.yaml": None, f"{PATH}/.gitkeep": ""}
     await player.job_ends(await player.push("empty the directory", files), "held")
     await player.status_is(player.head, "pending")
@@ -278,7 +291,24 @@ async def emptied(player: Player) -> None:
         raise DemoFailed(f"something was deleted; left are {left.split()}")
 
 
-SCENES = (first_sync, rolling_update, drift, broken_commit, emptied)
+async def rendered(player: Player) -> None:
+    """Applications that other renderers make: an overlay of Kustomize and, where Helm is installed, a chart."""
+    names = [OVERLAY, *([CHART] if shutil.which("helm") else [])]
+    player.screen.heading("5. More applications: " + ", ".join(("an overlay of Kustomize", "a chart of Helm")[: len(names)]))
+    await player.push("more applications", {path: text for name in names for path, text in RENDERED[name].items()})
+    for name in names:
+        (player.stage.log.parent / "declarations" / f"{name}.yaml").write_text(declaration(name))
+    for name in names:
+        look = ("get", "configmap", name, "--output", "jsonpath={.data.text}")
+
+        async def is_there(look: tuple[str, ...] = look) -> bool:
+            return await player.kubectl(*look, quiet=True) == "hello"
+
+        await player.until(f"{name} is live", is_there)
+        player.screen.saw(f"configmap/{name} is live")
+
+
+SCENES = (first_sync, rolling_update, drift, broken_commit, rendered, emptied)
 
 
 def _invite(screen: Screen, stage: Stage) -> None:
