@@ -72,10 +72,10 @@ def discoveries(monkeypatch):
     """One entry for every time that discovery was asked."""
     asked = []
 
-    def aggregated(kinds, *, is_core):
+    def aggregated(kinds, *, is_core, silent):
         if not is_core:
             asked.append(time.monotonic())
-        return answer(kinds, is_core=is_core)
+        return answer(kinds, is_core=is_core, silent=silent)
 
     answer = discovery.aggregated
     monkeypatch.setattr(discovery, "aggregated", aggregated)

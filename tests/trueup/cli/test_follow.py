@@ -34,14 +34,19 @@ def test_no_final_state_is_waited_for():
         pytest.param({"stages": [], "syncs": []}, [], id="nothing yet"),
         pytest.param({"stages": [STAGE], "syncs": []}, ["12:00:01.234  fetched"], id="a stage"),
         pytest.param(
-            {"stages": [STAGE | {"detail": "main"}], "syncs": [{"steps": [STEP], "holds": []}]},
+            {"stages": [STAGE | {"detail": "main"}], "syncs": [{"steps": [STEP], "holds": [], "notices": []}]},
             ["12:00:01.234  fetched  main", "  create  web/ConfigMap/a  it is not there"],
             id="a step",
         ),
         pytest.param(
-            {"stages": [], "syncs": [{"steps": [STEP | {"error": "denied"}], "holds": [HOLD]}]},
+            {"stages": [], "syncs": [{"steps": [STEP | {"error": "denied"}], "holds": [HOLD], "notices": []}]},
             ["  create  web/ConfigMap/a  denied", "  held    3 deletions: more than half"],
             id="a step that was refused, and deletions that are held",
+        ),
+        pytest.param(
+            {"stages": [], "syncs": [{"steps": [], "holds": [], "notices": ["metrics.k8s.io does not tell what it serves"]}]},
+            ["  note    metrics.k8s.io does not tell what it serves"],
+            id="what people should know",
         ),
     ],
 )
