@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -90,14 +91,21 @@ class ControlPlane:
 
     def requests(self, agent: str) -> list[tuple[str, str, str]]:
         """Verb, resource and name of every finished request of a user agent that begins so; watches not counted."""
-        found = []
+        asked = [(entry["verb"], entry.get("objectRef", {})) for entry in self._entries(agent)]
+        return [(verb, about.get("resource", ""), about.get("name", "")) for verb, about in asked]
+
+    def status_writes(self, agent: str) -> list[tuple[str, str]]:
+        """Resource and name of every write of a status by a user agent that begins so."""
+        asked = [entry["objectRef"] for entry in self._entries(agent) if entry["verb"] in ("patch", "update")]
+        return [(about["resource"], about["name"]) for about in asked if about.get("subresource") == "status"]
+
+    def _entries(self, agent: str) -> Iterator[dict[str, Any]]:
+        """Every finished request of a user agent, as the API server wrote it down; watches left out."""
         for line in self._audit.read_text().splitlines():
             with contextlib.suppress(json.JSONDecodeError):
                 entry = json.loads(line)
-                reference = entry.get("objectRef", {})
                 if entry.get("userAgent", "").startswith(agent) and entry["verb"] != "watch":
-                    found.append((entry["verb"], reference.get("resource", ""), reference.get("name", "")))
-        return found
+                    yield entry
 
     def _run(self, program: str, *arguments: str) -> None:
         log = (self.directory / f"{program}.log").open("wb")
