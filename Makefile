@@ -7,6 +7,9 @@ WORKERS ?= 4
 # Each starts a control plane of its own.
 PLANES ?= 2
 
+# What was compiled is kept, whatever the machine says: tests start hundreds of processes, and rewrite their assertions otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-cluster chaos lint format types imports bench docs clean lock
 
