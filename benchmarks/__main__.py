@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.logs import configure
 
-FIGURES = ("intake", "start", "push", "install", "unhealthy", "requests", "drift", "rest", "ssh")
+FIGURES = ("intake", "start", "push", "install", "unhealthy", "requests", "drift", "rest", "ssh", "render")
 
 
 def main() -> None:

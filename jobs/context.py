@@ -27,6 +27,7 @@ from reconciler.git.mirror import Mirrors
 from reconciler.kube.resources import Resources
 from reconciler.model.declared import Application, Declarations, Instance, Name, Repository, Secrets
 from reconciler.render.renderer import Renderer
+from reconciler.sync.recall import Memory
 
 log = structlog.get_logger()
 
@@ -72,6 +73,8 @@ class Context:
     statuses: Statuses
     mirrors: Mirrors
     renderer: Renderer
+    memory: Memory
+    """What was rendered before."""
     secrets: Secrets
     seal_key: bytes
     resources: Resources

@@ -40,6 +40,7 @@ from reconciler.kube.resources import Resources
 from reconciler.kube.secrets import ClusterSecrets
 from reconciler.model.declared import Forge, Instance, Secrets
 from reconciler.render.renderer import Renderer
+from reconciler.sync.recall import Memory
 
 log = structlog.get_logger()
 
@@ -144,6 +145,8 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         secrets = await _secrets(settings, instance, stack)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         renderer = await stack.enter_async_context(Renderer(settings))
+        memory = Memory(settings)
+        stack.callback(memory.close)
         mirrors = Mirrors(settings, secrets)
         stack.push_async_callback(mirrors.close)
         heartbeat = Heartbeat(redis, keys, place.worker)
@@ -162,6 +165,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             statuses=Statuses(redis, keys, place.worker, {Forge.GITHUB: GitHub(session), Forge.GITLAB: GitLab(session)}, secrets),
             mirrors=mirrors,
             renderer=renderer,
+            memory=memory,
             secrets=secrets,
             seal_key=seal_key(settings),
             resources=Resources(instance, settings.resource_namespaces),

@@ -168,6 +168,12 @@ class ReconcilerSettings(Settings):
     render_memory: int = Field(
         default=1024, ge=64, description="MiB of memory of one renderer; hostile YAML asks for all there is."
     )
+    render_cache: int = Field(
+        default=256,
+        ge=0,
+        description="MiB on disk, in the state directory, of what was rendered before, so that a start renders nothing anew; 0 keeps none. "
+        "What Secrets went into is never in it.",
+    )
     helm: Path | None = Field(
         default=None,
         description="The Helm program, which charts are templated with; left out: the one on PATH, when there is one.",

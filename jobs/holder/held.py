@@ -117,5 +117,11 @@ def _workshop(context: Context, cluster: Cluster) -> Workshop:
     """What rendering for a cluster needs, with the declarations as they are now."""
     repositories = context.declarations.repositories
     return Workshop(
-        context.mirrors, context.renderer, repositories, context.secrets, lambda: cluster.kinds, seal_key=context.seal_key
+        context.mirrors,
+        context.renderer,
+        repositories,
+        context.secrets,
+        lambda: cluster.kinds,
+        seal_key=context.seal_key,
+        memory=context.memory,
     )

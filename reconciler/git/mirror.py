@@ -6,6 +6,7 @@ knows no history; what was fetched once is not fetched again. A mirror that cann
 
 import contextlib
 import hashlib
+import posixpath
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
@@ -167,6 +168,17 @@ class Mirror:
         listed = await self._read("ls-tree", "-z", "--full-tree", commit, "--", path.strip("/"))
         return listed.split(b"\t")[0].split(b" ")[2].decode() if listed else None
 
+    async def trees(self, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
+        """The object ids of directories in a commit that is here, by path; what is not there, or is no directory, is left out."""
+        asked = [path for path in dict.fromkeys(paths) if not path or _is_plain(path)]
+        lines = "".join(f"{commit}:{path}\n" if path else f"{commit}^{{tree}}\n" for path in asked)
+        stdin = lines.encode(errors="surrogateescape")
+        output = (await self._read("cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname)", stdin=stdin)).splitlines()
+        if len(output) != len(asked):
+            return {}
+        found = zip(asked, output, strict=True)
+        return {path: line[5:].decode() for path, line in found if line.startswith(b"tree ") and b" " not in line[5:]}
+
     async def archive(self, commit: str, paths: tuple[str, ...], into: Path, *, limit_bytes: int = FILE_BYTES) -> None:
         """Write files of a commit that is here as a tar archive; all of them when no paths are given.
 
@@ -230,15 +242,15 @@ class Mirror:
         call = Call(f"{self._name}: {what}", self.timeout_seconds, descriptors=descriptors)
         return await self.remotes.run(self.repository, self.directory.path, *arguments, call=call)
 
-    async def _read(self, *arguments: str) -> bytes:
+    async def _read(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run git on what is here."""
         async with self._mended():
-            completed = await self._attempt(*arguments)
+            completed = await self._attempt(*arguments, stdin=stdin)
             _expect_success(completed, self._name)
             return completed.stdout
 
-    async def _attempt(self, *arguments: str, file_bytes: int = FILE_BYTES) -> Completed:
-        call = Call(f"{self._name}: cannot read the mirror", file_bytes=file_bytes)
+    async def _attempt(self, *arguments: str, file_bytes: int = FILE_BYTES, stdin: bytes = b"") -> Completed:
+        call = Call(f"{self._name}: cannot read the mirror", file_bytes=file_bytes, stdin=stdin)
         return await self.git.attempt(self.directory.path, *arguments, call=call)
 
     @contextlib.asynccontextmanager
@@ -255,6 +267,11 @@ class Mirror:
                 await self.directory.throw_away(identity)
             raise
         self._failures = 0
+
+
+def _is_plain(path: str) -> bool:
+    """Whether git takes a path as it stands, on a line of its own."""
+    return posixpath.normpath(path) == path and not path.startswith(("../", "/")) and "\n" not in path
 
 
 def _expect_success(completed: Completed, name: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import TrueupError
@@ -17,7 +17,9 @@ from reconciler.render.choose import may_reach_further
 from reconciler.render.helm import is_chart
 from reconciler.render.renderer import Renderer
 from reconciler.render.result import Given, Rendered, RenderRequest
+from reconciler.render.wire import Answer
 from reconciler.sync.outside import api_versions, digest, gather
+from reconciler.sync.recall import Memory, Recalled, at_destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Workshop:
     kinds: Callable[[], Kinds] | None = None
     """What the destination serves now; None: nobody knows."""
     seal_key: bytes = b""
+    memory: Memory | None = None
+    """What was rendered before; None: everything is rendered."""
 
 
 _Checkout = tuple[Name, str]
@@ -138,12 +142,10 @@ async def _render_checkout(
     try:
         mirror = workshop.mirrors.of(repository)
         await mirror.ensure(commit)
-        root = await _export(mirror, commit, requests, scratch)
-        requests = [_at_its_destination(request, root, workshop) for request in requests]
-        answers = await workshop.renderer.render(root, requests)
+        answered = await _recalled(mirror, commit, requests, workshop, scratch)
         named = [
             answer if isinstance(answer, TrueupError) else (answer, digest(request.given, workshop.seal_key))
-            for request, answer in zip(requests, answers, strict=True)
+            for request, answer in answered
         ]
         return dict(zip(keys, named, strict=True))
     except TrueupError as error:
@@ -152,13 +154,28 @@ async def _render_checkout(
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
-def _at_its_destination(request: RenderRequest, root: Path, workshop: Workshop) -> RenderRequest:
+async def _recalled(
+    mirror: Mirror, commit: str, requests: Sequence[RenderRequest], workshop: Workshop, scratch: Path
+) -> list[tuple[RenderRequest, Answer]]:
+    """Every request as it was rendered, and its answer: known from before, or made now."""
+    memory, kinds = workshop.memory, workshop.kinds() if workshop.kinds else None
+    recalled = await memory.recall(mirror, commit, requests, kinds) if memory else Recalled()
+    answered: dict[int, tuple[RenderRequest, Answer]] = dict(recalled.known)
+    if missing := [index for index in range(len(requests)) if index not in answered]:
+        root = await _export(mirror, commit, [requests[index] for index in missing], scratch)
+        asked = [_at_its_destination(requests[index], root, kinds) for index in missing]
+        answers = await workshop.renderer.render(root, asked)
+        if memory:
+            await memory.keep(recalled, asked, answers)
+        answered |= zip(missing, zip(asked, answers, strict=True), strict=True)
+    return [answered[index] for index in range(len(requests))]
+
+
+def _at_its_destination(request: RenderRequest, root: Path, kinds: Kinds | None) -> RenderRequest:
     """A request for a chart that was not declared to be one, with what its destination serves."""
-    if request.given.kube_version or workshop.kinds is None or not is_chart(root / request.path):
+    if request.given.kube_version or kinds is None or not is_chart(root / request.path):
         return request
-    kinds = workshop.kinds()
-    given = replace(request.given, kube_version=kinds.version, api_versions=tuple(api_versions(kinds)))
-    return replace(request, given=given)
+    return at_destination(request, kinds.version, tuple(api_versions(kinds)))
 
 
 async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest], scratch: Path) -> Path:

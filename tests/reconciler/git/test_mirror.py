@@ -55,6 +55,8 @@ async def test_fetch_says_where_a_ref_is_and_has_its_files(mirror, remote):
     assert await mirror.has(commit)
     assert await mirror.tree(commit, "apps/web") != await mirror.tree(commit)
     assert await mirror.tree(commit, "apps/absent") is None
+    trees = await mirror.trees(commit, ["", "apps/web", "apps/absent", "../apps", "apps\nweb"])
+    assert trees == {"": await mirror.tree(commit), "apps/web": await mirror.tree(commit, "apps/web")}
 
 
 async def test_only_one_commit_is_fetched(mirror, remote):
