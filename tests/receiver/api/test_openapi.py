@@ -15,6 +15,13 @@ RESOURCE = {
     "drift": [{"kind": "changed", "fields": [{"path": ".data.a", "manager": "kubectl"}]}], "foreign": [],
 }  # fmt: skip
 STRAY = {"object": "web/ConfigMap/b", "identity": "/ConfigMap:web/b"}
+LEFT = {
+    "application": "trueup/web", "cluster": "in-cluster", "reason": "it is gone", "objects": ["web/ConfigMap/a"], "digest": "d1",
+}  # fmt: skip
+SAID = {"strays": STRAY, "orphans": LEFT}
+"""What holders say, by a word of the path that asks them; resources else."""
+BODIES = {"pause": b'{"reason": "moving"}', "remove": b'{"digest": "d1"}'}
+"""By the last word of a path."""
 
 
 def errors(schema, value):
@@ -27,8 +34,7 @@ def schema_of(route, status, kind="application/json"):
     return responses.get(str(status), responses["default"])["content"][kind]["schema"]
 
 
-ANSWERED = [route for route in ROUTES if route.answer and "orphans" not in route.path]
-"""Orphans are answered by holders, see e2e/test_removal.py."""
+ANSWERED = [route for route in ROUTES if route.answer]
 
 
 def test_every_operation_is_in_it_and_nothing_else():
@@ -84,14 +90,10 @@ async def world(door):
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
-@pytest.mark.parametrize(
-    "route",
-    [route for route in ROUTES if route.answer and "orphans" not in route.path],
-    ids=lambda route: f"{route.method} {route.path}",
-)
+@pytest.mark.parametrize("route", ANSWERED, ids=lambda route: f"{route.method} {route.path}")
 async def test_what_is_answered_is_what_is_described(door, world, holder, route):
-    holder["answer"] = {"items": [STRAY if "strays" in route.path else RESOURCE]}
-    data = b'{"reason": "moving"}' if route.path.endswith("/pause") else b""
+    holder["answer"] = {"items": [next((said for word, said in SAID.items() if word in route.path), RESOURCE)]}
+    data = BODIES.get(route.path.rpartition("/")[2], b"")
     answer = await door.ask(route.method, route.path.format(**world), role="admin", data=data)
     assert answer.status == route.status
     assert errors(schema_of(route, route.status), answer.json) == []

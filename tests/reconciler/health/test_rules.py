@@ -138,12 +138,25 @@ ANYTHING = st.recursive(
 )
 
 
-@given(row=st.sampled_from(sorted(RULES)), spec=ANYTHING, status=ANYTHING, annotations=ANYTHING)
-@settings(max_examples=300, deadline=None)
+OBJECTS = {"row": st.sampled_from(sorted(RULES)), "spec": ANYTHING, "status": ANYTHING, "annotations": ANYTHING}
+
+
+@given(**OBJECTS)
+@settings(max_examples=100, deadline=None)
 def test_no_object_of_whatever_shape_is_more_than_can_be_judged(row, spec, status, annotations):
+    _judge(row, spec, status, annotations)
+
+
+@pytest.mark.long
+@given(**OBJECTS)
+@settings(max_examples=20_000, deadline=None)
+def test_none_of_very_many_objects_is_more_than_can_be_judged(row, spec, status, annotations):
+    _judge(row, spec, status, annotations)
+
+
+def _judge(row, spec, status, annotations):
     group, kind = row[0].replace("*.", "some."), row[1].replace("*", "Widget")
     api_version = f"{group}/v1" if group else "v1"
     metadata = {"name": "x", "generation": 1, "annotations": annotations}
-    assert isinstance(
-        assess({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "status": status}), Health
-    )
+    document = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "status": status}
+    assert isinstance(assess(document), Health)
