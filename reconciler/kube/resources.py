@@ -43,6 +43,27 @@ class _Part:
     """Empty: all."""
 
 
+async def find(access: Access, instance: Instance, settings: ReconcilerSettings) -> list[Resource] | None:
+    """All of them as they are now, where the settings look for them; None when the cluster does not serve the kinds.
+
+    Raises:
+        Stalled: when the cluster cannot be spoken to, or does not let them be read.
+        ClusterUnavailable: when it does not answer.
+    """
+    found: list[Resource] = []
+    async with connect(access, instance, settings) as client:
+        for kind in KINDS.values():
+            for namespace in settings.resource_namespaces or ("",):
+                try:
+                    listing = await client.list(kind, namespace=namespace)
+                except ApplyRefused as error:
+                    if error.code == 404:
+                        return None
+                    raise
+                found += (read(item, kind.kind) for item in listing.items)
+    return found
+
+
 class Resources:
     """The declarations of one cluster, as last seen.
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.servers.declarations import Kubectl, application, repository
 from tests.servers.system import KEY, REPOSITORY, TOKEN, System, config_map
 
 pytestmark = pytest.mark.timeout(180)  # each command is a process of its own
@@ -35,15 +36,16 @@ async def system(tmp_path):
         yield system
 
 
-async def trueup(system, *arguments):
-    """The exit code, standard output and standard error of a command."""
+async def trueup(system, *arguments, **more):
+    """The exit code, standard output and standard error of a command; with further variables, None for one that is left out."""
     settings = system.settings
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(system.directory), "TRUEUP_SERVER": system.url, "TRUEUP_TOKEN": TOKEN,
         "TRUEUP_INSTANCE": settings.instance, "TRUEUP_DECLARATIONS": str(settings.declarations),
         "TRUEUP_STATE": str(system.directory / "mine"), "TRUEUP_SECRETS": str(settings.secrets), "TRUEUP_GIT_PROTOCOLS": "http",
-        "TRUEUP_WEBHOOK_KEYS": KEY, "KUBECONFIG": str(settings.kubeconfig),
+        "TRUEUP_WEBHOOK_KEYS": KEY, "KUBECONFIG": str(settings.kubeconfig), **more,
     }  # fmt: skip
+    environment = {name: value for name, value in environment.items() if value is not None}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "trueup", *arguments, env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -90,6 +92,24 @@ async def test_a_change_is_shown_synced_and_waited_for(system):
     assert "update" in out
     code, out, _ = await trueup(system, "wait", "--commit", commit, "--repository", "shop", "--json")
     assert (code, [verdict["state"] for verdict in json.loads(out)["verdicts"]]) == (0, ["succeeded"])
+
+
+async def test_what_is_declared_in_the_cluster_is_rendered_and_compared_without_a_directory(system):
+    kubectl = Kubectl(system.kubeconfig, system.directory, "trueup")
+    await kubectl.install()
+    destination = {"namespace": "web", "createNamespace": True}
+    await kubectl.apply(
+        repository("mine", system.git.url(REPOSITORY), "trueup", forge="github", api=system.forge.url),
+        application("other", "trueup", path="apps/api", repository="mine", destination=destination, sync={"mode": "manual"}),
+    )
+    code, out, err = await trueup(system, "render", "other", TRUEUP_DECLARATIONS=None)
+    assert (code, out.count("kind: ConfigMap"), "trueup/other" in out) == (0, 1, True), err
+    code, out, err = await trueup(system, "diff", "other", TRUEUP_DECLARATIONS=None)
+    assert (code, "+ create" in out) == (3, True), out + err
+    code, out, err = await trueup(system, "webhook", "show", "mine", TRUEUP_DECLARATIONS=None)
+    assert (code, "/webhooks/github/" in out) == (0, True), err
+    code, _, err = await trueup(system, "diff", "web", TRUEUP_DECLARATIONS=None)
+    assert (code, "there is no Application trueup/web; there are: trueup/other" in err) == (1, True), err
 
 
 async def test_deletions_are_held_and_approved(system):

@@ -24,11 +24,11 @@ from reconciler.model.outcome import Action, Revision
 from reconciler.plan.manifest import Stamp, prepare
 from reconciler.plan.redact import mask
 from reconciler.render.renderer import Renderer
-from reconciler.settings import ReconcilerSettings
 from reconciler.sync.environment import Environment
 from reconciler.sync.preview import Preview, preview
 from reconciler.sync.source import Source, Target, Workshop, load
 from trueup.cli.arguments import NameType
+from trueup.cli.declared import application_of, declarations
 from trueup.cli.output import ExitCode, Failure, json_option, print_json, say
 from trueup.cli.serve import load_settings
 from trueup.cli.server import run
@@ -125,23 +125,6 @@ def _print_preview(found: Preview) -> None:
     say(f"{len(found.results)} differ, {found.kept} as desired")
 
 
-def declarations(settings: ReconcilerSettings) -> Declarations:
-    """What TRUEUP_DECLARATIONS declares.
-
-    Raises:
-        Failure: when that is nothing, or has mistakes.
-    """
-    if settings.declarations is None:
-        raise Failure("TRUEUP_DECLARATIONS is not set; it names the directory of declarations", ExitCode.USAGE)
-    try:
-        loaded = load_declarations(settings.declarations)
-    except TrueupError as error:
-        raise Failure.of(error) from error
-    if loaded.problems:
-        raise Failure(f"{loaded.problems[0]} (trueup validate shows all {len(loaded.problems)})")
-    return loaded.declarations
-
-
 @asynccontextmanager
 async def _workshop(settings: ReceiverSettings, declared: Declarations) -> AsyncIterator[Workshop]:
     secrets = FileSecrets(settings.secrets or Path("/nonexistent"))
@@ -170,18 +153,10 @@ async def _target(application: Application, revision: str, workshop: Workshop) -
     return Target(application, tuple(revisions))
 
 
-def _application(declared: Declarations, name: Name) -> Application:
-    found = declared.applications.get(name)
-    if found is None:
-        known = ", ".join(str(known) for known in sorted(declared.applications)) or "none"
-        raise Failure(f"there is no Application {name}; there are: {known}")
-    return found
-
-
 async def _render(name: Name, revision: str) -> Sequence[Manifest]:
     settings = load_settings(ReceiverSettings)
-    declared = declarations(settings)
-    application = _application(declared, name)
+    declared = await declarations(settings)
+    application = application_of(declared, name)
     try:
         async with _workshop(settings, declared) as workshop:
             target = await _target(application, revision, workshop)
@@ -219,8 +194,8 @@ _CLUSTER_SCOPED = [
 
 async def _diff(name: Name, revision: str) -> Preview:
     settings = load_settings(ReceiverSettings)
-    declared = declarations(settings)
-    application = _application(declared, name)
+    declared = await declarations(settings)
+    application = application_of(declared, name)
     instance = Instance(settings.instance)
     access = Access.of(settings, application.destination.cluster)
     try:

@@ -53,7 +53,7 @@ EXITS: dict[str, tuple[ExitCode, ...]] = {
     "cluster strays": _ASKS,
     "job list": _ASKS,
     "job get": _ASKS,
-    "webhook show": (_DONE, _FAILED, _USAGE),
+    "webhook show": _ASKS,
     "crds": (_DONE, _USAGE),
     "version": (_DONE, _USAGE),
 }

@@ -6,9 +6,10 @@ from receiver.keys import Purpose, derive_secret, text_of
 from receiver.settings import ReceiverSettings
 from reconciler.model.declared import Forge, Name, Repository
 from trueup.cli.arguments import NameType
-from trueup.cli.local import declarations
+from trueup.cli.declared import declarations
 from trueup.cli.output import ExitCode, Failure, json_option, print_json
 from trueup.cli.serve import load_settings
+from trueup.cli.server import run
 
 PURPOSES = {
     Forge.GITHUB: {"secret": Purpose.HMAC},
@@ -30,7 +31,7 @@ def show(repository: Name, as_json: bool) -> None:
     settings = load_settings(ReceiverSettings)
     if not settings.master_keys:
         raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
-    declared = declarations(settings).repositories
+    declared = run(declarations(settings)).repositories
     found = declared.get(repository)
     if found is None:
         known = ", ".join(str(name) for name in sorted(declared)) or "none"

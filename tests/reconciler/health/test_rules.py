@@ -149,7 +149,7 @@ def test_no_object_of_whatever_shape_is_more_than_can_be_judged(row, spec, statu
 
 @pytest.mark.long
 @given(**OBJECTS)
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=10_000, deadline=None)
 def test_none_of_very_many_objects_is_more_than_can_be_judged(row, spec, status, annotations):
     _judge(row, spec, status, annotations)
 
