@@ -23,7 +23,6 @@ ELSEWHERE = {
     "trueup/demo/screen.py": ("tests/trueup/demo/test_play.py", "what the demo prints"),
     "trueup/demo/stage.py": ("tests/trueup/demo/test_play.py", "what the demo stands on"),
     "jobs/declaring.py": ("tests/e2e/test_resources.py", "files and resources together, as a worker follows them"),
-    "jobs/holder/keeper.py": ("tests/e2e/test_removal.py", "finalizers of a living cluster"),
     "jobs/holder/removals.py": ("tests/e2e/test_removal.py", "removals of a living cluster"),
     "receiver/api/orphans.py": ("tests/e2e/test_removal.py", "what only holders know"),
     "reconciler/declarations/part.py": ("tests/reconciler/declarations/test_schema.py", "the parts that the schema is made of"),
