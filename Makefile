@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := trueup receiver jobs reconciler
-# Two for each of two cores, since most tests of whole systems wait more than they work. Override with WORKERS=n.
-WORKERS ?= 4
+# More than two cores, since tests of whole systems wait as much as they work. Override with WORKERS=n.
+WORKERS ?= 3
 # Each starts a control plane of its own.
 PLANES ?= 2
 

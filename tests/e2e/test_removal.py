@@ -7,6 +7,8 @@ import pytest
 from tests.servers.declarations import Kubectl, application, condition, repository
 from tests.servers.system import REPOSITORY, System, config_map
 
+pytestmark = pytest.mark.long
+
 HOME = "trueup"
 FILES = {"apps/web/a.yaml": config_map("web-a"), "apps/web/b.yaml": config_map("web-b"), "apps/api/a.yaml": config_map("api-a")}
 PRUNE = {"deletionPolicy": "prune"}
@@ -247,8 +249,12 @@ async def left(system, *names):
 async def test_a_file_that_goes_takes_its_objects_along_where_its_policy_says_so(filed):
     files(filed, "api")
     await left(filed, "api-a")
-    _, jobs = await filed.get("/api/v1/jobs?application=trueup/web")
-    assert {"removal": "succeeded"}.items() <= {job["kind"]: job["state"] for job in jobs["items"]}.items()
+
+    async def is_told():
+        _, jobs = await filed.get("/api/v1/jobs?application=trueup/web")
+        return ("removal", "succeeded") in {(job["kind"], job["state"]) for job in jobs["items"]}
+
+    await filed.until(is_told, "the removal is told as a job")
 
 
 async def test_it_does_so_too_when_nobody_watched_it_go(filed):

@@ -7,6 +7,8 @@ import pytest
 from tests.servers.declarations import Kubectl, application, condition, repository
 from tests.servers.system import REPOSITORY, System, config_map
 
+pytestmark = pytest.mark.long
+
 HOME = "trueup"
 
 

@@ -5,6 +5,8 @@ import pytest
 from tests.servers.declarations import Kubectl, application, condition, repository
 from tests.servers.system import REPOSITORY, System, config_map
 
+pytestmark = pytest.mark.long
+
 HOME, TEAM = "trueup", "team-a"
 
 

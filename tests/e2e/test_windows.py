@@ -7,6 +7,8 @@ import pytest
 
 from tests.servers.system import System, config_map
 
+pytestmark = pytest.mark.long
+
 WEB = "/api/v1/applications/trueup/web"
 FIRST = {"apps/web/a.yaml": config_map("web-a"), "apps/api/a.yaml": config_map("api-a")}
 SHUT = "{schedule: '0 0 1 1 *', duration: 1h"

@@ -55,6 +55,7 @@ def content(path: str, dice: random.Random) -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{n: '{number}'}}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(1))
 @pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.tool("helm")) if c == "helm" else c for c in CASES])
 def test_a_change_of_no_input_changes_nothing(plant, kubectl, case, seed):
