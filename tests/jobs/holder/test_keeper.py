@@ -60,20 +60,20 @@ def resource(value=WEB, *, age=None, finalizers=(FINALIZER,)):
 
 
 LET_GO = {
-    "its objects are being deleted": (resource(age=1), {}, False),
-    "within its deadline": (resource(age=DEADLINE - 60), {}, False),
-    "its deadline is over": (resource(age=DEADLINE + 1), {}, True),
-    "its policy leaves its objects by now": (resource(LEFT, age=1), {}, True),
-    "it cannot be understood": (resource(None, age=1), {}, True),
-    "the kind itself goes": (resource(age=1), {"is_definition_leaving": True}, True),
-    "a file declares it": (resource(age=1), {"declared": replace(WEB, generation=0)}, True),
-    "it is declared as it was": (resource(age=1), {"declared": WEB}, False),
+    "its objects are being deleted": (WEB, 1, {}, False),
+    "within its deadline": (WEB, DEADLINE - 60, {}, False),
+    "its deadline is over": (WEB, DEADLINE + 1, {}, True),
+    "its policy leaves its objects by now": (LEFT, 1, {}, True),
+    "it cannot be understood": (None, 1, {}, True),
+    "the kind itself goes": (WEB, 1, {"is_definition_leaving": True}, True),
+    "a file declares it": (WEB, 1, {"declared": replace(WEB, generation=0)}, True),
+    "it is declared as it was": (WEB, 1, {"declared": WEB}, False),
 }
 
 
-@pytest.mark.parametrize(("given", "facts", "is_let_go"), LET_GO.values(), ids=LET_GO)
-async def test_when_one_that_is_deleted_is_let_go(keep, given, facts, is_let_go):
-    assert (await keep(given, **facts)).finalizers == ([False] if is_let_go else [])
+@pytest.mark.parametrize(("value", "age", "facts", "is_let_go"), LET_GO.values(), ids=LET_GO)
+async def test_when_one_that_is_deleted_is_let_go(keep, value, age, facts, is_let_go):
+    assert (await keep(resource(value, age=age), **facts)).finalizers == ([False] if is_let_go else [])
 
 
 async def test_a_finalizer_of_somebody_else_is_not_ours_to_take_off(keep):
