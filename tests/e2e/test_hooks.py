@@ -204,6 +204,7 @@ async def test_a_job_that_vanishes_when_it_is_done_is_no_drift_and_runs_again_wh
     assert application["health"] == "Healthy"
 
 
+@pytest.mark.long
 async def test_a_job_that_failed_and_is_gone_runs_again_when_a_person_asks(system):
     failed = await system.ended(await system.push(tree(a=job("once", "tool:failing", ttl=0), b=config_map("web"))))
     assert "Job/once: BackoffLimitExceeded" in failed["message"]

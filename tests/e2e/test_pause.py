@@ -8,6 +8,8 @@ import pytest
 from jobs.connection import connect
 from tests.servers.system import REPOSITORY, System, config_map
 
+pytestmark = pytest.mark.long
+
 WEB = "/api/v1/applications/trueup/web"
 FIRST = {"apps/web/a.yaml": config_map("web-a"), "apps/api/a.yaml": config_map("api-a")}
 
