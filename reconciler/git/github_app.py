@@ -113,13 +113,22 @@ async def _request(session: aiohttp.ClientSession, method: str, url: str, what: 
                 raise SourceRefused(f"{what}: {host} has no such installation ({response.status}); {mend}")
             if response.status >= 400:
                 raise SourceUnavailable(f"{what}: {host} gives no token of the GitHub App now ({response.status})")
-            body = await response.content.read(ANSWER_BYTES)
-            found = _parsed(body)
+            found = _parsed(await _whole(response))
     except (aiohttp.ClientError, TimeoutError) as error:
         raise SourceUnavailable(f"{what}: {host} does not answer for the GitHub App: {type(error).__name__}") from error
     if found is None:
         raise SourceUnavailable(f"{what}: {host} answered with something that is no JSON object")
     return found
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """The body; cut where it is too long, and no JSON any more then."""
+    body = b""
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            return body[:ANSWER_BYTES]
+    return body
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """GitHub Apps: one token for many, renewed in time, and a sentence for each refusal."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from reconciler.errors import SourceRefused, SourceUnavailable
 from reconciler.git.credentials import App
-from reconciler.git.github_app import AppTokens
+from reconciler.git.github_app import ANSWER_BYTES, AppTokens
 
 PRIVATE = rsa.generate_private_key(65537, 2048)
 KEY = PRIVATE.private_bytes(
@@ -26,6 +27,7 @@ class Api:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.seconds, self.status = 3600.0, 201
+        self.is_slow, self.padding = False, ""
 
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append(f"{request.method} {request.path}")
@@ -34,7 +36,16 @@ class Api:
             return web.json_response({"id": 77})
         expires = datetime.fromtimestamp(time.time() + self.seconds, UTC).isoformat().replace("+00:00", "Z")
         headers = {"Location": "http://127.0.0.1:1/"} if self.status == 302 else {}
-        return web.json_response({"token": f"t{len(self.requests)}", "expires_at": expires}, status=self.status, headers=headers)
+        found = {"token": f"t{len(self.requests)}", "expires_at": expires, "padding": self.padding}
+        if not self.is_slow:
+            return web.json_response(found, status=self.status, headers=headers)
+        response = web.StreamResponse(status=self.status)
+        await response.prepare(request)
+        text = json.dumps(found).encode()
+        for piece in (text[:9], text[9:]):
+            await response.write(piece)
+            await asyncio.sleep(0.05)
+        return response
 
 
 @pytest.fixture
@@ -54,6 +65,17 @@ async def test_many_who_want_one_token_make_one_request(api):
     found = await asyncio.gather(*(tokens.token(app, URL, b"", "shop") for _ in range(20)))
     assert set(found) == {"t1"}
     assert api.requests == ["POST /app/installations/2/access_tokens"]
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_whole(api):
+    api.is_slow = True
+    assert await AppTokens(("http",)).token(App("1", "2", KEY, api.url), URL, b"", "shop") == "t1"
+
+
+async def test_an_answer_without_an_end_is_none(api):
+    api.padding = "x" * (2 * ANSWER_BYTES)
+    with pytest.raises(SourceUnavailable, match="is no JSON object"):
+        await AppTokens(("http",)).token(App("1", "2", KEY, api.url), URL, b"", "shop")
 
 
 async def test_a_token_that_ends_soon_is_renewed(api):
