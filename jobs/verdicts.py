@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, SyncRecord, Verdict, VerdictState
-from reconciler.model.outcome import GOOD, WITHHELD, SyncState, waits
+from reconciler.model.outcome import GOOD, SyncState, waits, withheld
 
 COMMIT_KINDS = frozenset(JobKind) - {JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL, JobKind.PAUSE}
 """Jobs that decide about a commit; drift, diffs, pauses and syncs of a few objects say nothing about it."""
@@ -50,7 +50,7 @@ def _success(syncs: Sequence[SyncRecord]) -> str:
     if len(done) == 1:
         return done[0].message
     count = sum(1 for sync in done for step in sync.steps if step.action in ("create", "update", "delete"))
-    left = sum(1 for sync in done for step in sync.steps if step.action == "skip" and step.reason.startswith(WITHHELD))
+    left = sum(withheld(sync.steps) for sync in done)
     return f"{len(done)} applications healthy, {count} object{'' if count == 1 else 's'} changed{waits(left)}"
 
 

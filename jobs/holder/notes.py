@@ -194,9 +194,8 @@ def is_there(report: SyncReport) -> bool:
 
     Then the application is at that revision, and failed; it is not done with it, so that it is tried again.
     """
-    after = f"{Phase.POST_SYNC} hook"
     errors = [step for step in report.steps if step.error]
-    is_only_after = bool(errors) and all(step.action is Action.RUN and step.reason == after for step in errors)
+    is_only_after = bool(errors) and all(step.action is Action.RUN and step.reason == Phase.POST_SYNC.reason for step in errors)
     return was_applied(report) or (report.state is SyncState.FAILED and not report.unreached and is_only_after)
 
 

@@ -50,12 +50,12 @@ def faults(
         if name.namespace == application.name.namespace and name not in applications:
             yield ("spec", "dependsOn", index, "name"), f"there is no Application {name}"
         elif name not in applications or not application.may_wait_for(name):
-            yield ("spec", "dependsOn", index, "namespace"), _foreign(application, name)
+            yield ("spec", "dependsOn", index, "namespace"), foreign(application, name)
     yield from _circle(application, applications)
 
 
-def _foreign(application: Application, name: Name) -> str:
-    """Whether it is there is nobody's business who may not touch its namespace."""
+def foreign(application: Application, name: Name) -> str:
+    """That an application may not wait for another one; whether that is there is nobody's business who may not touch its namespace."""
     return (
         f"there is no Application {name} that {application.name.namespace} may wait for; "
         "TRUEUP_ALLOWANCES says which namespaces it may touch"

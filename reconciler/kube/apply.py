@@ -13,7 +13,7 @@ from reconciler.kube.owned import OwnedIndex
 from reconciler.model.declared import EVERYTHING, Allowance, IgnoreRule, Instance
 from reconciler.model.objects import Document, FieldSet, Kind, Kinds, LiveMetadata, ManagerEntry, Manifest, ObjectKey
 from reconciler.model.outcome import Awaited
-from reconciler.plan.allow import is_among, refusal
+from reconciler.plan.allow import refusal
 from reconciler.plan.claim import released
 from reconciler.plan.foreign import taken_over, unmarked
 from reconciler.plan.ignore import left_to_others, without
@@ -240,7 +240,7 @@ class Writer:
         Raises:
             NotAllowed: when nothing may be in it.
         """
-        if (globs := self._allowance.namespaces) is not None and not is_among(name, globs):
+        if not self._allowance.has_namespace(name):
             raise NotAllowed(f"the application may not touch namespace {name}")
         kind = self._kind(ObjectKey("", "Namespace", "", name))
         document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

@@ -317,6 +317,10 @@ class Allowance:
     has_cluster_objects: bool = True
     """Whether it may touch objects that are in no namespace."""
 
+    def has_namespace(self, name: str) -> bool:
+        """Whether it may touch a namespace."""
+        return self.namespaces is None or any(fnmatchcase(name, glob) for glob in self.namespaces)
+
 
 EVERYTHING = Allowance()
 
@@ -341,8 +345,7 @@ class Application:
 
     def may_wait_for(self, other: Name) -> bool:
         """Whether it may depend on an application: on those of its namespace, and of namespaces that it may touch."""
-        allowed = self.allowance.namespaces
-        return other.namespace == self.name.namespace or allowed is None or any(fnmatchcase(other.namespace, g) for g in allowed)
+        return other.namespace == self.name.namespace or self.allowance.has_namespace(other.namespace)
 
     @property
     def is_resource(self) -> bool:

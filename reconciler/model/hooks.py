@@ -16,6 +16,11 @@ class Phase(enum.StrEnum):
     PRE_DELETE = "pre-delete"
     """Before everything that the application has is deleted."""
 
+    @property
+    def reason(self) -> str:
+        """Why a step runs a hook of it, as reports say."""
+        return f"{self} hook"
+
 
 class Removal(enum.StrEnum):
     """When a hook's object is deleted."""

@@ -4,7 +4,7 @@ import enum
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 from reconciler.model.declared import Name
 from reconciler.model.objects import Manifest, ObjectKey
@@ -341,7 +341,16 @@ WITHHELD = "not deleted: the cluster did not tell what it serves of"
 """How the reason begins of a deletion that waits until discovery is whole again."""
 
 
-def withheld(steps: Iterable[Step | StepResult]) -> int:
+class _Done(Protocol):
+    """A step, before or after, here or in a record."""
+
+    @property
+    def action(self) -> Action: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def withheld(steps: Iterable[_Done]) -> int:
     """How many deletions wait until the cluster tells all that it serves."""
     return sum(1 for step in steps if step.action is Action.SKIP and step.reason.startswith(WITHHELD))
 

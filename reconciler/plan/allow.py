@@ -1,6 +1,5 @@
 """Whether an application may touch an object: what its declaring namespace is allowed, as globs."""
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from reconciler.model.declared import Allowance
@@ -12,9 +11,9 @@ def refusal(allowance: Allowance, key: ObjectKey) -> str:
     if not key.namespace:
         if not allowance.has_cluster_objects:
             return f"{key}: the application may not touch objects that are in no namespace"
-    elif allowance.namespaces is not None and not is_among(key.namespace, allowance.namespaces):
+    elif not allowance.has_namespace(key.namespace):
         return f"{key}: the application may not touch namespace {key.namespace}"
-    if allowance.kinds is not None and not is_among(kind_name(key), allowance.kinds):
+    if allowance.kinds is not None and not any(fnmatchcase(kind_name(key), glob) for glob in allowance.kinds):
         return f"{key}: the application may not touch objects of kind {kind_name(key)}"
     return ""
 
@@ -22,8 +21,3 @@ def refusal(allowance: Allowance, key: ObjectKey) -> str:
 def kind_name(key: ObjectKey) -> str:
     """`Deployment.apps`, `ConfigMap`: as allowances name kinds."""
     return f"{key.kind}.{key.group}" if key.group else key.kind
-
-
-def is_among(text: str, globs: Iterable[str]) -> bool:
-    """Whether a text matches one of some globs."""
-    return any(fnmatchcase(text, glob) for glob in globs)

@@ -74,7 +74,7 @@ def _hooks(request: PlanRequest, planned: Plan) -> tuple[Step, ...]:
     """The hooks that run when all goes well."""
     phases = (Phase.PRE_SYNC, Phase.POST_SYNC, *((Phase.PRE_DELETE,) if is_end(planned) else ()))
     return tuple(
-        Step(Action.RUN, manifest.key, f"{phase} hook", manifest)
+        Step(Action.RUN, manifest.key, phase.reason, manifest)
         for phase in phases
         for manifest in due(request.hooks, phase, request.past, request.content)
     )

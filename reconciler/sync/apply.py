@@ -81,7 +81,7 @@ async def _finish(step: Step, application: Application, environment: Environment
     """Do one step, and turn its failure into words."""
     began = time.monotonic()
     error = ""
-    seen = environment.cluster.index.live(step.key)
+    seen = environment.cluster.index.live(step.key) if step.drift else None
     try:
         if (manifest := step.manifest) is not None and step.action in SENT:
             step = await send(step, as_sent(manifest), application, environment)

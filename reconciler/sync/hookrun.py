@@ -87,7 +87,7 @@ class HookRunner:
             error = f"{self._manifest.source}: {refused}" if self._manifest.source else str(refused)
         if was_done:
             return None
-        result = StepResult(Action.RUN, self._key, f"{self._occasion.phase} hook", error=error)
+        result = StepResult(Action.RUN, self._key, self._occasion.phase.reason, error=error)
         self._vigil.observer(StepFinished(self._occasion.target.name, result, time.monotonic() - began))
         return result
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from reconciler.declarations.check import foreign
 from reconciler.errors import NotAllowed, Waiting
 from reconciler.model.declared import Application, Name
 from reconciler.model.outcome import Awaited, SyncReport
@@ -85,10 +86,7 @@ class Unit:
         """
         for name in application.depends_on:
             if not application.may_wait_for(name):  # a file of a namespace that the settings allow less than everything
-                raise NotAllowed(
-                    f"there is no Application {name} that {application.name.namespace} may wait for; "
-                    "TRUEUP_ALLOWANCES says which namespaces it may touch"
-                )
+                raise NotAllowed(foreign(application, name))
             if name in self._members:
                 lack = await asyncio.shield(self._future(name))
             else:

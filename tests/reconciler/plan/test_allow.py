@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.model.declared import EVERYTHING, Allowance
 from reconciler.model.objects import ObjectKey
-from reconciler.plan.allow import is_among, kind_name, refusal
+from reconciler.plan.allow import kind_name, refusal
 
 DEPLOYMENT = ObjectKey("apps", "Deployment", "shop", "web")
 CONFIG_MAP = ObjectKey("", "ConfigMap", "shop", "web")
@@ -50,10 +50,11 @@ def test_how_allowances_name_kinds(key, name):
 @pytest.mark.parametrize(
     ("globs", "found"),
     [
-        pytest.param([], False, id="none"),
-        pytest.param(["a", "web-?"], True, id="the second"),
-        pytest.param(["web"], False, id="the beginning"),
+        pytest.param(None, True, id="all"),
+        pytest.param((), False, id="none"),
+        pytest.param(("a", "web-?"), True, id="the second"),
+        pytest.param(("web",), False, id="the beginning"),
     ],
 )
-def test_one_of_some_globs(globs, found):
-    assert is_among("web-1", globs) is found
+def test_a_namespace_is_one_of_some_globs(globs, found):
+    assert Allowance(namespaces=globs).has_namespace("web-1") is found
