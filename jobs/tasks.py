@@ -117,7 +117,7 @@ async def _observe_newest(context: Context, job: JobRecord, name: Name) -> None:
 async def _observe_heads(context: Context, name: Name) -> None:
     repository = context.declarations.repositories[name]
     observation = await context.heads.begin_observation()
-    heads = await context.mirrors.of(repository).heads(context.declarations.beside(repository.name))
+    heads = await _heads(context, repository)
     for ref in followed_refs(context, repository, heads):
         await context.heads.observe(str(name), ref, heads[ref], observation)
 
@@ -126,7 +126,7 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
     """Look at a repository's heads, and make a job for each that moved, or that nothing is known of; how many."""
     name = str(repository.name)
     try:
-        heads = await context.mirrors.of(repository).heads(context.declarations.beside(repository.name))
+        heads = await _heads(context, repository)
     except TrueupError as error:
         await context.heads.note_look(name, str(error))
         raise
@@ -151,8 +151,9 @@ async def _look_outside(context: Context, repository: Repository, heads: Mapping
     """Make a job for each ref of which an application needs a ConfigMap or Secret that is not what it was; how many."""
     name = str(repository.name)
     needing = {
-        str(application.name): application
-        for application in context.declarations.applications.values()
+        shown: application
+        for followers in context.declarations.followers(repository.name).values()
+        for shown, application in followers.items()
         if any(s.repository == repository.name and (s.render or application.render).references for s in application.sources)
     }
     known = await context.heads.outside(name) if needing else {}
@@ -189,12 +190,16 @@ def _is_going_on(job: JobRecord) -> bool:
 def followed_refs(context: Context, repository: Repository, heads: Mapping[str, str]) -> list[str]:
     """The refs of a repository that applications follow, as far as the remote has them; a branch before a tag of its name."""
     found = set()
-    for application in context.declarations.applications.values():
-        for source in application.sources:
-            if source.repository == repository.name:
-                candidates = (source.revision, f"refs/heads/{source.revision}", f"refs/tags/{source.revision}")
-                found.update([ref for ref in candidates if ref in heads][:1])
+    for revision in context.declarations.followers(repository.name):
+        candidates = (revision, f"refs/heads/{revision}", f"refs/tags/{revision}")
+        found.update([ref for ref in candidates if ref in heads][:1])
     return sorted(found)
+
+
+async def _heads(context: Context, repository: Repository) -> Mapping[str, str]:
+    """Where its branches and tags are, and the other refs that applications follow."""
+    named = (revision for revision in context.declarations.followers(repository.name) if revision.startswith("refs/"))
+    return await context.mirrors.of(repository).heads(named)
 
 
 async def poll_due(context: Context) -> frozenset[Name]:
@@ -232,7 +237,7 @@ async def recover(context: Context) -> None:
 async def _close_left(context: Context, repository: Repository) -> None:
     """Commits that are no head any more are overtaken; the heads have new jobs."""
     name = repository.status.context or context.instance.id
-    heads = await context.mirrors.of(repository).heads(context.declarations.beside(repository.name))
+    heads = await _heads(context, repository)
     for ref in followed_refs(context, repository, heads):
         for commit in await context.statuses.left_pending(repository, ref, name):
             if commit != heads[ref]:

@@ -32,6 +32,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|\.$|\.lock(/|$)|(^|/)\.")
 """https://git-scm.com/docs/git-check-ref-format; what passes is one ref, never a pattern."""
 
+LISTED = ("refs/heads/", "refs/tags/")
+"""What a remote is always asked for."""
+
 
 class Mirrors:
     """The mirrors of one state directory, and the connections that they are filled by; closed at the end."""
@@ -87,6 +90,7 @@ class Mirror:
 
         Args:
             also: other refs to look for, such as `refs/pull/7/head`; each is fetched, since servers list them only with thousands more.
+                Branches and tags among them are listed anyway.
 
         Raises:
             SourceRefused: when the remote refuses.
@@ -102,7 +106,7 @@ class Mirror:
         for line in output.decode(errors="replace").splitlines():
             commit, _, ref = line.partition("\t")
             refs[ref.removesuffix("^{}")] = commit  # the peeled line follows the tag's own
-        for ref in also:
+        for ref in sorted(ref for ref in also if not ref.startswith(LISTED)):
             try:
                 refs[ref] = await self.fetch(ref)
             except SourceRefused as error:

@@ -377,21 +377,19 @@ class Declarations:
         return frozenset(name for application in self.applications.values() for name in application.depends_on)
 
     @cached_property
-    def _followers(self) -> Mapping[tuple[Name, str], dict[str, Application]]:
-        """By repository and revision as declared: asked at every push, of thousands of applications."""
-        found: dict[tuple[Name, str], dict[str, Application]] = {}
+    def _followers(self) -> Mapping[Name, Mapping[str, Mapping[str, Application]]]:
+        found: dict[Name, dict[str, dict[str, Application]]] = {}
         for name, application in sorted(self.applications.items()):
             for source in application.sources:
-                found.setdefault((source.repository, source.revision), {})[str(name)] = application
+                found.setdefault(source.repository, {}).setdefault(source.revision, {})[str(name)] = application
         return found
 
-    def beside(self, repository: Name) -> list[str]:
-        """The refs of a repository that applications follow and that are neither branches nor tags: `refs/pull/7/head`."""
-        wanted = {revision for name, revision in self._followers if name == repository and revision.startswith("refs/")}
-        return sorted(ref for ref in wanted if not ref.startswith(("refs/heads/", "refs/tags/")))
+    def followers(self, repository: Name) -> Mapping[str, Mapping[str, Application]]:
+        """By revision as declared, and by name: asked at every push and poll, of thousands of applications."""
+        return self._followers.get(repository, {})
 
     def following(self, repository: Name, ref: str) -> Mapping[str, Application]:
         """The applications that follow a ref (`refs/heads/main`, `refs/tags/v1`) of a repository, by name and in its order."""
         short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
-        by_short, by_ref = (self._followers.get((repository, revision), {}) for revision in (short, ref))
-        return by_short or by_ref if not (by_short and by_ref) else dict(sorted((by_short | by_ref).items()))
+        by_short, by_ref = (self.followers(repository).get(revision, {}) for revision in (short, ref))
+        return by_short or by_ref if not (by_short and by_ref) else dict(sorted({**by_short, **by_ref}.items()))

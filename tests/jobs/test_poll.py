@@ -10,6 +10,7 @@ from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
 from jobs.tasks import poll
+from reconciler.model.declared import Declarations
 from reconciler.model.rendering import RenderOptions
 from tests.servers.forges import on_forge
 
@@ -32,10 +33,11 @@ def context(redis, keys, made):
         made.append((record.kind, record.ref, record.commit))
 
     source = SimpleNamespace(repository=REPOSITORY.name, revision="main", render=None)
+    web = SimpleNamespace(sources=(source,), render=RenderOptions())
     return SimpleNamespace(
         redis=redis, keys=keys, heads=HeadStore(redis, keys), jobs=JobStore(redis, keys, retention_seconds=60),
         mirrors=SimpleNamespace(of=lambda _: SimpleNamespace(heads=heads)), enqueue=enqueue,
-        declarations=SimpleNamespace(applications={"web": SimpleNamespace(sources=(source,), render=RenderOptions())}, beside=lambda _: []),
+        declarations=Declarations(applications={"web": web}),
         record=lambda kind, _, *, ref, commit: SimpleNamespace(kind=kind, ref=ref, commit=commit),
     )  # fmt: skip
 

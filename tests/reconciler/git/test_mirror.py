@@ -28,7 +28,7 @@ async def test_other_refs_are_looked_for_by_name(mirror, remote):
     pull = await remote.commit({"a": "2"}, branch="other")
     await remote.set_ref("refs/pull/7/head", pull)
     await remote.delete_ref("refs/heads/other")
-    heads = await mirror.heads(["refs/pull/7/head", "refs/pull/8/head"])
+    heads = await mirror.heads(["refs/pull/7/head", "refs/pull/8/head", MAIN, "refs/heads/gone"])
     assert heads == {MAIN: commit, "refs/pull/7/head": pull}
 
 
