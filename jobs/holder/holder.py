@@ -38,7 +38,7 @@ class Holder:
         held = self._held
         context, cluster = held.context, held.cluster
         repairs, healths, declared, removals = Repairs(held), Healths(held), Declared(held), Removals(held)
-        runs = Runs(held.environment)
+        runs, withheld = Runs(held.environment), Withheld(held)
         await cluster.resume()
         await cluster.records.intents()
         cluster.index.listen(repairs.on_change)
@@ -71,7 +71,7 @@ class Holder:
                 )
                 group.create_task(self._sweep_forever(repairs))
                 group.create_task(self._search_forever())
-                group.create_task(Withheld(held).go_on_forever())
+                group.create_task(withheld.go_on_forever())
         finally:
             metrics.HELD.dec()
             for gauge in (metrics.OWNED, metrics.STRAYS, metrics.PAUSED, metrics.ROLLED_BACK):

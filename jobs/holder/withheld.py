@@ -29,9 +29,8 @@ class Withheld:
 
     def __init__(self, held: Held) -> None:
         self._held = held
-        self._was_partial = True
-        """Whether deletions may have been withheld; also before the first look, since a restart forgets that."""
-
+        self._was_partial = not held.cluster.kinds.is_complete
+        """Whether deletions may have been withheld. What was left before a restart is a reason for a sync at the start."""
         self._told: frozenset[str] = frozenset()
         """The groups that were named."""
 

@@ -135,6 +135,11 @@ class Kinds:
         """The preferred version of every kind."""
         return (versions[0] for versions in self._by_kind.values())
 
+    @cached_property
+    def api_versions(self) -> tuple[str, ...]:
+        """What Helm calls so: the preferred versions, with and without every kind, in their order."""
+        return tuple(sorted({kind.api_version for kind in self} | {f"{kind.api_version}/{kind.kind}" for kind in self}))
+
     @property
     def is_complete(self) -> bool:
         """Whether every group answered; nothing may be pruned otherwise."""

@@ -28,15 +28,9 @@ async def gather(application: Application, options: RenderOptions, secrets: Secr
     return Given(
         namespace=application.destination.namespace,
         kube_version=kinds.version if kinds else "",
-        api_versions=tuple(api_versions(kinds)) if kinds else (),
+        api_versions=kinds.api_versions if kinds else (),
         data=tuple(found for found in data if found is not None),
     )
-
-
-def api_versions(kinds: Kinds) -> list[str]:
-    """What Helm calls the API versions of a cluster: of the preferred versions, with every kind."""
-    found = {kind.api_version for kind in kinds} | {f"{kind.api_version}/{kind.kind}" for kind in kinds}
-    return sorted(found)
 
 
 def digest(given: Given, seal_key: bytes) -> str:

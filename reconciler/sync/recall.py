@@ -10,7 +10,6 @@ from reconciler.render.cache import RenderCache, Scope, may_keep, name_of, scope
 from reconciler.render.result import Rendered, RenderRequest
 from reconciler.render.wire import Answer
 from reconciler.settings import ReconcilerSettings
-from reconciler.sync.outside import api_versions
 
 
 class Memory:
@@ -37,19 +36,19 @@ class Memory:
         recalled = Recalled(trees, tools, knows_destination=kinds is not None)
         await asyncio.to_thread(self._find, recalled, requests)
         if kinds is not None and len(recalled.known) < len(requests):
-            served = tuple(api_versions(kinds))
-            await asyncio.to_thread(self._find, recalled, [at_destination(one, kinds.version, served) for one in requests])
+            placed = [at_destination(one, kinds) for one in requests]
+            await asyncio.to_thread(self._find, recalled, placed)
         return recalled
 
     def _find(self, recalled: "Recalled", requests: Sequence[RenderRequest]) -> None:
         """Look for those that are not known yet."""
         for scope in Scope:
-            wanted: dict[str, int] = {}
+            wanted: dict[str, list[int]] = {}
             for index, request in enumerate(requests):
                 if index not in recalled.known and may_keep(request) and (name := recalled.name(request, scope)):
-                    wanted[name] = index
+                    wanted.setdefault(name, []).append(index)
             for name, rendered in self._cache.find(wanted).items():
-                recalled.known[wanted[name]] = (requests[wanted[name]], rendered)
+                recalled.known |= {index: (requests[index], rendered) for index in wanted[name]}
 
     async def keep(self, recalled: "Recalled", requests: Sequence[RenderRequest], answers: Sequence[Answer]) -> None:
         """Remember what was rendered; an error is no render."""
@@ -89,8 +88,8 @@ class Recalled:
         return may_keep(request) and not is_ahead
 
 
-def at_destination(request: RenderRequest, version: str, served: tuple[str, ...]) -> RenderRequest:
+def at_destination(request: RenderRequest, kinds: Kinds) -> RenderRequest:
     """A request with what its destination serves, unless it has that already."""
     if request.given.kube_version:
         return request
-    return replace(request, given=replace(request.given, kube_version=version, api_versions=served))
+    return replace(request, given=replace(request.given, kube_version=kinds.version, api_versions=kinds.api_versions))

@@ -13,12 +13,13 @@ from reconciler.git.mirror import Mirror, Mirrors
 from reconciler.model.declared import Application, GitSource, Name, Repository, Secrets
 from reconciler.model.objects import Kinds, RawDocument
 from reconciler.model.outcome import Revision
+from reconciler.model.rendering import RenderOptions
 from reconciler.render.choose import may_reach_further
 from reconciler.render.helm import is_chart
 from reconciler.render.renderer import Renderer
 from reconciler.render.result import Given, Rendered, RenderRequest
 from reconciler.render.wire import Answer
-from reconciler.sync.outside import api_versions, digest, gather
+from reconciler.sync.outside import digest, gather
 from reconciler.sync.recall import Memory, Recalled, at_destination
 
 
@@ -102,38 +103,51 @@ class _Work:
 _Part = tuple[Rendered, str]
 """What a source renders to, and a name for what it was given."""
 
+_Place = tuple[Name, int]
+"""An application, and which of its sources."""
+
 
 async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, Source | TrueupError]:
     """The documents of every target, or why there are none; one target's error spoils no other."""
     wanted: dict[_Checkout, list[_Work]] = {}
     failed: dict[Name, TrueupError] = {}
+    outside = await _outside(targets, workshop)
     for target in targets:
         for index, source in enumerate(target.application.sources):
-            try:
-                given = await _given(target.application, source, workshop)
-            except TrueupError as error:
-                failed[target.name] = error
+            given = outside.get((target.name, index)) or Given(namespace=target.application.destination.namespace)
+            if isinstance(given, TrueupError):
+                failed[target.name] = given
                 break
             work = _Work(target, index, given)
             wanted.setdefault((source.repository, target.revisions[index].commit), []).append(work)
     batches = await asyncio.gather(*(_render_checkout(checkout, work, workshop) for checkout, work in wanted.items()))
-    parts: dict[tuple[Name, int], _Part | TrueupError] = {}
+    parts: dict[_Place, _Part | TrueupError] = {}
     for batch in batches:
         parts |= batch
     return {target.name: failed.get(target.name) or _assemble(target, parts) for target in targets}
 
 
-async def _given(application: Application, source: GitSource, workshop: Workshop) -> Given:
-    """What lies outside of Git; most renders need nothing of it, and then nothing is awaited."""
-    options = source.render or application.render
-    if not options.references and options.helm is None:
-        return Given(namespace=application.destination.namespace)
-    return await gather(application, options, workshop.secrets, workshop.kinds() if workshop.kinds else None)
+async def _outside(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Place, Given | TrueupError]:
+    """What lies outside of Git, of the sources that need something of it: most do not. All of it is asked for at once."""
+    places = [
+        (target.application, index, options)
+        for target in targets
+        for index, source in enumerate(target.application.sources)
+        if (options := source.render or target.application.render).references or options.helm is not None
+    ]
+    kinds = workshop.kinds() if workshop.kinds else None
+
+    async def given(application: Application, options: RenderOptions) -> Given | TrueupError:
+        try:
+            return await gather(application, options, workshop.secrets, kinds)
+        except TrueupError as error:
+            return error
+
+    answers = await asyncio.gather(*(given(application, options) for application, _, options in places))
+    return {(application.name, index): answer for (application, index, _), answer in zip(places, answers, strict=True)}
 
 
-async def _render_checkout(
-    checkout: _Checkout, work: Sequence[_Work], workshop: Workshop
-) -> dict[tuple[Name, int], _Part | TrueupError]:
+async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop: Workshop) -> dict[_Place, _Part | TrueupError]:
     """Render everything that needs one commit, from one export of it."""
     repository, commit = workshop.repositories[checkout[0]], checkout[1]
     requests = [one.request for one in work]
@@ -175,7 +189,7 @@ def _at_its_destination(request: RenderRequest, root: Path, kinds: Kinds | None)
     """A request for a chart that was not declared to be one, with what its destination serves."""
     if request.given.kube_version or kinds is None or not is_chart(root / request.path):
         return request
-    return at_destination(request, kinds.version, tuple(api_versions(kinds)))
+    return at_destination(request, kinds)
 
 
 async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest], scratch: Path) -> Path:
@@ -193,7 +207,7 @@ async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest]
     return whole
 
 
-def _assemble(target: Target, parts: Mapping[tuple[Name, int], _Part | TrueupError]) -> Source | TrueupError:
+def _assemble(target: Target, parts: Mapping[_Place, _Part | TrueupError]) -> Source | TrueupError:
     documents: list[RawDocument] = []
     inputs: dict[Name, Inputs] = {}
     for index, source in enumerate(target.application.sources):
