@@ -142,7 +142,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(os.close, place.descriptor)
         stack.push_async_callback(redis.aclose)
-        secrets = await _secrets(settings, instance, stack)
+        secrets = await stack.enter_async_context(open_secrets(settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         renderer = await stack.enter_async_context(Renderer(settings))
         memory = Memory(settings)
@@ -177,10 +177,18 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             await heartbeat.stop()
 
 
-async def _secrets(settings: JobSettings, instance: Instance, stack: contextlib.AsyncExitStack) -> Secrets:
+@asynccontextmanager
+async def open_secrets(settings: JobSettings) -> AsyncIterator[Secrets]:
+    """Where Secrets and ConfigMaps are read: files where the settings name a directory, else the cluster.
+
+    Raises:
+        Stalled: when the cluster's configuration cannot be read.
+    """
     if settings.secrets is not None:
-        return FileSecrets(settings.secrets)
-    return ClusterSecrets(await stack.enter_async_context(connect_cluster(Access.of(settings), instance, settings)))
+        yield FileSecrets(settings.secrets)
+        return
+    async with connect_cluster(Access.of(settings), Instance(settings.instance), settings) as client:
+        yield ClusterSecrets(client)
 
 
 def seal_key(settings: JobSettings) -> bytes:

@@ -110,6 +110,17 @@ async def test_what_is_declared_in_the_cluster_is_rendered_and_compared_without_
     assert (code, "/webhooks/github/" in out) == (0, True), err
     code, _, err = await trueup(system, "diff", "web", TRUEUP_DECLARATIONS=None)
     assert (code, "there is no Application trueup/web; there are: trueup/other" in err) == (1, True), err
+    await system.commit({"apps/named/a.yaml": config_map("a", "${NAME}")})
+    render = {"substitute": {"from": [{"kind": "ConfigMap", "name": "names"}]}}
+    await kubectl.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "names", "namespace": "trueup"}, "data": {"NAME": "ada"}},
+        application("named", "trueup", repository="mine", destination=destination, sync={"mode": "manual"}, render=render),
+    )
+    for command, expected in (("render", 0), ("diff", 3)):
+        code, out, err = await trueup(system, command, "named", TRUEUP_DECLARATIONS=None, TRUEUP_SECRETS=None)
+        assert (code, command == "diff" or "ada" in out) == (expected, True), out + err
+    code, _, err = await trueup(system, "render", "named", TRUEUP_DECLARATIONS=None)
+    assert (code, f"expected files such as {system.settings.secrets}" in err) == (1, True), err
 
 
 async def test_deletions_are_held_and_approved(system):

@@ -1,8 +1,9 @@
 """`trueup validate`, `render` and `diff`: what needs no running Trueup."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +11,14 @@ import click
 import yaml
 
 from jobs.observe import hold_records, step_record
-from jobs.worker import seal_key
+from jobs.worker import open_secrets, seal_key
 from receiver.settings import ReceiverSettings
 from reconciler.declarations.files import load as load_declarations
-from reconciler.declarations.secrets import FileSecrets
-from reconciler.errors import SourceRefused, TrueupError
+from reconciler.errors import SourceRefused, Stalled, TrueupError
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.cluster import open_cluster
 from reconciler.kube.config import Access
-from reconciler.model.declared import Application, Declarations, Instance, Name
+from reconciler.model.declared import Application, ConfigMapRef, Declarations, Instance, Name, SecretRef, Secrets
 from reconciler.model.objects import Kind, Kinds, Manifest
 from reconciler.model.outcome import Action, Revision
 from reconciler.plan.manifest import Stamp, prepare
@@ -125,15 +125,34 @@ def _print_preview(found: Preview) -> None:
     say(f"{len(found.results)} differ, {found.kept} as desired")
 
 
+class _SecretsWhenNeeded:
+    """Secrets as a worker reads them; a cluster is reached only when something is read, since most renders need nothing."""
+
+    def __init__(self, settings: ReceiverSettings, stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._opening = asyncio.Lock()
+        self._secrets: Secrets | None = None
+
+    async def read(self, ref: SecretRef | ConfigMapRef) -> Mapping[str, bytes]:
+        async with self._opening:
+            if self._secrets is None:
+                try:
+                    self._secrets = await self._stack.enter_async_context(open_secrets(self._settings))
+                except Stalled as error:
+                    raise Stalled(f"{ref.namespace}/{ref.name}: {error}, or TRUEUP_SECRETS to a directory of Secrets") from error
+        return await self._secrets.read(ref)
+
+
 @asynccontextmanager
 async def _workshop(settings: ReceiverSettings, declared: Declarations) -> AsyncIterator[Workshop]:
-    secrets = FileSecrets(settings.secrets or Path("/nonexistent"))
-    mirrors = Mirrors(settings, secrets)
-    try:
-        async with Renderer(settings) as renderer:
+    async with AsyncExitStack() as stack, Renderer(settings) as renderer:
+        secrets = _SecretsWhenNeeded(settings, stack)
+        mirrors = Mirrors(settings, secrets)
+        try:
             yield Workshop(mirrors, renderer, declared.repositories, secrets, seal_key=seal_key(settings))
-    finally:
-        await mirrors.close()
+        finally:
+            await mirrors.close()
 
 
 async def _target(application: Application, revision: str, workshop: Workshop) -> Target:
