@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.cluster import Cluster, open_cluster
 from benchmarks.figure import Figure, p50
-from benchmarks.push import raw_apply, raw_fetch
+from benchmarks.push import CLAIM, raw_apply, raw_fetch
 from benchmarks.raw import Watch, watched
 from benchmarks.stage import FINAL, Stage, staged
 from tests.servers.system import config_map
@@ -21,12 +21,6 @@ from tests.servers.system import config_map
 SICK = int(os.environ.get("SIZE") or 100)
 HEALTHY = 10
 PUSHES = 30
-CLAIM = """\
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {{name: {name}}}
-spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}
-"""
 REPOSITORY = """\
 apiVersion: trueup.dev/v1alpha1
 kind: Repository

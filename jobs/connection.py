@@ -103,7 +103,7 @@ async def forever(name: str, once: Callable[[], Awaitable[None]], pause_seconds:
         except (RedisError, OSError, TrueupError) as error:
             log.warning("loop.failed", loop=name, error=str(error))
             await asyncio.sleep(AGAIN_SECONDS)
-        except Exception:
+        except Exception:  # a defect in one round must not end the loop that all else rests on
             log.exception("loop.crashed", loop=name)
             await asyncio.sleep(AGAIN_SECONDS)
         let_cancel()

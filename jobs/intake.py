@@ -124,7 +124,7 @@ class Intake:
     async def _flush(self, batch: Sequence["_Waiting"]) -> None:
         try:
             answers = await self._stored([waiting.arguments for waiting in batch])
-        except Exception as error:
+        except Exception as error:  # whatever it is, each of those who wait is told
             self._no_aof_until = 0.0  # another server may answer from now on
             if not isinstance(error, RedisError | OSError):
                 log.exception("intake.crashed")

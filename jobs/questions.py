@@ -98,7 +98,7 @@ class Questions:
             return  # nobody waits any more
         except TrueupError as error:
             reply = {"error": str(error)}
-        except Exception:
+        except Exception:  # whoever asks gets an answer, and the next question too
             log.exception("question.crashed")
             reply = {"error": "an error in Trueup itself; the worker's log says more"}
         key = self._keys.answer(asked["id"])

@@ -138,7 +138,7 @@ async def work(url: str, load: Workload) -> None:
             await worker.main()
         except (RedisError, OSError) as error:
             log.warning("queue.lost", queue=load.queue, error=str(error))
-        except Exception:
+        except Exception:  # arq may raise anything; its worker is begun anew, and what it had is in our own records
             log.exception("queue.crashed", queue=load.queue)
         finally:
             await _close(worker)
@@ -155,7 +155,7 @@ def _forgiving(task: Task) -> WorkerCoroutine:
             await task(ctx, *args)
         except (RedisError, OSError) as error:
             log.warning("task.interrupted", task=task.__name__, error=str(error) or type(error).__name__)
-        except Exception:
+        except Exception:  # arq would count it as a try of its own, and log it without our context
             log.exception("task.crashed", task=task.__name__)
 
     return forgiving

@@ -62,7 +62,7 @@ async def _handled(context: Context, job: JobRecord, work: Callable[[Context, Jo
         await give_up(context, job, error)
     except RedisError:
         raise  # Redis went away, and with it what could be said; the job is begun again when it is back
-    except Exception:
+    except Exception:  # a defect ends the job in words, instead of being begun again for ever
         log.exception("job.crashed")
         message = "an error in Trueup itself; its log says more"
         await context.end(job, JobState.FAILED, message)

@@ -47,7 +47,6 @@ log = structlog.get_logger()
 TICK_SECONDS = 5
 """How often the periodic job looks what is due: heads, statuses."""
 
-
 COLLECT_AFTER = (100_000, 50, 1000)
 """New objects after which Python looks for cycles. What is desired and owned are some hundred objects an application, which stay; with
 the default of 700 every start walks through them again and again, which was a quarter of its work."""

@@ -69,6 +69,6 @@ async def _handled(request: web.Request, handler: Handler, request_id: str) -> w
             return answer(Refused(400, "Bad Request", "the connection was lost"), request_id)
         log.warning("request.unavailable", route=request.path, error=f"{type(error).__name__}: {error}")
         return answer(Refused(503, "Service Unavailable", "Redis does not answer; try again", retry_after=5), request_id)
-    except Exception:
+    except Exception:  # the outermost: nobody gets a traceback, and the log has it
         log.exception("request.crashed", route=request.path)
         return answer(Refused(500, "Internal Server Error", "the log says more under this request's id"), request_id)

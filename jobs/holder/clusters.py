@@ -68,7 +68,7 @@ class Clusters:
                 await asyncio.sleep(NOTHING_SECONDS)
             except (RedisError, OSError) as error:
                 log.warning("cluster.released", cluster=name, error=str(error))
-            except Exception:
+            except Exception:  # a defect met with one cluster must not take the others from this worker
                 log.exception("cluster.crashed", cluster=name)
                 await asyncio.sleep(NOTHING_SECONDS)
             let_cancel()

@@ -191,7 +191,7 @@ class Repairs:
         try:
             created = asyncio.create_task(context.jobs.create(record, work=begun_by({part.name: context.worker})))
             report = await repair(target, found, held.environment, progress, left)
-        except BaseException:
+        except BaseException:  # also when cancelled: nobody is busy with it any more
             context.running.discard(part)
             raise
         if application.sync.drift is DriftPolicy.REPAIR and not left:

@@ -12,7 +12,6 @@ from reconciler.model.outcome import GOOD, Health, HealthStatus
 GRACE_SECONDS = 10.0
 """How long something may be Degraded before it is believed: controllers report failures that pass, and rules meet half a status."""
 
-
 FAILED = frozenset({HealthStatus.DEGRADED, HealthStatus.UNKNOWN})
 """What waiting does not mend: a rule that does not fit its object makes Unknown, and says which, and why."""
 

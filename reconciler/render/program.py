@@ -15,7 +15,6 @@ NOWHERE = "http://127.0.0.1:1"
 MOST_WORDS = 1500
 """Of what a program said, in characters: Kustomize repeats itself for every base that it came through."""
 
-
 _NO_MEMORY = re.compile(r"^(fatal error|runtime): .*(memory|stack overflow)|cannot allocate memory", re.MULTILINE)
 """What Go's runtime says when it gets no more; a trace of pages follows."""
 

@@ -58,7 +58,7 @@ class Renderer:
         self._socket = f"{directory}/server"
         try:
             await self._running()
-        except BaseException:
+        except BaseException:  # also when cancelled: nobody leaves a block that was not entered
             self._stack.close()
             raise
         return self

@@ -107,6 +107,6 @@ async def _together(work: Iterable[Coroutine[None, None, StepResult]]) -> list[S
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
-    except BaseExceptionGroup as errors:
+    except BaseExceptionGroup as errors:  # callers know errors, not groups; one is as good as another here
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]

@@ -24,7 +24,7 @@ from reconciler.sync.environment import Environment
 from reconciler.sync.run import Order, sync
 from reconciler.sync.source import Target, Workshop
 from tests.servers.faults import KINDS, RETRY_AFTER_SECONDS, Fault, FaultProxy
-from tests.servers.system import config_map
+from tests.servers.system import DEPLOYMENT, config_map
 from trueup.sandbox.cluster import SandboxCluster
 from trueup.sandbox.githttp import GitServer
 
@@ -37,14 +37,6 @@ IN_FLIGHT_SECONDS = 0.3
 
 WEB = Name("trueup", "web")
 
-DEPLOYMENT = """apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: web}}
-  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:1"}]}}
-"""
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {password: hunter2}\n"
 
 

@@ -7,17 +7,9 @@ import pytest
 from reconciler.kube.client import Listing
 from reconciler.model.outcome import SyncState
 from tests.servers.scene import gone, maps
+from tests.servers.system import DEPLOYMENT
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
-
-DEPLOYMENT = """apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: web}}
-  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:1"}]}}
-"""
 
 
 async def stale(scene, change):

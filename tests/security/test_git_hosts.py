@@ -16,6 +16,7 @@ from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
 from reconciler.model.declared import SecretRef
 from tests.servers.git_http import MirrorMaker, repository_at
 from tests.servers.git_ssh import KEY, line_for, secret
+from tests.servers.loopback import answering
 
 MAIN = "refs/heads/main"
 REF = SecretRef("trueup", "git")
@@ -200,11 +201,6 @@ class Thief:
 
 @pytest.fixture
 async def aiohttp_thief():
-    thief, app = Thief(), web.Application()
-    app.router.add_route("*", "/{path:.*}", thief.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    thief.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield thief
-    await runner.cleanup()
+    thief = Thief()
+    async with answering(thief.answer) as thief.url:
+        yield thief

@@ -28,6 +28,16 @@ KEY = "ab" * 32
 SECONDS = 20.0
 
 
+DEPLOYMENT = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:1"}]}}
+"""
+
+
 class System:
     """Trueup on a sandbox (or a given kubeconfig), a Git server, a forge, and an embedded or given Redis."""
 
@@ -73,7 +83,7 @@ class System:
     async def __aenter__(self) -> Self:
         try:
             await self._open()
-        except BaseException:
+        except BaseException:  # also when cancelled: what was opened is closed
             await self.__aexit__()
             raise
         return self

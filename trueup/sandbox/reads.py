@@ -20,7 +20,6 @@ TOO_OLD = (
     "parameter, or use the continue token in this response to retrieve the remainder of the results."
 )
 
-
 TOO_OLD_LIST = "The resourceVersion for the provided list is too old."
 
 

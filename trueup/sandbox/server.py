@@ -79,7 +79,7 @@ class Server:
             return _status(bad_request("the document nests too deeply"))
         except CLIENT_CLOSED:
             raise
-        except Exception:
+        except Exception:  # the outermost: clients get a Status that says whose fault it is
             logger.exception("sandbox.request_failed method=%s path=%s", request.method, request.path)
             return _status(Refused(500, "InternalError", "Internal error occurred: the sandbox has a defect; its log says more"))
 

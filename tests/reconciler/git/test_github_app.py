@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from reconciler.errors import SourceRefused, SourceUnavailable
 from reconciler.git.credentials import App
 from reconciler.git.github_app import ANSWER_BYTES, AppTokens
+from tests.servers.loopback import answering
 
 PRIVATE = rsa.generate_private_key(65537, 2048)
 KEY = PRIVATE.private_bytes(
@@ -50,14 +51,9 @@ class Api:
 
 @pytest.fixture
 async def api():
-    api, app = Api(), web.Application()
-    app.router.add_route("*", "/{path:.*}", api.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield api
-    await runner.cleanup()
+    api = Api()
+    async with answering(api.answer) as api.url:
+        yield api
 
 
 async def test_many_who_want_one_token_make_one_request(api):

@@ -14,6 +14,7 @@ from reconciler.kube.config import Access
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Kind, Manifest, ObjectKey
 from reconciler.settings import ReconcilerSettings
+from tests.servers.loopback import answering
 
 MAPS = Kind("", "v1", "ConfigMap", "configmaps", namespaced=True)
 KEY = ObjectKey("", "ConfigMap", "shop", "a")
@@ -50,14 +51,9 @@ class Api:
 @pytest.fixture
 async def api(tmp_path):
     told = Api()
-    application = web.Application()
-    application.router.add_route("*", "/{tail:.*}", told.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    (tmp_path / "config").write_text(CONFIG.replace("URL", f"http://127.0.0.1:{runner.addresses[0][1]}"))
-    yield told
-    await runner.cleanup()
+    async with answering(told.answer) as url:
+        (tmp_path / "config").write_text(CONFIG.replace("URL", url))
+        yield told
 
 
 @contextlib.asynccontextmanager

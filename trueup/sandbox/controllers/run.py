@@ -104,7 +104,7 @@ class Controllers:
             return
         try:
             again = self._control(collection, document, now)
-        except Exception:
+        except Exception:  # as in a cluster: a controller that fails at one object goes on with the others
             logger.exception("sandbox.controller_failed collection=%s namespace=%s name=%s", collection, namespace, name)
             return
         if again is not None:
