@@ -57,7 +57,7 @@ class World:
         """Declare applications: names, and lines of their `spec.sync`; each has the path of its name."""
         repository = (
             "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: shop}\n"
-            f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 1h,"
+            f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 100000h,"
             " commitStatus: {secretRef: {name: forge}}}\n"
         )
         texts = [

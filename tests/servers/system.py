@@ -120,7 +120,7 @@ class System:
         directory.mkdir(exist_ok=True)
         repository = (
             "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: shop}\n"
-            f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 1h,"
+            f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 100000h,"
             " commitStatus: {secretRef: {name: forge}}}\n"
         )
         documents = [repository]
