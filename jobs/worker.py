@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import aiohttp
@@ -144,6 +144,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         secrets = await stack.enter_async_context(open_secrets(settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         renderer = await stack.enter_async_context(Renderer(settings))
+        log.info("render.confined", **asdict(renderer.confinement))
         memory = Memory(settings)
         stack.callback(memory.close)
         mirrors = Mirrors(settings, secrets)

@@ -1,13 +1,13 @@
 """The fork server and its children: `python -m reconciler.render.child SOCKET KUBECTL HELM`.
 
 The server imports everything once, has no threads, and forks for each connection; a child costs milliseconds. A child has a process
-group of its own, limits on memory, CPU and output, an empty environment, no other file than its connection, and no network where the
-kernel lets an ordinary process leave it. It says its pid first, so that whoever asked can kill it. The server ends, and ends its
-children, when its standard input is closed, which is when the worker is gone.
+group of its own, limits on memory, CPU and output, an empty environment, no other open file than its connection, and, once it has its
+order, no other files than the tree and a directory of its own, and no network, as far as the kernel lets an ordinary process give them
+up (`confine`). It says its pid first, so that whoever asked can kill it. The server says what is in force when it is ready; it ends,
+and ends its children, when its standard input is closed, which is when the worker is gone.
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import resource
@@ -20,15 +20,14 @@ import tempfile
 from pathlib import Path
 
 from reconciler.errors import RenderFailed, TrueupError
+from reconciler.render import mounts
 from reconciler.render.choose import Tools, render
+from reconciler.render.confine import ROOT_SUFFIX, Confinement, Grants, attempt, enforce
 from reconciler.render.helm import ask_version as ask_helm
 from reconciler.render.kustomize import ask_version
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, RenderRequest
 from reconciler.render.tree import Tree
 from reconciler.render.wire import HEADER, Answer, Order, decode_order, encode_answer, frame
-
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-"""https://man7.org/linux/man-pages/man2/unshare.2.html"""
 
 REAP_SECONDS = 1.0
 """How soon children that ended are taken note of."""
@@ -42,16 +41,16 @@ def serve(path: str, tools: Tools) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
-        _leave_network()
+        found = _possible(path, tools)
         gc.freeze()
-        os.write(1, b"ready\n")
+        os.write(1, f"ready {found}\n".encode())
         while True:
             ready, _, _ = select.select([listener.fileno(), STDIN], [], [], REAP_SECONDS if children else None)
             children -= _ended()
             if STDIN in ready:
                 break
             if listener.fileno() in ready:
-                children.add(_fork(listener, tools))
+                children.add(_fork(listener, tools, found))
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -66,25 +65,26 @@ def _ended() -> set[int]:
     return ended
 
 
-def _fork(listener: socket.socket, tools: Tools) -> int:
+def _fork(listener: socket.socket, tools: Tools, found: Confinement) -> int:
     connection, _ = listener.accept()
     with connection:
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                scratch = f"{listener.getsockname()}.{os.getpid()}"
+                path = listener.getsockname()
                 listener.close()
-                _child(connection, tools, scratch)
+                _child(connection, tools, path, found)
                 code = 0
             finally:
                 os._exit(code)  # whatever happened, a child never goes on as a server
     return pid
 
 
-def _child(connection: socket.socket, tools: Tools, scratch: str) -> None:
+def _child(connection: socket.socket, tools: Tools, path: str, found: Confinement) -> None:
     """Answer one batch. What it writes, decrypted files among it, is beside the socket, where the worker removes it when we are killed."""
     os.setsid()
+    scratch = f"{path}.{os.getpid()}"
     Path(scratch).mkdir(mode=0o700)
     tempfile.tempdir = scratch
     connection.sendall(HEADER.pack(os.getpid()))
@@ -95,6 +95,7 @@ def _child(connection: socket.socket, tools: Tools, scratch: str) -> None:
         order = decode_order(stream.read(HEADER.unpack(size)[0]))
     _limit(order.memory_bytes)
     tree = Tree(order.root)
+    enforce(_grants(path, str(tree.root), scratch, tools), found)
     for request in order.requests:
         _limit_cpu(order.cpu_seconds)
         connection.sendall(frame(_answer(tree, request, order, tools)))
@@ -127,12 +128,31 @@ def _limit_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
 
 
-def _leave_network() -> None:
-    """A network namespace with nothing in it, where that is permitted; the renderers refuse remote entries anyway."""
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(CLONE_NEWNET) != 0:
-            libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)
+def _possible(path: str, tools: Tools) -> Confinement:
+    """Leave the network, and try in a process that ends then what else can be enforced."""
+    has_namespace = False
+    with contextlib.suppress(OSError):
+        has_namespace = mounts.leave(mounts.NEWNET)
+    scratch = f"{path}.trial"
+    for directory in (scratch, path + ROOT_SUFFIX):
+        Path(directory).mkdir(mode=0o700, exist_ok=True)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(writing, str(attempt(_grants(path, scratch, scratch, tools), has_namespace=has_namespace)).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as stream:  # noqa: PTH123 - a pipe
+        said = stream.read()
+    os.waitpid(pid, 0)
+    return Confinement.parse(said.decode()) if said else Confinement(network="namespace" if has_namespace else "none")
+
+
+def _grants(path: str, tree: str, scratch: str, tools: Tools) -> Grants:
+    programs = tuple(tool.path for tool in (tools.kubectl, tools.helm) if tool is not None)
+    return Grants(tree, scratch, programs, path + ROOT_SUFFIX)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from reconciler.errors import RenderFailed
 from reconciler.process import spawn
 from reconciler.render import helm
 from reconciler.render.choose import is_built
+from reconciler.render.confine import Confinement
 from reconciler.render.kustomize import binary
 from reconciler.render.result import RenderRequest
 from reconciler.render.wire import HEADER, Answer, decode_answer, encode_order, frame
@@ -47,6 +48,8 @@ class Renderer:
         self._memory = settings.render_memory * 1024 * 1024
         self._helm = settings.helm
         self._server: asyncio.subprocess.Process | None = None
+        self.confinement = Confinement()
+        """What the kernel enforces on children; known once the block is entered."""
         self._starting = asyncio.Lock()
         self._children = asyncio.Semaphore(os.cpu_count() or 1)
         self._stack = contextlib.ExitStack()
@@ -156,26 +159,26 @@ class Renderer:
         async with self._starting:
             if self._server is None or self._server.returncode is not None:
                 Path(self._socket).unlink(missing_ok=True)
-                self._server = await _start(self._socket, self._helm)
+                self._server, self.confinement = await _start(self._socket, self._helm)
             return self._server
 
 
-async def _start(path: str, helm_path: Path | None) -> asyncio.subprocess.Process:
+async def _start(path: str, helm_path: Path | None) -> tuple[asyncio.subprocess.Process, Confinement]:
     argv = [sys.executable, "-P", "-m", "reconciler.render.child", path, binary() or "", helm.binary(helm_path) or ""]
     server = await spawn(argv, env={"PYTHONPATH": os.pathsep.join(sys.path)})
     assert server.stdout is not None
     try:
         async with asyncio.timeout(START_SECONDS):
-            is_ready = await server.stdout.readline() == b"ready\n"
+            said = (await server.stdout.readline()).decode()
     except TimeoutError:
-        is_ready = False
+        said = ""
     except asyncio.CancelledError:
         await _stop(server)
         raise
-    if not is_ready:
+    if not said.startswith("ready "):
         await _stop(server)
         raise RenderFailed("the render server did not start; its own words are on standard error")
-    return server
+    return server, Confinement.parse(said.removeprefix("ready "))
 
 
 async def _stop(server: asyncio.subprocess.Process) -> None:

@@ -29,6 +29,12 @@ ELSEWHERE = {
     "reconciler/render/sops.py": ("tests/reconciler/render/test_decrypted.py", "files that the real sops made, and broken ones"),
     "reconciler/render/result.py": ("tests/reconciler/sync/test_outside.py", "values, and how what was given is looked up"),
     "reconciler/render/program.py": ("tests/reconciler/render/test_kustomize.py", "what runs the programs: they are seen to run"),
+    "reconciler/render/landlock.py": (
+        "tests/reconciler/render/test_confine.py",
+        "every version of it, in processes that it confines",
+    ),
+    "reconciler/render/mounts.py": ("tests/reconciler/render/test_confine.py", "what a process in it can still touch"),
+    "reconciler/render/seccomp.py": ("tests/reconciler/render/test_confine.py", "what a process under it can still call"),
     "reconciler/yaml/write.py": ("tests/reconciler/render/test_substitute.py", "what is written there is read again"),
     "reconciler/declarations/rules.py": ("tests/e2e/test_validation.py", "the API server judges by them, as a file is judged"),
     "reconciler/declarations/status.py": ("tests/e2e/test_resources.py", "statuses of a living cluster"),

@@ -43,10 +43,15 @@ async def has_ended(pid: int) -> bool:
     return not is_alive(pid)
 
 
-async def pid_in(file: Path) -> int:
-    while not file.exists() or not file.read_text().strip():  # noqa: ASYNC110 - another process writes it
+STUCK = 'echo $$ > "$HOME/pid"; /bin/sleep 100'
+"""A build that does not end; it may write to its home only."""
+
+
+async def pid_in(directory: Path) -> int:
+    """The pid that a build wrote, somewhere beneath."""
+    while not (found := [file for file in directory.rglob("pid") if file.read_text().strip()]):  # noqa: ASYNC110 - another process writes it
         await asyncio.sleep(0.02)
-    return int(file.read_text())
+    return int(found[0].read_text())
 
 
 @pytest.fixture
@@ -142,15 +147,17 @@ async def test_an_application_that_needs_too_much_memory_is_named_and_the_others
     assert "64 MiB of memory" in str(second)
 
 
-async def test_a_build_that_does_not_end_is_killed_with_all_it_started(plant, use, tmp_path):
-    use(f"echo $$ > {tmp_path}/pid; /bin/sleep 100")
+async def test_a_build_that_does_not_end_is_killed_with_all_it_started(plant, use):
+    use(STUCK)
     tree = plant({"d/kustomization.yaml": "resources: []", "e/a.yaml": "map:e"})
     async with Renderer(ReconcilerSettings(render_timeout=0.7)) as renderer:
-        stuck, fine = await renderer.render(tree.root, [request("d"), request("e")])
+        task = asyncio.create_task(renderer.render(tree.root, [request("d"), request("e")]))
+        pid = await pid_in(Path(renderer._socket).parent)
+        stuck, fine = await task
     assert type(stuck) is RenderFailed
     assert str(stuck) == "t/d: rendering did not end within 0.7 s (TRUEUP_RENDER_TIMEOUT) and was killed"
     assert names(fine) == ["e"]
-    assert await has_ended(await pid_in(tmp_path / "pid"))
+    assert await has_ended(pid)
 
 
 async def test_a_build_that_prints_without_end_is_stopped(plant, use):
@@ -194,12 +201,12 @@ async def test_many_batches_at_once_survive_a_fork_server_that_dies(plant, rende
     assert [names(answer) for (answer,) in answers] == [["a"]] * 20
 
 
-async def test_a_render_that_is_cancelled_leaves_nothing_running(plant, use, tmp_path):
-    use(f"echo $$ > {tmp_path}/pid; /bin/sleep 100")
+async def test_a_render_that_is_cancelled_leaves_nothing_running(plant, use):
+    use(STUCK)
     tree = plant({"d/kustomization.yaml": "resources: []"})
     async with Renderer(ReconcilerSettings()) as renderer:
         task = asyncio.create_task(renderer.render(tree.root, [request("d")]))
-        pid = await pid_in(tmp_path / "pid")
+        pid = await pid_in(Path(renderer._socket).parent)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -251,15 +258,16 @@ async def test_a_fork_server_that_is_cancelled_while_it_starts_ends_too(monkeypa
 
 
 async def test_nothing_outlives_a_worker_that_is_killed(plant, fake_kubectl, tmp_path):
-    fake = fake_kubectl(f"echo $$ > {tmp_path}/pid; /bin/sleep 100")
+    fake = fake_kubectl(STUCK)
+    (tmp_path / "temporary").mkdir()
     tree = plant({"d/kustomization.yaml": "resources: []"})
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-c", textwrap.dedent(WORKER), str(tree.root), fake,
-        stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path / "temporary")},
     )  # fmt: skip
     assert worker.stdout is not None
     server = int(await worker.stdout.readline())
-    build = await pid_in(tmp_path / "pid")
+    build = await pid_in(tmp_path / "temporary")
     worker.kill()
     await worker.wait()
     assert await has_ended(server)
