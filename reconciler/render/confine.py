@@ -5,6 +5,7 @@ namespace and a filter of system calls. What is in force is tried when the fork 
 and a child that does not get what was found then ends before its first request.
 """
 
+import functools
 import os
 import resource
 import sysconfig
@@ -147,6 +148,7 @@ def _hide(grants: Grants) -> None:
     mounts.restrict(Path(grants.top), readable, sorted(writable))
 
 
+@functools.cache
 def _python() -> tuple[str, ...]:
     """What a renderer may import late: the library, packages, and ourselves."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")

@@ -42,8 +42,8 @@ def version() -> int:
 
 
 def every_right(abi: int) -> int:
-    """All rights to files that a version knows."""
-    return int((1 << _RIGHTS[max(since for since in _RIGHTS if since <= abi)]) - 1)
+    """All rights to files that a version knows; of the first one where there is none."""
+    return int((1 << _RIGHTS[max(since for since in _RIGHTS if since <= max(abi, 1))]) - 1)
 
 
 def restrict(grants: Mapping[str, int], abi: int) -> None:

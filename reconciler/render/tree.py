@@ -25,8 +25,10 @@ class Tree:
         """What a render depends on that reads a path: the path, and where links lead from it.
 
         Raises:
-            InvalidManifest: when that is outside of the tree.
+            InvalidManifest: when that is outside of the tree, or no path at all.
         """
+        if "\0" in str(path):
+            raise InvalidManifest(f"{str(path.relative_to(self.root))!r}: no path has a character NUL in it")
         plain, real = Path(os.path.normpath(path)), Path(os.path.realpath(path))
         if not (plain.is_relative_to(self.root) and real.is_relative_to(self.root)):
             raise InvalidManifest(f"{self.name(plain)}: leaves the repository; only what is in it can be rendered")

@@ -131,3 +131,33 @@ async def test_a_child_that_gets_less_than_was_found_renders_nothing(plant, tmp_
         (answer,) = await renderer.render(plant({"d/a.yaml": "map:a"}).root, [RenderRequest(Name("t", "d"), "d")])
     assert type(answer) is RenderFailed
     assert "the renderer died" in str(answer)
+
+
+NO_LANDLOCK = "import reconciler.render.landlock as module; module.CREATE_RULESET = 100_000\n"
+"""A system call that no kernel has."""
+
+NO_NAMESPACE = "import reconciler.render.mounts as mounts; mounts.leave = lambda _: False\n"
+
+
+@pytest.mark.parametrize(
+    ("without", "files"),
+    [
+        pytest.param(NO_LANDLOCK, {"mounts", "none"}, id="no Landlock"),
+        pytest.param(NO_LANDLOCK + NO_NAMESPACE, {"none"}, id="neither"),
+    ],
+)
+async def test_on_lesser_kernels_it_renders_and_says_what_is_in_force(plant, kubectl, tmp_path, monkeypatch, without, files):
+    (tmp_path / "sitecustomize.py").write_text(without)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    tree = plant(
+        {
+            "a/a.yaml": "map:a",
+            "b/kustomization.yaml": "resources: [../c]",
+            "c/kustomization.yaml": "resources: [c.yaml]",
+            "c/c.yaml": "map:c",
+        }
+    )
+    async with Renderer(ReconcilerSettings()) as renderer:
+        found = await renderer.render(tree.root, [RenderRequest(Name("t", path), path) for path in "ab"])
+        assert renderer.confinement.files in files
+    assert [answer.documents[0].document["metadata"]["name"] for answer in found] == ["a", "c"]
