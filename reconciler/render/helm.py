@@ -41,6 +41,10 @@ _CLOCK = frozenset({"now", "ago"})
 _SECOND = 1.1
 """Seconds after which the clock that templates see is another."""
 
+SCHEMA = "values.schema.json"
+_OWN_REFERENCE = re.compile(r"#|https?://json-schema\.org/|$")
+"""Into the same file, or to the drafts, which Helm has within itself."""
+
 USUAL_KEY = "values.yaml"
 
 
@@ -98,6 +102,7 @@ def render(tree: Tree, request: RenderRequest, helm: Helm | None) -> Rendered:
     if not is_chart(chart):
         raise InvalidManifest(f"{where}: spec.render.helm needs a chart, and there is no {CHART} in this directory")
     _refuse_links(tree, chart)
+    _refuse_references(tree, chart)
     read = {f"{name}/" for name in tree.names(chart)}
     probed: set[str] = set()
     with home_of("helm") as home:
@@ -204,6 +209,31 @@ def _refuse_links(tree: Tree, chart: Path) -> None:
                 raise InvalidManifest(
                     f"{tree.name(path)}: is a link, which Helm would follow out of the repository; a chart may have none"
                 )
+
+
+def _refuse_references(tree: Tree, chart: Path) -> None:
+    """Helm reads whatever file or address a schema names."""
+    for path in (Path(folder, SCHEMA) for folder, _, names in os.walk(chart) if SCHEMA in names):
+        try:
+            references = list(_references(orjson.loads(path.read_bytes())))
+        except (orjson.JSONDecodeError, RecursionError):
+            continue  # Helm says what is wrong with it
+        for key, text in references:
+            if not _OWN_REFERENCE.match(text):
+                raise InvalidManifest(
+                    f"{tree.name(path)}: {key}: {text[:200]!r} is in another file; copy what it names below `$defs`"
+                )
+
+
+def _references(value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        for entry in value:
+            yield from _references(entry)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("$ref", "$schema", "$dynamicRef", "$recursiveRef") and isinstance(inner, str):
+                yield key, inner
+            yield from _references(inner)
 
 
 def _uses(tree: Tree, chart: Path) -> Iterator[_Use]:

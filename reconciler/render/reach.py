@@ -41,6 +41,9 @@ REST = frozenset({
 })  # fmt: skip
 FIELDS = LISTS | PLUGINS | PARTS | HELM | REST
 
+MOST_BASES = 100
+"""Kustomizations one above the other; Kustomize itself has no limit, and costs more than twice as much with each."""
+
 _REMOTE = re.compile(
     r"://|::|[?&](ref|version|submodules|timeout)=|^gh:|^[^/]*@[^/]*:|^(www\.)?(github|gitlab)\.com[/:]|^bitbucket\.org[/:]",
     re.IGNORECASE,
@@ -109,6 +112,10 @@ class _Search:
         if where in self._stack:
             circle = " -> ".join(name or "." for name in (*self._stack[self._stack.index(where) :], where))
             raise InvalidManifest(f"{where or '.'}: kustomizations refer to each other in a circle: {circle}")
+        if len(self._stack) >= MOST_BASES:
+            raise InvalidManifest(
+                f"{where}: more than {MOST_BASES} kustomizations one above the other; name the lower ones directly"
+            )
         if (where, is_plugin) in self._seen:
             return
         self._seen.add((where, is_plugin))

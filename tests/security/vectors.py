@@ -108,10 +108,8 @@ def _chart(
 
 
 def _jsonnet(text: Callable[[str], str]) -> Callable[[str], Mapping[str, str]]:
-    return lambda path: {
-        "main.jsonnet": '{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "fine"}, data: {a: std.toString(%s)}}'
-        % text(json.dumps(path))
-    }
+    head = '{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "fine"}, data: {a: std.toString('
+    return lambda path: {"main.jsonnet": f"{head}{text(json.dumps(path))})}}}}"}
 
 
 _MERGE = "\npatches: [{target: {kind: ConfigMap}, path: %s}]"

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cluster": ("trueup.cli.clusters", "Clusters: strays."),
     "job": ("trueup.cli.jobs", "Jobs: list, get."),
     "webhook": ("trueup.cli.webhooks", "Webhooks: show the address and the secret."),
+    "doctor": ("trueup.cli.doctor", "Say which programs, services and guards are there."),
     "version": ("trueup.cli.show", "Print the version."),
 }
 """Each command with the module that has it under the same name, and its line in the help."""
@@ -54,6 +55,7 @@ EXITS: dict[str, tuple[ExitCode, ...]] = {
     "job list": _ASKS,
     "job get": _ASKS,
     "webhook show": _ASKS,
+    "doctor": (_DONE, _FAILED, _USAGE),
     "crds": (_DONE, _USAGE),
     "version": (_DONE, _USAGE),
 }

@@ -146,7 +146,7 @@ NO_NAMESPACE = "import reconciler.render.mounts as mounts; mounts.leave = lambda
         pytest.param(NO_LANDLOCK + NO_NAMESPACE, {"none"}, id="neither"),
     ],
 )
-async def test_on_lesser_kernels_it_renders_and_says_what_is_in_force(plant, kubectl, tmp_path, monkeypatch, without, files):
+async def test_on_lesser_kernels_it_renders_and_says_so(plant, tmp_path, monkeypatch, without, files):
     (tmp_path / "sitecustomize.py").write_text(without)
     monkeypatch.syspath_prepend(str(tmp_path))
     tree = plant(

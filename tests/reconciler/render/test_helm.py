@@ -1,5 +1,6 @@
 """The real Helm: what it templates is what `helm template` prints, and what it may not do is refused before."""
 
+import re
 import subprocess
 
 import orjson
@@ -204,3 +205,24 @@ def test_secrets_are_in_no_argument(plant, helm, tmp_path):
         "HOME", "TMPDIR", "PATH", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME",
         "HELM_PLUGINS", "PWD", "OLDPWD", "SHLVL", "_",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ('{"$ref": "file:///etc/passwd"}', "$ref: 'file:///etc/passwd' is in another file"),
+        ('{"properties": {"a": {"$ref": "../../other.json"}}}', "$ref: '../../other.json' is in another file"),
+        ('{"allOf": [{"\\u0024ref": "http://x.example/s"}]}', "$ref: 'http://x.example/s' is in another file"),
+        ('{"$schema": "file:///etc/passwd"}', "$schema: 'file:///etc/passwd' is in another file"),
+        ('{"$schema": "http://json-schema.org/draft-07/schema#", "$ref": "#/$defs/a", "$defs": {"a": {}}}', ""),
+        ("{", "unexpected EOF"),
+    ],
+)
+def test_a_schema_names_no_other_file(plant, schema, said):
+    chart = {"c/Chart.yaml": CHART["c/Chart.yaml"], "c/values.schema.json": schema, "c/templates/a.yaml": "map:a"}
+    tree, request, tools = plant(chart), RenderRequest(Name("t", "c"), "c"), Tools(None, ask_version(find("helm")))
+    if said:
+        with pytest.raises((InvalidManifest, RenderFailed), match=re.escape(said)):
+            render(tree, request, tools)
+    else:
+        assert len(render(tree, request, tools).documents) == 1

@@ -158,3 +158,11 @@ def test_every_field_that_is_known_is_one_of_kustomize(kubectl, plant):
     argv = [kubectl.path, "kustomize", str(tree.root / "d")]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env={})
     assert "unknown field" not in done.stderr
+
+
+def test_a_tower_of_bases_is_refused_with_its_height(plant):
+    files = {f"b{n}/kustomization.yaml": f"resources: [../b{n + 1}]" for n in range(300)}
+    tree = plant(files | {"b300/kustomization.yaml": "resources: []"})
+    with pytest.raises(InvalidManifest, match=r"b100: more than 100 kustomizations one above the other"):
+        reach_of(tree, tree.root / "b0")
+    assert reach_of(tree, tree.root / "b250").read
