@@ -29,6 +29,9 @@ ANSWER_SECONDS = 10.0
 BUILT_BATCH = 25
 """Builds in one child, one after another; a build or a chart costs 60 ms."""
 
+LONGEST_SOCKET = 107
+"""Bytes that a socket's name may have: https://man7.org/linux/man-pages/man7/unix.7.html"""
+
 MOST_STARTS = 3
 """How often a child is asked for before it is said that there is none."""
 
@@ -56,9 +59,16 @@ class Renderer:
         self._socket = ""
 
     async def __aenter__(self) -> Self:
-        """Start the fork server."""
+        """Start the fork server.
+
+        Raises:
+            RenderFailed: when it does not start.
+        """
         directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-render-"))
         self._socket = f"{directory}/server"
+        if len(os.fsencode(self._socket)) > LONGEST_SOCKET:
+            self._stack.close()
+            raise RenderFailed(f"{directory}: too long for the name of a socket; set TMPDIR to a shorter path")
         try:
             await self._running()
         except BaseException:  # also when cancelled: nobody leaves a block that was not entered

@@ -94,6 +94,7 @@ async def test_a_change_is_shown_synced_and_waited_for(system):
     assert (code, [verdict["state"] for verdict in json.loads(out)["verdicts"]]) == (0, ["succeeded"])
 
 
+@pytest.mark.long
 async def test_what_is_declared_in_the_cluster_is_rendered_and_compared_without_a_directory(system):
     kubectl = Kubectl(system.kubeconfig, system.directory, "trueup")
     await kubectl.install()
@@ -146,6 +147,7 @@ async def test_what_a_cluster_refuses_fails_with_its_reason(system):
     assert (code, "Deployment/a" in err) == (1, True), out + err
 
 
+@pytest.mark.long
 async def test_a_cluster_that_is_not_there_is_unreachable(system):
     await system.cluster.__aexit__(None, None, None)
     code, _, err = await trueup(system, "diff", "web")

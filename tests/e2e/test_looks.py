@@ -93,6 +93,7 @@ async def test_drift_findings_have_their_own_address(system):
     assert [(f["path"], f["manager"], f["found"]) for f in finding["fields"]] == [("data.value", "kubectl-edit", '"9"')]
 
 
+@pytest.mark.long
 async def test_health_between_syncs_is_told(system):
     volume = (
         f"apiVersion: v1\nkind: PersistentVolume\nmetadata: {{name: data-{system.instance}}}\n"

@@ -85,6 +85,7 @@ async def running(tmp_path, valkey, keys, forge_server):
         await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.long
 async def test_before_declarations_are_read_nothing_is_taken_for_undeclared(tmp_path, valkey, keys, forge_server):
     async with running(tmp_path, valkey, keys, forge_server) as (worker, mend):
         context, commit = worker.context, "c" * 40

@@ -44,6 +44,7 @@ HEAD = request(b"").partition(b"Content-Length")[0]
 """Of a request whose signature is not that of its body."""
 
 
+@pytest.mark.long
 async def test_ten_thousand_odd_bodies_with_a_right_signature_are_2xx_and_leave_no_trace_in_memory(tmp_path, valkey, keys):
     chance = random.Random(7)
     events = ["push"] * 8 + ["ping", "issues"]

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -257,21 +258,35 @@ async def test_a_fork_server_that_is_cancelled_while_it_starts_ends_too(monkeypa
     assert await has_ended(server.pid)
 
 
-async def test_nothing_outlives_a_worker_that_is_killed(plant, fake_kubectl, tmp_path):
+@pytest.fixture
+def short_path():
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
+async def test_nothing_outlives_a_worker_that_is_killed(plant, fake_kubectl, short_path):
     fake = fake_kubectl(STUCK)
-    (tmp_path / "temporary").mkdir()
     tree = plant({"d/kustomization.yaml": "resources: []"})
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-c", textwrap.dedent(WORKER), str(tree.root), fake,
-        stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path / "temporary")},
+        stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(short_path)},
     )  # fmt: skip
     assert worker.stdout is not None
     server = int(await worker.stdout.readline())
-    build = await pid_in(tmp_path / "temporary")
+    build = await pid_in(short_path)
     worker.kill()
     await worker.wait()
     assert await has_ended(server)
     assert await has_ended(build)
+
+
+async def test_a_path_that_is_too_long_for_a_socket_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("d" * 100)))
+    Path(tempfile.tempdir).mkdir()
+    with pytest.raises(RenderFailed, match="ddd/trueup-render-.*: too long for the name of a socket; set TMPDIR"):
+        async with Renderer(ReconcilerSettings()):
+            pass
+    assert list(Path(tempfile.tempdir).iterdir()) == []
 
 
 async def test_without_kubectl_plain_yaml_is_rendered(plant, monkeypatch):
