@@ -283,7 +283,7 @@ async def test_nothing_outlives_a_worker_that_is_killed(plant, fake_kubectl, sho
 async def test_a_path_that_is_too_long_for_a_socket_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("d" * 100)))
     Path(tempfile.tempdir).mkdir()
-    with pytest.raises(RenderFailed, match="ddd/trueup-render-.*: too long for the name of a socket; set TMPDIR"):
+    with pytest.raises(RenderFailed, match=r"ddd/trueup-render-.*: too long for the name of a socket; set TMPDIR"):
         async with Renderer(ReconcilerSettings()):
             pass
     assert list(Path(tempfile.tempdir).iterdir()) == []
