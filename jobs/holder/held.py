@@ -55,6 +55,8 @@ class Held:
     """Held from reading applications' records until they are written."""
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when people's decisions have changed, or may have."""
+    before: dict[Name, Application] = field(default_factory=dict)
+    """How applications were declared for this cluster before the newest declarations: what is known of those that are gone."""
     _declared: tuple[Declarations, frozenset[str]] | None = None
 
     @property
@@ -83,6 +85,7 @@ class Held:
             self._declared = newest, frozenset(self.names)
             environment.workshop = _workshop(self.context, self.cluster)
             environment.cluster.index.judge_for(newest.applications)
+            self.before |= environment.applications
             environment.applications = {n: a for n, a in newest.applications.items() if a.destination.cluster in self.names}
         return environment.applications
 

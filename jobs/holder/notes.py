@@ -68,6 +68,8 @@ def _settled(held: Held, target: Target, report: SyncReport, intent: Intent, *, 
     if is_held or report.state not in HEALTHY:
         return intent
     rendering, known = held.environment.desired.of(target.name), intent.fallback
+    if rendering is not None:
+        intent = replace(intent, ends_with_hooks=rendering.ends_with_hooks)
     if target.application.sync.on_failure is OnFailure.ROLLBACK and rendering is not None:
         healthy = Healthy(commits_of(target), rendering.content, datetime.now(UTC).isoformat())
         is_new = known is None or (known.digest, len(known.commits)) != (healthy.digest, len(healthy.commits))

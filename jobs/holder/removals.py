@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 import structlog
 
 from jobs.connection import forever
+from jobs.holder.farewells import Farewells
 from jobs.holder.held import Held
 from jobs.observe import Progress, hold_records, step_record
 from jobs.records import ApplicationRecord, JobKind, JobRecord, OrphanRecord, SyncRecord
 from reconciler.declarations.resources import renamed_to
 from reconciler.declarations.tell import held_status
-from reconciler.errors import Stalled
+from reconciler.errors import Stalled, Waiting
 from reconciler.model.declared import EVERYTHING, Application, DeletionPolicy, Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Hold, Revision, SyncReport, SyncState, digest_of
@@ -47,8 +48,7 @@ class Removals:
         """For whom there is a job, and for which of several of one name: the resource's uid."""
         self._approved: dict[str, frozenset[ObjectKey]] = {}
         """By digest: what is left of a set that is being deleted has another one."""
-        self._before: dict[Name, Application] = {}
-        """How those were declared that were declared here."""
+        self._farewells = Farewells(held)
 
     def orphans(self) -> tuple[OrphanRecord, ...]:
         """What was left here, by application."""
@@ -89,7 +89,6 @@ class Removals:
 
     async def _look(self) -> None:
         held, resources = self._held, self._held.context.resources
-        self._before |= held.environment.applications
         for name, application in self._leaving().items():
             resource = resources.application(name)
             is_meant = application.sync.deletion is DeletionPolicy.PRUNE
@@ -136,6 +135,10 @@ class Removals:
         leaving = self._held.context.declarations.leaving
         return {name: a for name, a in leaving.items() if a.destination.cluster in self._held.names}
 
+    def _known(self, name: Name) -> Application | None:
+        """How somebody is declared who leaves, or was before."""
+        return self._leaving().get(name) or self._held.before.get(name)
+
     def _why(self, name: Name) -> str:
         declared = self._held.context.declarations.applications.get(name)
         if declared is not None:
@@ -146,7 +149,7 @@ class Removals:
 
     def _renamed(self, name: Name) -> Name | None:
         """Under which name an application goes on that is not declared under this one."""
-        known = self._leaving().get(name) or self._before.get(name)
+        known = self._known(name)
         others = self._held.context.declarations.applications.values()
         if known is not None and (new := renamed_to(known, others)) is not None:
             return new
@@ -162,6 +165,8 @@ class Removals:
         leaving = self._leaving().get(name)
         report = _with_command(await self._report(job, name, progress), name, leaving)
         await context.jobs.put_syncs(job.id, [_record(report, held.name, began)])
+        if report.state is SyncState.SUCCEEDED:
+            await held.decide(name, lambda intent: replace(intent, ends_with_hooks=False))
         if leaving is not None:
             await self._note(leaving, job, report)
             await self._tell(leaving, report)
@@ -169,14 +174,16 @@ class Removals:
 
     async def _report(self, job: JobRecord, name: Name, progress: Progress) -> SyncReport:
         try:
-            wanted = await self._wanted(job, name)
+            wanted = await self._wanted(job, name, progress)
             if not wanted.approved and (reason := self._unsafe()):
                 return SyncReport(name, Revision("", ""), SyncState.WAITING, reason, retry_seconds=RETRY_SECONDS)
             return await remove(wanted, self._held.environment, progress)
         except Stalled as error:
             return SyncReport(name, Revision("", ""), SyncState.FAILED, str(error))
+        except Waiting as error:
+            return SyncReport(name, Revision("", ""), SyncState.WAITING, str(error), retry_seconds=error.retry_seconds)
 
-    async def _wanted(self, job: JobRecord, name: Name) -> Removal:
+    async def _wanted(self, job: JobRecord, name: Name, progress: Progress) -> Removal:
         """What is to be removed of an application, and whether that was meant.
 
         Raises:
@@ -187,12 +194,14 @@ class Removals:
             raise Stalled(f"{name} is declared for this cluster; what it does not render is pruned by its syncs")
         leaving = self._leaving().get(name)
         allowance = leaving.allowance if leaving else EVERYTHING
+        last_hooks = self._farewells.due(name, self._known(name), progress)
         if approved := self._approval(job, name):
-            return Removal(name, approved=approved, allowance=allowance)
+            return Removal(name, approved=approved, allowance=allowance, last_hooks=last_hooks)
         beside = sum(len(held.cluster.index.owned_by(other)) for other in self._present() if other != name)
+        unmeant = await self._unmeant(name, leaving) or self._farewells.impossible(name, self._known(name))
         only_marked = leaving is None
         return Removal(
-            name, await self._unmeant(name, leaving), deletions_beside=beside, allowance=allowance, only_marked=only_marked
+            name, unmeant, deletions_beside=beside, allowance=allowance, only_marked=only_marked, last_hooks=last_hooks
         )
 
     def _approval(self, job: JobRecord, name: Name) -> frozenset[ObjectKey]:

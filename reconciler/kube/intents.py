@@ -67,7 +67,7 @@ class ResourceIntents:
 
 def written(intent: Intent) -> Mapping[str, Any]:
     """An intent as it stands in a status: without what was not decided."""
-    return {name: value for name, value in asdict(intent).items() if value not in (None, (), "", {})}
+    return {name: value for name, value in asdict(intent).items() if value not in (None, (), "", {}, False)}
 
 
 def _read(resource: Resource) -> Intent:

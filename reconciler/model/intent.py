@@ -95,3 +95,5 @@ class Intent:
     fallback: Healthy | None = None
     """Where an application with `onFailure: rollback` returns to; written before a healthy revision is left."""
     ran: tuple[HookRun, ...] = ()
+    ends_with_hooks: bool = False
+    """Whether what is in the cluster has pre-delete hooks: without them it is not deleted, also when nobody can render it any more."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from reconciler.errors import Stalled
 from reconciler.model.declared import EVERYTHING, Application, IgnoreRule, Name
+from reconciler.model.hooks import Phase
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.outcome import Owned, Revision
 from reconciler.plan.autoscale import notice, rule_for, target_of
@@ -48,6 +49,11 @@ class Rendering:
             for key, manifest in self.manifests.items()
             if (key in owned or not manifest.options.is_left_alone) and (key.group, key.kind) != CHILD
         )
+
+    @property
+    def ends_with_hooks(self) -> bool:
+        """Whether something is to run before the application is deleted."""
+        return any(manifest.hook is not None and Phase.PRE_DELETE in manifest.hook.phases for manifest in self.hooks.values())
 
     @property
     def content(self) -> str:

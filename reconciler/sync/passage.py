@@ -78,6 +78,7 @@ class Passage:
         if needed := namespaces_of_hooks(planned):
             self.course = await apply(needed, self.vigil)
             planned = self._decide()
+        await self._note_last_hooks()
         await self._hooks(Phase.PRE_SYNC)
         if not self.course.is_good or self._is_preempted:
             self.course = dataclasses.replace(self.course, unreached=sum(len(stage) for stage in planned.stages))
@@ -99,6 +100,15 @@ class Passage:
                 return
             await accept_again(source, self.target, self.vigil.environment)
             planned = self._decide()
+
+    async def _note_last_hooks(self) -> None:
+        """Have the cluster know, before anything is there, that something is to run before it is deleted."""
+        environment = self.vigil.environment
+        rendering = environment.desired.of(self.target.name)
+        if rendering is not None and rendering.ends_with_hooks:
+            await environment.cluster.records.change_intent(
+                self.target.name, lambda intent: dataclasses.replace(intent, ends_with_hooks=True)
+            )
 
     async def _hooks(self, phase: Phase) -> None:
         """Run the hooks of a phase; not when something failed before, or a newer commit waits."""

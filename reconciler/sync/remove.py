@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from reconciler.errors import ApplyRefused, Stalled
@@ -39,6 +39,8 @@ class Removal:
     allowance: Allowance = EVERYTHING
     only_marked: bool = False
     """Leave what does not say itself that it goes with its application."""
+    last_hooks: Callable[[], Awaitable[tuple[StepResult, ...]]] | None = None
+    """Runs what is to run before anything is deleted, each time that it is called; None: there is nothing."""
 
 
 def removal_request(wanted: Removal, environment: Environment) -> PruneRequest:
@@ -58,34 +60,49 @@ def removal_request(wanted: Removal, environment: Environment) -> PruneRequest:
 
 
 async def remove(wanted: Removal, environment: Environment, observer: Observer) -> SyncReport:
-    """Delete, or hold, and wait until what was deleted is gone.
+    """Run the last hooks, delete, or hold, and wait until what was deleted is gone.
 
     Raises:
         ClusterUnavailable: when the API server does not answer.
+        TrueupError: what the last hooks raise; nothing is deleted then.
     """
     index = environment.cluster.index
     if not index.is_synced:
         return _report(wanted, (), SyncState.WAITING, "what is in the cluster is not known yet")
+    hooks: tuple[StepResult, ...] = ()
+    if wanted.last_hooks is not None and _is_begun(_decide(wanted, environment)):
+        hooks = await wanted.last_hooks()
+        if error := next((result.error for result in hooks if result.error), ""):
+            return _report(wanted, hooks, SyncState.FAILED, f"nothing is deleted: {error}")
     results: dict[ObjectKey, StepResult] = {}
     deleted: list[ObjectKey] = []
     for _ in range(TRIES):
-        decided = removal(removal_request(wanted, environment), approved=wanted.approved, unmeant=wanted.unmeant)
+        decided = _decide(wanted, environment)
         if decided.holds:
-            return _held(wanted, decided, results, observer)
+            return _held(wanted, decided, (*hooks, *results.values()), observer)
         done = [(step, await _delete(step, wanted, environment, observer)) for step in decided.steps]
         results |= {step.key: result for step, result in done if result is not None}
         deleted += [s.key for s, result in done if result is not None and s.action is Action.DELETE and not result.error]
         if all(result is not None for _, result in done):
             break
+    steps = (*hooks, *results.values())
     errors = [result.error for result in results.values() if result.error]
     if errors:
-        return _report(wanted, tuple(results.values()), SyncState.FAILED, errors[0])
+        return _report(wanted, steps, SyncState.FAILED, errors[0])
     mine = index.owned_by(wanted.application)
     left = await _until_gone(dict.fromkeys([*deleted, *(key for key, owned in mine.items() if owned.deleting)]), environment)
     if left:
         message = f"waits until {left[0]} is gone" + (f" (and {len(left) - 1} more)" if len(left) > 1 else "")
-        return _report(wanted, tuple(results.values()), SyncState.WAITING, message)
-    return _report(wanted, tuple(results.values()), SyncState.SUCCEEDED, f"{len(deleted)} objects deleted")
+        return _report(wanted, steps, SyncState.WAITING, message)
+    return _report(wanted, steps, SyncState.SUCCEEDED, f"{len(deleted)} objects deleted")
+
+
+def _decide(wanted: Removal, environment: Environment) -> Deletions:
+    return removal(removal_request(wanted, environment), approved=wanted.approved, unmeant=wanted.unmeant)
+
+
+def _is_begun(decided: Deletions) -> bool:
+    return not decided.holds and any(step.action is Action.DELETE for step in decided.steps)
 
 
 async def _delete(step: Step, wanted: Removal, environment: Environment, observer: Observer) -> StepResult | None:
@@ -128,10 +145,10 @@ async def _until_gone(keys: Collection[ObjectKey], environment: Environment) -> 
                 continue
 
 
-def _held(wanted: Removal, decided: Deletions, before: dict[ObjectKey, StepResult], observer: Observer) -> SyncReport:
+def _held(wanted: Removal, decided: Deletions, before: tuple[StepResult, ...], observer: Observer) -> SyncReport:
     for hold in decided.holds:
         observer(PruneHeld(wanted.application, hold))
-    steps = (*before.values(), *(StepResult(step.action, step.key, step.reason) for step in decided.steps))
+    steps = (*before, *(StepResult(step.action, step.key, step.reason) for step in decided.steps))
     held = [step.key for step in decided.steps if step.action is Action.HOLD]
     return SyncReport(
         wanted.application, Revision("", ""), SyncState.HELD, f"held: {decided.holds[0].reason}", steps, holds=decided.holds,

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.servers.system import System, config_map
+from tests.servers.system import System, config_map, job
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -16,17 +16,6 @@ JOBS = ("batch", "jobs")
 async def system(tmp_path, valkey):
     async with System(tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url) as system:
         yield system
-
-
-def job(name, image="tool:1", *, hook="", **more):
-    annotations = {"trueup.dev/hook": hook} if hook else {}
-    annotations |= {f"trueup.dev/{key.replace('_', '-')}": value for key, value in more.items() if key != "ttl"}
-    marks = ", ".join(f"{key}: '{value}'" for key, value in annotations.items())
-    ttl = f", ttlSecondsAfterFinished: {more['ttl']}" if "ttl" in more else ""
-    return (
-        f"apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, annotations: {{{marks}}}}}\n"
-        f"spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: c, image: '{image}'}}]}}}}{ttl}}}\n"
-    )
 
 
 def tree(**texts):

@@ -4,14 +4,11 @@ import asyncio
 
 import pytest
 
-from tests.servers.declarations import Kubectl, application, condition, repository
-from tests.servers.system import REPOSITORY, System, config_map
+from tests.servers.declarations import condition
+from tests.servers.leaving import FILES, PRUNE, app, declared, files, gone, installed, kept, left, marked, ready, values
+from tests.servers.system import System, config_map
 
 pytestmark = pytest.mark.long
-
-HOME = "trueup"
-FILES = {"apps/web/a.yaml": config_map("web-a"), "apps/web/b.yaml": config_map("web-b"), "apps/api/a.yaml": config_map("api-a")}
-PRUNE = {"deletionPolicy": "prune"}
 
 
 @pytest.fixture
@@ -22,58 +19,10 @@ async def system(tmp_path, valkey):
         yield system
 
 
-async def installed(system):
-    system.kubectl = Kubectl(system.kubeconfig, system.directory, HOME)
-    await system.kubectl.install()
-
-
 async def restart(system, **settings):
     await system.stop()
     system.more_settings |= settings
     await system.start()
-
-
-def app(system, name, *, namespace="", sync=None, **more):
-    destination = {"namespace": namespace or system.namespace, "createNamespace": True}
-    return application(name, HOME, sync=sync or {}, **{"destination": destination, **more})
-
-
-async def declared(system, *applications, files=FILES):
-    await system.commit(files)
-    shop = repository("shop", system.git.url(REPOSITORY), HOME, forge="github", api=system.forge.url)
-    await system.kubectl.apply(shop, *applications)
-    for each in applications:
-        await ready(system, each["metadata"]["name"])
-
-
-async def ready(system, name, reason="Succeeded"):
-    async def look():
-        found = await system.kubectl.get("tapp", name)
-        current = found.get("status", {}).get("observedGeneration") == found.get("metadata", {}).get("generation")
-        return found if current and condition(found, "Ready")[1] == reason else None
-
-    return await system.until(look, f"{name} is {reason}", pause=0.1)
-
-
-async def kept(system, name):
-    """Wait until an application has our finalizer."""
-
-    async def look():
-        return "trueup.dev/prune" in (await system.kubectl.get("tapp", name))["metadata"].get("finalizers", ())
-
-    await system.until(look, "the finalizer is there", pause=0.1)
-
-
-async def gone(system, name, *, seconds=20.0):
-    async def look():
-        return not await system.kubectl.get("tapp", name)
-
-    await system.until(look, f"{name} is gone", seconds=seconds, pause=0.1)
-
-
-async def values(system, namespace=""):
-    _, answer = await system.kube("GET", f"/api/v1/namespaces/{namespace or system.namespace}/configmaps")
-    return {item["metadata"]["name"] for item in answer["items"] if "value" in item.get("data", {})}
 
 
 async def orphans(system):
@@ -216,12 +165,6 @@ async def test_a_renamed_application_deletes_nothing_by_itself(system):
     assert found["status"]["held"]["objects"] == [f"{system.namespace}/ConfigMap/web-b"]
 
 
-def files(system, *names, policy="prune", more=""):
-    """Applications in the files of a system."""
-    system.applications = {name: f"apps/{name}" for name in names}
-    system.declare(**dict.fromkeys(names, f", deletionPolicy: {policy}{more}"))
-
-
 @pytest.fixture
 async def filed(tmp_path, valkey):
     """With web and api in files whose policy is prune; both are synced."""
@@ -230,20 +173,8 @@ async def filed(tmp_path, valkey):
     ) as system:
         files(system, "web", "api")
         assert (await system.ended(await system.push(FILES)))["state"] == "succeeded"
-
-        async def is_marked():
-            _, answer = await system.kube("GET", f"/api/v1/namespaces/{system.namespace}/configmaps")
-            return all("trueup.dev/deletion-policy" in item["metadata"]["annotations"] for item in answer["items"])
-
-        await system.until(is_marked, "the objects say that they go along")
+        await marked(system)
         yield system
-
-
-async def left(system, *names):
-    async def look():
-        return await values(system) == set(names)
-
-    await system.until(look, f"{names} are left", pause=0.1)
 
 
 async def test_a_file_that_goes_takes_its_objects_along_where_its_policy_says_so(filed):

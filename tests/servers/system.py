@@ -249,5 +249,18 @@ class System:
         raise AssertionError(f"waited {seconds:g} s in vain until {what}")
 
 
+def job(name: str, image: str = "tool:1", *, hook: str = "", **more: str | int) -> str:
+    """A Job, whose image decides how it ends: one with `failing` fails. More are marks of ours, `ttl`, and `suspend: true`."""
+    annotations = {"trueup.dev/hook": hook} if hook else {}
+    annotations |= {f"trueup.dev/{key.replace('_', '-')}": value for key, value in more.items() if key not in ("ttl", "suspend")}
+    marks = ", ".join(f"{key}: '{value}'" for key, value in annotations.items())
+    rest = f", ttlSecondsAfterFinished: {more['ttl']}" if "ttl" in more else ""
+    rest += f", suspend: {more['suspend']}" if "suspend" in more else ""
+    return (
+        f"apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, annotations: {{{marks}}}}}\n"
+        f"spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: c, image: '{image}'}}]}}}}{rest}}}\n"
+    )
+
+
 def config_map(name: str, value: str = "1") -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: '{value}'}}\n"
