@@ -101,7 +101,9 @@ async def test_nothing_asked_nothing_answered(plant, renderer):
     assert await renderer.render(plant({}).root, []) == []
 
 
-async def test_a_thousand_applications_are_one_childs_work(plant, renderer, monkeypatch):
+@pytest.mark.parametrize(("cores", "wanted"), [(1, 1), (2, 2), (3, 3), (64, 5)])
+async def test_a_thousand_applications_are_the_work_of_a_child_for_each_core(plant, renderer, monkeypatch, cores, wanted):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
     tree = plant({f"app{number}/a.yaml": f"map:a{number}" for number in range(1000)})
     children = []
     connect = renderer._connect
@@ -113,7 +115,7 @@ async def test_a_thousand_applications_are_one_childs_work(plant, renderer, monk
     monkeypatch.setattr(renderer, "_connect", counted)
     answers = await renderer.render(tree.root, [request(f"app{number}") for number in range(1000)])
     assert [names(answer) for answer in answers] == [[f"a{number}"] for number in range(1000)]
-    assert len(children) == 1
+    assert len(children) == wanted
 
 
 LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{','.join([f'*a{i}'] * 9)}]\n" for i in range(9))
