@@ -18,6 +18,7 @@ from jobs.schedule import interval_number
 from jobs.statuses import Subject
 from jobs.store.parts import Part
 from reconciler.errors import Stalled, TrueupError
+from reconciler.git.verify import signers_of
 from reconciler.model.declared import Name, Repository
 from reconciler.sync.outside import name_now
 
@@ -154,13 +155,15 @@ async def _look_outside(context: Context, repository: Repository, heads: Mapping
         shown: application
         for followers in context.declarations.followers(repository.name).values()
         for shown, application in followers.items()
-        if any(s.repository == repository.name and (s.render or application.render).references for s in application.sources)
+        if repository.verify is not None
+        or any(s.repository == repository.name and (s.render or application.render).references for s in application.sources)
     }
     known = await context.heads.outside(name) if needing else {}
     changed: dict[str, str] = {}
     for application in needing.values():
         try:
-            found = await name_now(application, repository.name, context.secrets, context.seal_key)
+            signers = (await signers_of(repository, context.secrets)).name if repository.verify else ""
+            found = await name_now(application, repository.name, context.secrets, context.seal_key, signers)
         except TrueupError as error:
             log.warning("outside.unread", application=str(application.name), error=str(error))
             found = UNREAD

@@ -49,6 +49,10 @@ class SourceRefused(Stalled):
     """Git answered, and the answer was no: no such ref or commit, access denied, host key unknown."""
 
 
+class NotVerified(SourceRefused):
+    """A commit or tag has no good signature by a key that was declared; nothing of it is rendered."""
+
+
 class PathMissing(SourceRefused):
     """The commit has no such path: it vanished, or never existed."""
 

@@ -9,6 +9,7 @@ from tests.tools.build import PACKAGES, find
 
 OPTIONAL = {
     "sshd": "ssh to a real OpenSSH server is not tested (Debian: openssh-server)",
+    "gpg": "signatures of OpenPGP are not tested (Debian: gpg)",
     "go": "the tests on a real control plane (make test-cluster) need Go 1.26 or newer to build it; they are not part of make test",
 }
 

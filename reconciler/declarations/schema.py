@@ -5,7 +5,7 @@ Custom resource definitions are generated from it, so every field says what it i
 
 import hashlib
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
@@ -32,6 +32,8 @@ from reconciler.declarations.fields import (
 )
 from reconciler.declarations.part import Part, SecretRefSpec
 from reconciler.declarations.rendering import RenderSpec
+from reconciler.declarations.signers import parse_signers
+from reconciler.errors import SourceRefused
 from reconciler.model.declared import (
     SECRETS_ARE_NOT_WATCHED,
     AdoptPolicy,
@@ -54,6 +56,7 @@ from reconciler.model.declared import (
     SyncWindow,
     WindowKind,
 )
+from reconciler.model.verification import Verification, VerifyMode
 from reconciler.urls import default_api, guess_forge, parse_url
 
 API_VERSION = "trueup.dev/v1alpha1"
@@ -89,6 +92,34 @@ class CommitStatusSpec(Part):
     secret_ref: SecretRefSpec | None = Field(default=None, description="The forge's API token, under the key `token`.")
 
 
+class VerifySpec(Part):
+    """Signatures that are wanted: nothing without one is rendered."""
+
+    mode: VerifyMode = Field(default=VerifyMode.COMMIT, description="What must be signed.")
+    secret_ref: SecretRefSpec | None = Field(
+        default=None,
+        description="Secret with keys in the same namespace: OpenPGP keys, allowed signers of SSH, and `revoked_keys`.",
+    )
+    keys: tuple[Annotated[str, Field(min_length=1, max_length=65536)], ...] = Field(
+        default=(), max_length=50, description="Keys that stand here: a line of allowed signers, or an armored OpenPGP key, each."
+    )
+
+    @model_validator(mode="after")
+    def _has_keys(self) -> Self:
+        if not self.keys and self.secret_ref is None:
+            raise ValueError("needs keys or secretRef: without a key nothing could be verified")
+        if self.keys:
+            try:
+                parse_signers({f"keys[{index}]": key.encode() for index, key in enumerate(self.keys)}, "spec.verify")
+            except SourceRefused as error:
+                raise ValueError(str(error)) from error
+        return self
+
+    def value(self) -> Verification:
+        """The value that travels."""
+        return Verification(self.mode, self.secret_ref.name if self.secret_ref else "", self.keys)
+
+
 class RepositorySpec(Part):
     """A Git repository to follow."""
 
@@ -105,6 +136,7 @@ class RepositorySpec(Part):
     allowed_namespaces: tuple[NamespaceGlob, ...] = Field(
         default=(), max_length=100, description="Other namespaces whose Applications may use it; `*` stands for any letters."
     )
+    verify: VerifySpec | None = Field(default=None, description="Whose signatures are wanted; left out: none are.")
 
 
 class GitSourceSpec(Part):
@@ -268,6 +300,7 @@ class RepositoryDocument(Part):
             webhook_register=spec.webhook.register_,
             status=CommitStatusPolicy(status.enabled, status.context, _ref(namespace, status.secret_ref)),
             allowed_namespaces=spec.allowed_namespaces,
+            verify=spec.verify.value() if spec.verify else None,
         )
 
 

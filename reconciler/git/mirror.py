@@ -71,6 +71,16 @@ class Mirrors:
         await self.remotes.pool.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An annotated tag."""
+
+    id: str
+    """Its object's."""
+    name: str
+    """What it calls itself; empty where that is not clear."""
+
+
 @dataclass(eq=False)
 class Mirror:
     """One Repository's bare mirror."""
@@ -123,7 +133,7 @@ class Mirror:
         """
         if _NO_REF.search(ref) or not ref.startswith("refs/"):
             raise SourceRefused(f"{self._name}: {ref!r} is no ref; check spec.sources[].git.revision")
-        local = f"refs/trueup/heads/{hashlib.sha256(ref.encode()).hexdigest()[:32]}"  # `a` may become `a/b`
+        local = _local(ref)
         async with self._mended(), self.directory.exclusive() as lock:
             await self._fetch(f"+{ref}:{local}", lock=lock, what=f"cannot fetch {ref} of {self._url}")
             commit = await self._commit_at(local, ref)
@@ -198,6 +208,28 @@ class Mirror:
                 raise PathMissing(f"{self._name}: {absent}; check spec.sources[].git.path")
             _expect_success(completed, self._name)
 
+    async def tag(self, ref: str, commit: str) -> Tag | None:
+        """The annotated tag that a ref has, which leads to a commit; None when the ref leads to the commit itself.
+
+        A tag that was seen is kept, so that a commit that was live can be looked at again when the tag has moved.
+
+        Raises:
+            SourceRefused: when the ref leads elsewhere by now, or the remote refuses.
+            SourceUnavailable: when it does not answer.
+        """
+        kept = f"refs/trueup/tags/{hashlib.sha256(ref.encode()).hexdigest()[:32]}/{commit}"
+        found = (await self._attempt("rev-parse", "--verify", "--quiet", "--end-of-options", kept)).stdout.decode().strip()
+        if not found:
+            if (now := await self.fetch(ref)) != commit:
+                raise SourceRefused(f"{self._name}: {ref} leads to {now[:12]} by now, and not to {commit[:12]}")
+            found = (await self._read("rev-parse", "--verify", "--end-of-options", _local(ref))).decode().strip()
+            await self._read("update-ref", kept, found)
+        if found == commit:
+            return None
+        header, _, _ = (await self._read("cat-file", "tag", found)).partition(b"\n\n")
+        names = [line[4:].decode(errors="replace") for line in header.splitlines() if line.startswith(b"tag ")]
+        return Tag(found, names[0] if len(names) == 1 else "")
+
     @property
     def _name(self) -> str:
         return str(self.repository.name)
@@ -271,6 +303,11 @@ class Mirror:
                 await self.directory.throw_away(identity)
             raise
         self._failures = 0
+
+
+def _local(ref: str) -> str:
+    """Where a ref of the remote is kept: `a` may become `a/b`."""
+    return f"refs/trueup/heads/{hashlib.sha256(ref.encode()).hexdigest()[:32]}"
 
 
 def _is_plain(path: str) -> bool:

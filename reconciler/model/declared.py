@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol, Self
 
 from reconciler.model.patterns import FieldPattern
 from reconciler.model.rendering import RenderOptions
+from reconciler.model.verification import Verification
 
 HOME = "trueup"
 """Trueup's own namespace in every cluster: its operators declare there, and its records are there."""
@@ -115,6 +116,8 @@ class Repository:
     status: CommitStatusPolicy = field(default_factory=CommitStatusPolicy)
     allowed_namespaces: tuple[str, ...] = ()
     """Globs of the other namespaces whose Applications may use it."""
+    verify: Verification | None = None
+    """The signatures that its commits or tags must have; None: none."""
 
 
 @dataclass(frozen=True, slots=True)

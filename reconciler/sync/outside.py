@@ -40,8 +40,17 @@ def digest(given: Given, seal_key: bytes) -> str:
     return hmac.digest(seal_key or b"outside", repr(given.data).encode(), hashlib.blake2b)[:16].hex()
 
 
-async def name_now(application: Application, repository: Name, secrets: Secrets | None, seal_key: bytes) -> str:
+async def name_now(
+    application: Application, repository: Name, secrets: Secrets | None, seal_key: bytes, signers: str = ""
+) -> str:
     """What `Inputs.outside` of an application would be if it were rendered now; empty where it needs nothing.
+
+    Args:
+        application: with its sources.
+        repository: of which repository's sources.
+        secrets: where ConfigMaps and Secrets are read; None: nowhere.
+        seal_key: keys the digest of what is secret.
+        signers: a name for the keys that the repository's signatures are checked with; empty where none are.
 
     Raises:
         Stalled: when something that may not be missing is.
@@ -52,6 +61,8 @@ async def name_now(application: Application, repository: Name, secrets: Secrets 
         options = source.render or application.render
         if source.repository == repository and options.references:
             found += digest(await gather(application, options, secrets, None), seal_key)
+        if source.repository == repository:
+            found += signers
     return found
 
 

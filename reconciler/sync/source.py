@@ -10,6 +10,7 @@ from pathlib import Path
 from reconciler.errors import TrueupError
 from reconciler.git.export import export
 from reconciler.git.mirror import Mirror, Mirrors
+from reconciler.git.verify import signers_of, verify
 from reconciler.model.declared import Application, GitSource, Name, Repository, Secrets
 from reconciler.model.objects import Kinds, RawDocument
 from reconciler.model.outcome import Revision
@@ -95,6 +96,15 @@ class _Work:
         return self.target.application.sources[self.index]
 
     @property
+    def ref(self) -> str:
+        """How its commit is followed; empty for one that is declared by its hash."""
+        return self.target.revisions[self.index].ref
+
+    @property
+    def place(self) -> "_Place":
+        return self.target.name, self.index
+
+    @property
     def request(self) -> RenderRequest:
         options = self.source.render or self.target.application.render
         return RenderRequest(self.target.name, self.source.path, options, self.given)
@@ -150,22 +160,33 @@ async def _outside(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Pl
 async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop: Workshop) -> dict[_Place, _Part | TrueupError]:
     """Render everything that needs one commit, from one export of it."""
     repository, commit = workshop.repositories[checkout[0]], checkout[1]
-    requests = [one.request for one in work]
-    keys = [(one.target.name, one.index) for one in work]
     scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="trueup-export-"))
     try:
         mirror = workshop.mirrors.of(repository)
         await mirror.ensure(commit)
-        answered = await _recalled(mirror, commit, requests, workshop, scratch)
-        named = [
-            answer if isinstance(answer, TrueupError) else (answer, digest(request.given, workshop.seal_key))
-            for request, answer in answered
-        ]
-        return dict(zip(keys, named, strict=True))
+        refused, signers = await _verified(mirror, commit, work, workshop)
+        passed = [one for one in work if one.ref not in refused]
+        answered = await _recalled(mirror, commit, [one.request for one in passed], workshop, scratch) if passed else []
+        found: dict[_Place, _Part | TrueupError] = {one.place: refused[one.ref] for one in work if one.ref in refused}
+        for one, (request, answer) in zip(passed, answered, strict=True):
+            outside = digest(request.given, workshop.seal_key) + signers
+            found[one.place] = answer if isinstance(answer, TrueupError) else (answer, outside)
     except TrueupError as error:
-        return dict.fromkeys(keys, error)
+        return dict.fromkeys((one.place for one in work), error)
+    else:
+        return found
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
+async def _verified(
+    mirror: Mirror, commit: str, work: Sequence[_Work], workshop: Workshop
+) -> tuple[Mapping[str, TrueupError], str]:
+    """The refs whose commit must not be rendered, and a name for the keys that decided it; empty where no signature is wanted."""
+    if mirror.repository.verify is None:
+        return {}, ""
+    signers = await signers_of(mirror.repository, workshop.secrets)
+    return await verify(mirror, commit, {one.ref for one in work}, signers), signers.name
 
 
 async def _recalled(

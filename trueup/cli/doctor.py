@@ -60,7 +60,10 @@ async def examine(settings: ReceiverSettings) -> Sequence[Finding]:
         _program("kubectl", kustomize.binary(), ["version", "--client"], no_kubectl),
         _program("helm", helm.binary(settings.helm), ["version", "--short"], no_helm),
         _program("sops", shutil.which("sops"), ["--version"], "not needed: files for age are decrypted without it"),
-        _program("ssh", shutil.which("ssh"), ["-V"], "not needed: Trueup speaks SSH itself"),
+        _program(
+            "ssh", shutil.which("ssh"), ["-V"], "install openssh-client; only spec.verify with SSH keys needs its ssh-keygen"
+        ),
+        _program("gpg", shutil.which("gpg"), ["--version"], "install gpg; only spec.verify with OpenPGP keys needs it"),
         _redis(settings),
         _cluster(settings),
         _kernel(settings),

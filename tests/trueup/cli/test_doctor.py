@@ -6,7 +6,7 @@ import pytest
 
 from tests.servers.command_line import run
 
-NAMES = ["git", "kubectl", "helm", "sops", "ssh", "redis", "cluster", "renderers"]
+NAMES = ["git", "kubectl", "helm", "sops", "ssh", "gpg", "redis", "cluster", "renderers"]
 NOBODY = (
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n"
     "clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\nusers: [{name: a, user: {}}]\n"

@@ -1,0 +1,108 @@
+"""The keys that signatures are checked with, as people give them: OpenPGP keys, SSH's allowed signers, and keys that were revoked.
+
+What an entry is says its content: an armored or binary OpenPGP key, else lines as in `man ssh-keygen`, ALLOWED SIGNERS. A line that is a
+public key alone counts for any signer. Pure.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.errors import SourceRefused
+
+REVOKED = "revoked_keys"
+"""The entry that holds revoked SSH keys: public keys, one a line, as `ssh-keygen -Q` reads them."""
+
+LIMIT_BYTES = 1024 * 1024
+"""Of all keys; a key is a few kilobytes."""
+
+_ARMOR = re.compile(rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(.*?)-----END PGP PUBLIC KEY BLOCK-----", re.DOTALL)
+_KEY = r"(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{20,}={0,3}"
+_BARE = re.compile(rf"{_KEY}(?:\s.*)?")
+_SIGNER = re.compile(rf"(?P<principals>\"[^\"]+\"|\S+)\s+(?:\S+\s+)?{_KEY}(?:\s.*)?")
+"""Principals, options, key type, key, comment: https://man.openbsd.org/ssh-keygen.1#ALLOWED_SIGNERS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who may sign."""
+
+    ssh: str = ""
+    """A file of allowed signers."""
+    revoked: str = ""
+    openpgp: bytes = b""
+    """Public keys one after another, as they are in a keyring of GnuPG."""
+    names: tuple[str, ...] = ()
+    """What people call them: principals, and the entries of OpenPGP keys."""
+
+    @property
+    def name(self) -> str:
+        """A name for exactly these keys."""
+        return hashlib.blake2b(repr((self.ssh, self.revoked, self.openpgp)).encode(), digest_size=12).hexdigest()
+
+
+def parse_signers(entries: Mapping[str, bytes], what: str) -> Signers:
+    """The signers that entries name.
+
+    Args:
+        entries: the data of a Secret, or what stands in a declaration, by names that messages tell.
+        what: how messages begin: where the keys are from.
+
+    Raises:
+        SourceRefused: naming the entry, its line, and how it is written.
+    """
+    if sum(map(len, entries.values())) > LIMIT_BYTES:
+        raise SourceRefused(f"{what}: more than {LIMIT_BYTES >> 20} MiB of keys")
+    ssh: list[str] = []
+    openpgp = b""
+    names: list[str] = []
+    for entry, content in sorted(entries.items()):
+        if entry == REVOKED:
+            continue
+        if keys := _openpgp(content, f"{what}: {entry}"):
+            openpgp += keys
+            names.append(entry)
+            continue
+        lines = list(_allowed(content, f"{what}: {entry}"))
+        ssh += lines
+        names += [line.partition(" ")[0] for line in lines]
+    if not ssh and not openpgp:
+        raise SourceRefused(f"{what}: there is no key in it; put in allowed signers of SSH, or an armored OpenPGP public key")
+    revoked = "\n".join(_lines(entries.get(REVOKED, b""), f"{what}: {REVOKED}"))
+    return Signers("\n".join(ssh), revoked, openpgp, tuple(dict.fromkeys(names)))
+
+
+def _openpgp(content: bytes, what: str) -> bytes:
+    if b"PRIVATE KEY BLOCK" in content:
+        raise SourceRefused(f"{what}: is a private key; only the public one is needed here: gpg --armor --export KEY")
+    if content[:1] >= b"\x80":
+        return content
+    found = b""
+    for body in _ARMOR.findall(content):
+        _, _, text = (b"\n" + body.replace(b"\r", b"")).partition(b"\n\n")  # headers, if any, and an empty line
+        try:
+            found += base64.b64decode(b"".join(line for line in text.split(b"\n") if not line.startswith(b"=")), validate=True)
+        except binascii.Error as error:
+            raise SourceRefused(f"{what}: the OpenPGP key is damaged; export it anew: gpg --armor --export KEY") from error
+    return found
+
+
+def _allowed(content: bytes, what: str) -> Iterable[str]:
+    for number, line in enumerate(_lines(content, what), start=1):
+        if _BARE.fullmatch(line):
+            yield f"* {line}"
+        elif _SIGNER.fullmatch(line):
+            yield line
+        else:
+            raise SourceRefused(f"{what}: line {number} names no signer; write: ada@example.com ssh-ed25519 AAAA…")
+
+
+def _lines(content: bytes, what: str) -> list[str]:
+    try:
+        lines = [line.strip() for line in content.decode("ascii").splitlines()]
+    except UnicodeDecodeError as error:
+        raise SourceRefused(f"{what}: is neither a key of OpenPGP nor allowed signers of SSH") from error
+    return [line for line in lines if line and not line.startswith("#")]

@@ -1,0 +1,112 @@
+"""Signatures on the whole way: what is not signed by a declared key never reaches the cluster, and what is there stays. On the sandbox."""
+
+import shutil
+
+import pytest
+
+from tests.servers.git_http import Remote
+from tests.servers.signing import Ssh, commit
+from tests.servers.system import REPOSITORY, System, config_map
+
+pytestmark = [pytest.mark.long, pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")]
+
+WANTED = "poll: 500ms, verify: {secretRef: {name: signers}}"
+
+
+class Signed:
+    """A system whose repository wants signatures, and two people who sign; Ada's count."""
+
+    def __init__(self, system, home):
+        self.system = system
+        self.ada, self.eve = Ssh.make(home, "ada"), Ssh.make(home, "eve")
+        self.trust(ada=self.ada)
+
+    def trust(self, **people):
+        place = self.system.directory / "secrets/signers"
+        place.mkdir(exist_ok=True)
+        (place / "allowed_signers").write_text("".join(f"{name}@example.com {key.public}\n" for name, key in people.items()))
+
+    async def push(self, sign, value):
+        """The job of a push of one ConfigMap, and its commit."""
+        files = {"apps/web/a.yaml": config_map("web", value)}
+        made = await commit(Remote(self.system.git, REPOSITORY), sign, files=files)
+        return await self.system.ended(await self.system.redeliver(made)), made
+
+    async def value(self):
+        path = f"/api/v1/namespaces/{self.system.namespace}/configmaps/web"
+        _, found = await self.system.kube("GET", path)
+        return found["data"]["value"]
+
+    async def becomes(self, value):
+        async def look():
+            return await self.value() == value
+
+        await self.system.until(look, f"the value is {value}")
+
+
+@pytest.fixture
+async def signed(tmp_path, valkey):
+    people = []
+
+    async def prepare(system):
+        file = system.directory / "declarations/all.yaml"
+        file.write_text(file.read_text().replace("poll: 100000h", WANTED))
+        people.append(Signed(system, tmp_path))
+
+    async with System(tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url, prepare=prepare):
+        yield people[0]
+
+
+async def test_what_is_not_signed_changes_nothing_and_the_commit_says_why(signed):
+    done, _ = await signed.push(signed.ada.sign, "1")
+    assert done["state"] == "succeeded", done["message"]
+    for sign, why in ((None, "is not signed"), (signed.eve.sign, "is signed by the SSH key SHA256:")):
+        failed, made = await signed.push(sign, "2")
+        assert failed["state"] == "failed"
+        assert f"trueup/shop: commit {made[:12]} {why}" in failed["message"]
+        assert "spec.verify wants a signature by: ada@example.com" in failed["message"]
+        assert await signed.value() == "1"
+        status = signed.system.forge.statuses("acme/shop", made)[-1]
+        assert (status.state, why in status.description) == ("failure", True)
+    done, _ = await signed.push(signed.ada.sign, "3")
+    assert (done["state"], await signed.value()) == ("succeeded", "3")
+
+
+async def test_what_was_live_is_kept_as_it_was_also_after_a_restart(signed):
+    await signed.push(signed.ada.sign, "1")
+    assert (await signed.push(None, "2"))[0]["state"] == "failed"
+    for _ in range(2):
+        path = f"/api/v1/namespaces/{signed.system.namespace}/configmaps/web"
+        await signed.system.kube("PATCH", path, {"data": {"value": "9"}}, "application/merge-patch+json")
+        await signed.becomes("1")
+        await signed.system.stop()
+        await signed.system.start()
+
+
+async def test_keys_that_are_added_and_taken_away_count_at_once(signed):
+    await signed.push(signed.ada.sign, "1")
+    assert (await signed.push(signed.eve.sign, "2"))[0]["state"] == "failed"
+
+    async def is_known():
+        known = await signed.system.get("/api/v1/jobs?application=trueup/web")
+        return len(known[1]["items"]) >= 2
+
+    await signed.system.until(is_known, "the jobs are there")
+    signed.trust(ada=signed.ada, eve=signed.eve)
+    await signed.becomes("2")
+    signed.trust(eve=signed.eve)
+    failed, _ = await signed.push(signed.ada.sign, "3")
+    assert (failed["state"], await signed.value()) == ("failed", "2")
+
+
+async def test_a_sync_by_hand_and_a_rollback_pass_no_other_way(signed):
+    await signed.push(signed.ada.sign, "1")
+    _, unsigned = await signed.push(None, "2")
+    _, accepted = await signed.system.post("/api/v1/applications/trueup/web/sync")
+    assert "is not signed" in (await signed.system.ended(accepted["id"]))["message"]
+    _, accepted = await signed.system.post("/api/v1/applications/trueup/web/diff")
+    assert "is not signed" in (await signed.system.ended(accepted["id"]))["message"]
+    status, answer = await signed.system.post("/api/v1/applications/trueup/web/rollback", {"to": unsigned})
+    if status == 202:
+        assert (await signed.system.ended(answer["id"]))["state"] == "failed"
+    assert await signed.value() == "1"
