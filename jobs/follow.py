@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from jobs.context import Context
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
 from reconciler.errors import SourceRefused, Waiting
-from reconciler.model.declared import Application, Name, Repository, SyncMode
+from reconciler.model.declared import Application, Name, Repository
 from reconciler.model.intent import Intent
 from reconciler.model.outcome import SyncState
+from reconciler.model.policy import SyncMode
 from reconciler.plan.intent import describe_rollback, is_about
 
 REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconciler.model.declared import SyncWindow
 from reconciler.model.intent import Pause, Quarantine, Rollback
 from reconciler.model.outcome import Action, DriftKind, HealthStatus, SyncState
+from reconciler.model.policy import SyncWindow
 
 
 class JobKind(enum.StrEnum):

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from reconciler.model.declared import SyncWindow, WindowKind
+from reconciler.model.policy import SyncWindow, WindowKind
 
 HOPS = 100
 BEGINNINGS = 500

@@ -15,7 +15,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, Pydant
 
 from reconciler.errors import InvalidDeclaration, InvalidManifest
 from reconciler.expressions import parse, parse_condition
-from reconciler.model.declared import HOME, IN_CLUSTER, HealthRule, IgnoreRule
+from reconciler.model.declared import HOME, IN_CLUSTER
+from reconciler.model.policy import HealthRule, IgnoreRule
 from reconciler.yaml.documents import load_one
 
 

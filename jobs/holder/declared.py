@@ -10,10 +10,12 @@ import structlog
 from jobs.follow import REFS
 from jobs.holder.held import Held
 from jobs.holder.ready import Gate, Way, applied_before, restored
-from jobs.records import JobKind, JobState
+from jobs.records import JobKind, JobRecord, JobState
+from jobs.store.parts import Part
 from reconciler.errors import TrueupError
-from reconciler.model.declared import Application, Name, SyncMode
+from reconciler.model.declared import Application, Name
 from reconciler.model.outcome import Action
+from reconciler.model.policy import SyncMode
 from reconciler.plan.intent import pause_of
 from reconciler.plan.prune import vanished
 from reconciler.sync.decide import accept, decide, foresee
@@ -160,8 +162,12 @@ class Declared:
         paused = frozenset(name for name, intent in intents.items() if pause_of(intent, now))
         repositories = {source.repository for target in targets for source in target.application.sources}
         active = [job for name in sorted(repositories) for job in await self._held.context.jobs.active_of(str(name))]
-        waiting = [job for job in active if job.kind in REFS and job.state is JobState.WAITING]
+        waiting = [job for job in active if job.kind in REFS and job.state is JobState.WAITING and await self._has_part(job)]
         return paused | {Name.parse(name) for job in waiting for name in job.applications}
+
+    async def _has_part(self, job: JobRecord) -> bool:
+        """Whether a job was handed over to this cluster; one that was not may come to nothing for it."""
+        return await self._held.context.parts.has(Part(job.id, self._held.cluster.uid))
 
     def _is_out_of_date(self, target: Target) -> bool:
         try:

@@ -18,9 +18,10 @@ from jobs.records import DriftRecord, JobKind, JobRecord, JobState
 from jobs.store.parts import Part, begun_by
 from reconciler.errors import TrueupError, Waiting
 from reconciler.kube.announce import Announcement, announce
-from reconciler.model.declared import Application, DriftPolicy, Name
+from reconciler.model.declared import Application, Name
 from reconciler.model.objects import LiveMetadata, ObjectKey
 from reconciler.model.outcome import Action, Drift, DriftKind, StepResult, SyncReport, SyncState
+from reconciler.model.policy import DriftPolicy
 from reconciler.plan.steps import explain
 from reconciler.sync.findings import find, look_closer
 from reconciler.sync.run import repair

@@ -19,8 +19,9 @@ from reconciler.declarations.resources import FINALIZER, Resource, ResourceKey
 from reconciler.declarations.status import ApplicationStatus, RepositoryStatus
 from reconciler.declarations.tell import Moment, leaves, looked_at, refused
 from reconciler.errors import TrueupError
-from reconciler.model.declared import IN_CLUSTER, Application, DeletionPolicy
+from reconciler.model.declared import IN_CLUSTER, Application
 from reconciler.model.outcome import SyncState
+from reconciler.model.policy import DeletionPolicy
 
 log = structlog.get_logger()
 

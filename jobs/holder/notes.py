@@ -11,10 +11,11 @@ from jobs.observe import hold_records, unhealthy_records
 from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord
 from jobs.store.heads import InputRecord
 from reconciler.declarations.tell import Synced
-from reconciler.model.declared import Name, OnFailure
+from reconciler.model.declared import Name
 from reconciler.model.hooks import Phase
 from reconciler.model.intent import Healthy, Intent
 from reconciler.model.outcome import Action, HealthStatus, SyncReport, SyncState
+from reconciler.model.policy import OnFailure
 from reconciler.plan.intent import describe_rollback, released
 from reconciler.sync.run import Outcome
 from reconciler.sync.source import Target

@@ -10,8 +10,9 @@ from jobs.holder.held import Held
 from jobs.records import JobKind, JobRecord
 from jobs.schedule import Closure, closure
 from reconciler.errors import PathMissing, TrueupError, Waiting
-from reconciler.model.declared import Application, Name, SyncMode, SyncWindow
+from reconciler.model.declared import Application, Name
 from reconciler.model.intent import Intent, Rollback
+from reconciler.model.policy import SyncMode, SyncWindow
 from reconciler.plan.intent import Commits, clock, describe_pause, is_refused, is_rolled_back, pause_of
 from reconciler.sync.decide import render
 from reconciler.sync.desired import Rendering

@@ -20,9 +20,10 @@ from jobs.records import ApplicationRecord, JobKind, JobRecord, OrphanRecord, Sy
 from reconciler.declarations.resources import renamed_to
 from reconciler.declarations.tell import held_status
 from reconciler.errors import Stalled, Waiting
-from reconciler.model.declared import EVERYTHING, Application, DeletionPolicy, Name
+from reconciler.model.declared import EVERYTHING, Application, Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Hold, Revision, SyncReport, SyncState, digest_of
+from reconciler.model.policy import DeletionPolicy
 from reconciler.plan.prune import vanished
 from reconciler.plan.removal import doomed
 from reconciler.sync.remove import RETRY_SECONDS, Removal, removal_request, remove

@@ -21,9 +21,10 @@ from jobs.store.parts import Part, begun_by
 from jobs.tasks import give_up
 from jobs.verdicts import conclude
 from reconciler.errors import Waiting
-from reconciler.model.declared import Name, OnFailure
+from reconciler.model.declared import Name
 from reconciler.model.intent import Healthy, Intent, Rollback
 from reconciler.model.outcome import SyncReport, SyncState
+from reconciler.model.policy import OnFailure
 from reconciler.plan.intent import describe_rollback, is_failure, quarantined, returns_to, short
 from reconciler.sync.run import Order, sync
 from reconciler.sync.source import Target

@@ -14,8 +14,9 @@ from jobs.records import JobKind, JobRecord
 from jobs.verdicts import lack_of, lack_of_sync, unapplied
 from reconciler.errors import Waiting
 from reconciler.kube.wait import first_of
-from reconciler.model.declared import Application, Name, SyncMode
+from reconciler.model.declared import Application, Name
 from reconciler.model.outcome import Awaited, SyncReport, SyncState
+from reconciler.model.policy import SyncMode
 
 APPLIED_SECONDS = 300.0
 """How long deletions wait for the applies of other clusters, whose holder may be away."""

@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from jobs.holder.held import Held
 from jobs.holder.surroundings import go_on
 from reconciler.errors import TrueupError
-from reconciler.model.declared import Application, SyncMode
+from reconciler.model.declared import Application
 from reconciler.model.outcome import Action, SyncState
+from reconciler.model.policy import SyncMode
 from reconciler.plan.steps import doomed_by
 from reconciler.sync.decide import plan_request
 from reconciler.sync.source import Target

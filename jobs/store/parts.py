@@ -130,6 +130,7 @@ class PartStore:
     """Who does which part."""
 
     def __init__(self, redis: Redis, keys: Keys, jobs: JobStore) -> None:
+        self._redis = redis
         self._keys = keys
         self._now_ms = jobs.now_ms
         self._claim = redis.register_script(_CLAIM)
@@ -137,6 +138,11 @@ class PartStore:
         self._end = redis.register_script(_END)
         self._lost = redis.register_script(_LOST)
         self._disown = redis.register_script(_DISOWN)
+
+    async def has(self, part: Part) -> bool:
+        """Whether a job has this part, and it is not done."""
+        work = await self._redis.hget(self._keys.job(part.job), "work")
+        return part.name in orjson.loads(work or b"{}")
 
     async def claim(self, part: Part, worker: str) -> bool:
         """Begin a part as its owner; False when the job is over or gone, has no such part, or another living worker has it."""

@@ -34,28 +34,22 @@ from reconciler.declarations.part import Part, SecretRefSpec
 from reconciler.declarations.rendering import RenderSpec
 from reconciler.declarations.signers import parse_signers
 from reconciler.errors import SourceRefused
-from reconciler.model.declared import (
+from reconciler.model.declared import Application, CommitStatusPolicy, Destination, Forge, GitSource, Name, Repository, SecretRef
+from reconciler.model.policy import (
     SECRETS_ARE_NOT_WATCHED,
     AdoptPolicy,
-    Application,
-    CommitStatusPolicy,
     DeletionPolicy,
-    Destination,
     DriftPolicy,
     ForeignPolicy,
-    Forge,
-    GitSource,
     HealthRule,
     IgnoreRule,
-    Name,
     OnFailure,
-    Repository,
-    SecretRef,
     SyncMode,
     SyncPolicy,
     SyncWindow,
     WindowKind,
 )
+from reconciler.model.rendering import borrowed
 from reconciler.model.verification import Verification, VerifyMode
 from reconciler.urls import default_api, guess_forge, parse_url
 
@@ -155,11 +149,17 @@ class SourceSpec(Part):
 
     git: GitSourceSpec = Field(description="A directory of a Git repository.")
     render: RenderSpec | None = Field(default=None, description="How its documents are made; left out: as `spec.render` says.")
+    ref: str = Field(
+        default="",
+        max_length=63,
+        pattern="^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$",
+        description="What `valuesFiles` of the other sources call it by: `$ref/…`. Without a path nothing else of it is rendered.",
+    )
 
     def value(self, namespace: str) -> GitSource:
         """The value that travels."""
         git, render = self.git, self.render.value() if self.render else None
-        return GitSource(Name(git.namespace or namespace, git.repository), git.revision, git.path, render)
+        return GitSource(Name(git.namespace or namespace, git.repository), git.revision, git.path, render, self.ref)
 
 
 class DestinationSpec(Part):
@@ -272,6 +272,22 @@ class ApplicationSpec(Part):
         max_length=50,
         description="How kinds are judged here, before the rules of the instance and the built-in ones.",
     )
+
+    @model_validator(mode="after")
+    def _refers_to_sources(self) -> Self:
+        refs = [source.ref for source in self.sources if source.ref]
+        if len(set(refs)) != len(refs):
+            raise ValueError("two sources have the same ref; give each its own")
+        if not any(source.git.path or not source.ref for source in self.sources):
+            raise ValueError("every source is only referred to; one needs a path")
+        for render in (self.render, *(source.render for source in self.sources if source.render)):
+            for path in borrowed(render.value()):
+                ref, slash, _ = path[1:].partition("/")
+                if not slash or ref not in refs:
+                    raise ValueError(
+                        f"valuesFiles: {path}: no source has ref: {ref}; a file whose name begins with $ is ./{path}"
+                    )
+        return self
 
 
 class RepositoryDocument(Part):

@@ -8,11 +8,11 @@ import contextlib
 import hashlib
 import posixpath
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import PathMissing, SourceRefused
+from reconciler.errors import InvalidManifest, PathMissing, SourceRefused
 from reconciler.git.command import FILE_BYTES, Call, Git
 from reconciler.git.directory import Directory
 from reconciler.git.failures import NO_REF, UNADVERTISED, MirrorBroken, last_line
@@ -31,6 +31,9 @@ OLD_SERVER_DEPTH = 100
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|\.$|\.lock(/|$)|(^|/)\.")
 """https://git-scm.com/docs/git-check-ref-format; what passes is one ref, never a pattern."""
+
+NAMED_AT_ONCE = 500
+"""Paths in one command."""
 
 LISTED = ("refs/heads/", "refs/tags/")
 """What a remote is always asked for."""
@@ -192,6 +195,39 @@ class Mirror:
             return {}
         found = zip(asked, output, strict=True)
         return {path: line[5:].decode() for path, line in found if line.startswith(b"tree ") and b" " not in line[5:]}
+
+    async def files(self, commit: str, paths: Sequence[str], *, limit_bytes: int) -> Mapping[str, bytes | InvalidManifest]:
+        """What is in files of a commit that is here, or why it cannot be used; what is not there is left out.
+
+        Args:
+            commit: a full hash.
+            paths: from the top, normalised.
+            limit_bytes: of one file.
+        """
+        found: dict[str, bytes | InvalidManifest] = {}
+        wanted: dict[str, str] = {}
+        for start in range(0, len(paths), NAMED_AT_ONCE):
+            named = paths[start : start + NAMED_AT_ONCE]
+            listed = await self._read("ls-tree", "-l", "-z", "--full-tree", commit, "--", *named)
+            for entry in listed.split(b"\0")[:-1]:
+                about, _, name = entry.partition(b"\t")
+                mode, kind, blob, size = about.decode().split()
+                path = name.decode(errors="surrogateescape")
+                if kind != "blob" or mode == "120000":
+                    what = "a link; name the file that it leads to" if mode == "120000" else "no file"
+                    found[path] = InvalidManifest(f"{path}: is {what} in {self._name}")
+                elif int(size) > limit_bytes:
+                    found[path] = InvalidManifest(f"{path}: more than {limit_bytes >> 20} MiB in {self._name}")
+                else:
+                    wanted[path] = blob
+        stdin = "".join(f"{blob}\n" for blob in wanted.values()).encode()
+        output = await self._read("cat-file", "--buffer", "--batch=%(objectsize)", stdin=stdin) if wanted else b""
+        at = 0
+        for path in wanted:
+            end = output.index(b"\n", at)
+            start, at = end + 1, end + 2 + int(output[at:end])
+            found[path] = output[start : at - 1]
+        return found
 
     async def archive(self, commit: str, paths: tuple[str, ...], into: Path, *, limit_bytes: int = FILE_BYTES) -> None:
         """Write files of a commit that is here as a tar archive; all of them when no paths are given.

@@ -12,9 +12,10 @@ from reconciler.expressions import Absent, Expression, Subject, Unevaluable, par
 from reconciler.health.clauses import waiting
 from reconciler.health.conditions import UNOBSERVED
 from reconciler.health.rules import assess, has_health
-from reconciler.model.declared import Application, HealthRule, Name
+from reconciler.model.declared import Application, Name
 from reconciler.model.objects import Document
 from reconciler.model.outcome import Health, HealthStatus
+from reconciler.model.policy import HealthRule
 
 ORDER = (
     ("suspended", HealthStatus.SUSPENDED),

@@ -10,9 +10,10 @@ import orjson
 from reconciler.errors import ApplyRefused, ClusterUnavailable, NotAllowed, Waiting
 from reconciler.kube.client import PROPAGATION, Client
 from reconciler.kube.owned import OwnedIndex
-from reconciler.model.declared import EVERYTHING, Allowance, IgnoreRule, Instance
+from reconciler.model.declared import EVERYTHING, Allowance, Instance
 from reconciler.model.objects import Document, FieldSet, Kind, Kinds, LiveMetadata, ManagerEntry, Manifest, ObjectKey
 from reconciler.model.outcome import Awaited
+from reconciler.model.policy import IgnoreRule
 from reconciler.plan.allow import refusal
 from reconciler.plan.claim import released
 from reconciler.plan.foreign import taken_over, unmarked

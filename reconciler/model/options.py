@@ -6,7 +6,7 @@ Only values. They are read by `plan.options`, which knows the annotations of oth
 import enum
 from dataclasses import dataclass
 
-from reconciler.model.declared import ForeignPolicy
+from reconciler.model.policy import ForeignPolicy
 
 
 class ApplyMode(enum.StrEnum):

@@ -170,3 +170,8 @@ class RenderOptions:
         """The ConfigMaps and Secrets that rendering needs."""
         keys = (Reference("Secret", self.decrypt_secret),) if self.decrypt_secret else ()
         return (*keys, *(self.helm.values_from if self.helm else ()), *(self.substitute.sources if self.substitute else ()))
+
+
+def borrowed(options: RenderOptions) -> tuple[str, ...]:
+    """The files of values that are in another source: `$values/prod.yaml`."""
+    return tuple(path for path in (options.helm.values_files if options.helm else ()) if path.startswith("$"))

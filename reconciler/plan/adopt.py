@@ -7,9 +7,10 @@ held is made ours first, so that the one apply that follows changes content once
 from dataclasses import dataclass
 
 from reconciler.errors import NotAllowed, Waiting
-from reconciler.model.declared import AdoptPolicy, ForeignPolicy, Instance
+from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, FieldPath, FieldSet, LiveMetadata, ManagerEntry, Manifest, format_path
 from reconciler.model.options import ApplyMode
+from reconciler.model.policy import AdoptPolicy, ForeignPolicy
 from reconciler.plan.claim import ClaimState, claim
 from reconciler.plan.fieldset import held_at, split
 from reconciler.plan.foreign import Tolerance, divided

@@ -3,8 +3,8 @@
 Afterwards they are known from `managedFields` as well, see `ignore`; then the autoscaler need not be in Git.
 """
 
-from reconciler.model.declared import IgnoreRule
 from reconciler.model.objects import Manifest, ObjectKey
+from reconciler.model.policy import IgnoreRule
 
 SCALERS = {
     ("autoscaling", "HorizontalPodAutoscaler"): "",

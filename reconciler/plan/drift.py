@@ -10,9 +10,10 @@ from typing import Any
 
 import orjson
 
-from reconciler.model.declared import ForeignPolicy, IgnoreRule, Instance
+from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, FieldPath, Kinds, LiveMetadata, ManagerEntry, Manifest, format_path
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
+from reconciler.model.policy import ForeignPolicy, IgnoreRule
 from reconciler.plan.claim import our_entry
 from reconciler.plan.fieldset import beside, holds
 from reconciler.plan.foreign import STRICT, Tolerance, divided, intruders

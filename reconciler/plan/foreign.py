@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.model.declared import ForeignPolicy, IgnoreRule
 from reconciler.model.objects import FieldSet, LiveMetadata, ManagerEntry, Manifest
 from reconciler.model.options import ApplyMode
 from reconciler.model.patterns import FieldPattern, Part
+from reconciler.model.policy import ForeignPolicy, IgnoreRule
 from reconciler.plan.claim import our_entry
 from reconciler.plan.fieldset import less, split, union
 from reconciler.plan.ignore import rules_about

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from reconciler.model.declared import IgnoreRule
 from reconciler.model.objects import Document, FieldPath, LiveMetadata, ManagerEntry, Manifest, ObjectKey
 from reconciler.model.patterns import Part, fits
+from reconciler.model.policy import IgnoreRule
 from reconciler.plan.fieldset import held_at, leaves
 from reconciler.plan.marks import PREFIX
 from reconciler.plan.tools import is_scaler

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.model.declared import ForeignPolicy
 from reconciler.model.options import PLAIN, ApplyMode, ObjectOptions, PruneRule
 from reconciler.model.outcome import HEALTH, HealthMark
+from reconciler.model.policy import ForeignPolicy
 from reconciler.plan.hookmarks import hook_of
 from reconciler.plan.marks import (
     APPLICATION,

@@ -5,12 +5,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from reconciler.model.declared import Application, DriftPolicy, Name
+from reconciler.model.declared import Application, Name
 from reconciler.model.hooks import Phase
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kinds, Manifest, ObjectKey
 from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Action, Awaited, Drift, DriftKind, Owned, Plan, Revision, Step, Unrecorded
+from reconciler.model.policy import DriftPolicy
 from reconciler.plan.hooks import RunKey, due, has_run
 from reconciler.plan.marks import APPLY
 from reconciler.plan.order import stages

@@ -82,11 +82,12 @@ def _render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
 
 def _decrypted(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
     """What a request renders to from a copy of the tree in which files that SOPS encrypted are plain."""
-    from reconciler.render.decrypted import copy  # noqa: PLC0415 - 20 MB of cryptography, only in a child that needs it
+    from reconciler.render.decrypted import copy, plain_files  # noqa: PLC0415 - 20 MB of cryptography, only in a child that needs it
 
     keys = request.given.entries(Reference("Secret", request.options.decrypt_secret)) or {}
     with home_of("decrypted") as home:
         plain, refused = copy(tree, home, keys)
+        request = replace(request, given=replace(request.given, files=plain_files(request.given.files, keys)))
         rendered = _render(plain, request, tools)
     if unread := sorted(refused.keys() & rendered.read):
         raise InvalidManifest(f"{unread[0]}: {refused[unread[0]]}")

@@ -7,7 +7,7 @@ By name and by what is in them: YAML and JSON with a mapping `sops`, dotenv with
 import configparser
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,34 @@ def copy(tree: Tree, into: Path, keys: Mapping[str, str]) -> tuple[Tree, Mapping
     return Tree(into), refused
 
 
+def plain_files(files: Sequence[tuple[str, str]], keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Files that were handed in, without their encryption; one that no key fits stays as it is.
+
+    Args:
+        files: their names, and what is in them.
+        keys: entries of a Secret; every age identity in them is tried.
+    """
+    known = identities(tuple(keys.values()))
+    found: list[tuple[str, str]] = []
+    for name, text in files:
+        try:
+            plain = _plain(Path(name), text.encode(), known)
+        except Undecryptable:
+            plain = None
+        found.append((name, text if plain is None else plain.decode()))
+    return tuple(found)
+
+
 def plain_of(path: Path, keys: tuple[Any, ...]) -> bytes | None:
     """What a file is without its encryption; None when it has none.
 
     Raises:
         Undecryptable: when it has, and no key fits or it was changed.
     """
-    if path.stat().st_size > LIMIT_BYTES:
-        return None
-    content = path.read_bytes()
+    return None if path.stat().st_size > LIMIT_BYTES else _plain(path, path.read_bytes(), keys)
+
+
+def _plain(path: Path, content: bytes, keys: tuple[Any, ...]) -> bytes | None:
     if _MARK not in content:
         return None
     try:

@@ -106,7 +106,7 @@ def render(tree: Tree, request: RenderRequest, helm: Helm | None) -> Rendered:
     read = {f"{name}/" for name in tree.names(chart)}
     probed: set[str] = set()
     with home_of("helm") as home:
-        values = [*_files(tree, chart, options, read, probed), *_written(home, request, options)]
+        values = [*_files(_Chart(tree, chart, home, request), options, read, probed), *_written(home, request, options)]
         argv = _argv(helm, request, options, chart, values)
         documents = _template(argv, home, tree, request)
         if not options.allow_changing and (uses := tuple(_uses(tree, chart))):
@@ -133,21 +133,39 @@ def _argv(helm: Helm, request: RenderRequest, options: HelmOptions, chart: Path,
     return argv
 
 
-def _files(tree: Tree, chart: Path, options: HelmOptions, read: set[str], probed: set[str]) -> Iterator[Path]:
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """Where a chart is, and what its render is given."""
+
+    tree: Tree
+    directory: Path
+    home: Path
+    request: RenderRequest
+
+
+def _files(chart: _Chart, options: HelmOptions, read: set[str], probed: set[str]) -> Iterator[Path]:
     """The files of values that the Application names."""
-    for path in options.values_files:
-        place = tree.place(chart, path)
-        names = tree.names(place)
+    handed, tree = dict(chart.request.given.files), chart.tree
+    for number, path in enumerate(options.values_files):
+        if path.startswith("$"):
+            name, names = path, set[str]()
+            place = chart.home / f"handed-{number}.yaml"
+            if path in handed:
+                place.touch(0o600)
+                place.write_text(handed[path])
+        else:
+            place = tree.place(chart.directory, path)
+            name, names = tree.name(place), tree.names(place)
         if place.is_file():
             if b"ENC[AES256_GCM," in place.read_bytes():
                 mend = "name the Secret with a fitting age key in spec.render.decrypt.secretRef"
-                raise InvalidManifest(f"{tree.name(place)}: is encrypted by SOPS; {mend}")
+                raise InvalidManifest(f"{name}: is encrypted by SOPS; {mend}")
             read |= names
             yield place
         elif options.ignore_missing_values_files:
             probed |= names
         else:
-            raise InvalidManifest(f"{tree.name(place)}: spec.render.helm.valuesFiles names it, and it is not in the repository")
+            raise InvalidManifest(f"{name}: spec.render.helm.valuesFiles names it, and it is not in the repository")
 
 
 def _written(home: Path, request: RenderRequest, options: HelmOptions) -> Iterator[Path]:

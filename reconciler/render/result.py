@@ -34,6 +34,8 @@ class Given:
     api_versions: tuple[str, ...] = ()
     """`apps/v1` and `apps/v1/Deployment`."""
     data: tuple[Data, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    """Files of other sources, as the Application names them (`$values/prod.yaml`), and what is in them."""
 
     def entries(self, reference: Reference) -> dict[str, str] | None:
         """What a ConfigMap or Secret holds; None when it may be missing, and is."""

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.errors import Stalled
-from reconciler.model.declared import EVERYTHING, Application, IgnoreRule, Name
+from reconciler.model.declared import EVERYTHING, Application, Name
 from reconciler.model.hooks import Phase
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.outcome import Owned, Revision
+from reconciler.model.policy import IgnoreRule
 from reconciler.plan.autoscale import notice, rule_for, target_of
 from reconciler.plan.steps import conflict
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from reconciler.kube.apply import Writer
 from reconciler.kube.cluster import Cluster
-from reconciler.model.declared import EVERYTHING, Allowance, Application, IgnoreRule, Instance, Name
+from reconciler.model.declared import EVERYTHING, Allowance, Application, Instance, Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Drift, Unrecorded
+from reconciler.model.policy import IgnoreRule
 from reconciler.sync.desired import Desired
 from reconciler.sync.source import Workshop
 

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 
 from reconciler.errors import TrueupError
-from reconciler.model.declared import Application, DriftPolicy
+from reconciler.model.declared import Application
 from reconciler.model.objects import Document, LiveMetadata, Manifest, ObjectKey, format_path
 from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
+from reconciler.model.policy import DriftPolicy
 from reconciler.plan.diff import diff, value_at
 from reconciler.plan.drift import assess, lost_fields
 from reconciler.plan.foreign import Tolerance

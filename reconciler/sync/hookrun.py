@@ -14,11 +14,11 @@ from reconciler.errors import ClusterUnavailable, NotAllowed, Stalled, Waiting
 from reconciler.events import HookStarted, StepFinished
 from reconciler.kube.explain import explain
 from reconciler.kube.wait import GRACE_SECONDS
-from reconciler.model.declared import AdoptPolicy
 from reconciler.model.hooks import Hook, Phase
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import LiveMetadata, Manifest, ObjectKey
 from reconciler.model.outcome import GOOD, Action, HealthStatus, Step, StepResult
+from reconciler.model.policy import AdoptPolicy
 from reconciler.plan.hooks import (
     Facts,
     Move,

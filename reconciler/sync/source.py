@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import TrueupError
@@ -14,12 +14,13 @@ from reconciler.git.verify import signers_of, verify
 from reconciler.model.declared import Application, GitSource, Name, Repository, Secrets
 from reconciler.model.objects import Kinds, RawDocument
 from reconciler.model.outcome import Revision
-from reconciler.model.rendering import RenderOptions
+from reconciler.model.rendering import RenderOptions, borrowed
 from reconciler.render.choose import may_reach_further
 from reconciler.render.helm import is_chart
 from reconciler.render.renderer import Renderer
 from reconciler.render.result import Given, Rendered, RenderRequest
 from reconciler.render.wire import Answer
+from reconciler.sync.borrowed import Borrowed, Lender
 from reconciler.sync.outside import digest, gather
 from reconciler.sync.recall import Memory, Recalled, at_destination
 
@@ -106,9 +107,11 @@ class _Work:
 
     @property
     def request(self) -> RenderRequest:
-        options = self.source.render or self.target.application.render
-        return RenderRequest(self.target.name, self.source.path, options, self.given)
+        return RenderRequest(self.target.name, self.source.path, _options(self.target, self.source), self.given)
 
+
+NOTHING = Rendered((), frozenset(), frozenset(), "")
+"""Of a source that is only referred to."""
 
 _Part = tuple[Rendered, str]
 """What a source renders to, and a name for what it was given."""
@@ -121,20 +124,24 @@ async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, S
     """The documents of every target, or why there are none; one target's error spoils no other."""
     wanted: dict[_Checkout, list[_Work]] = {}
     failed: dict[Name, TrueupError] = {}
-    outside = await _outside(targets, workshop)
+    outside, lent = await asyncio.gather(_outside(targets, workshop), _lent(targets, workshop))
     for target in targets:
         for index, source in enumerate(target.application.sources):
             given = outside.get((target.name, index)) or Given(namespace=target.application.destination.namespace)
+            files = lent.get((target.name, index)) or Borrowed()
             if isinstance(given, TrueupError):
                 failed[target.name] = given
                 break
-            work = _Work(target, index, given)
+            if isinstance(files, TrueupError):
+                failed[target.name] = files
+                break
+            work = _Work(target, index, replace(given, files=files.files))
             wanted.setdefault((source.repository, target.revisions[index].commit), []).append(work)
     batches = await asyncio.gather(*(_render_checkout(checkout, work, workshop) for checkout, work in wanted.items()))
     parts: dict[_Place, _Part | TrueupError] = {}
     for batch in batches:
         parts |= batch
-    return {target.name: failed.get(target.name) or _assemble(target, parts) for target in targets}
+    return {target.name: failed.get(target.name) or _assemble(target, parts, lent) for target in targets}
 
 
 async def _outside(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Place, Given | TrueupError]:
@@ -143,7 +150,7 @@ async def _outside(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Pl
         (target.application, index, options)
         for target in targets
         for index, source in enumerate(target.application.sources)
-        if (options := source.render or target.application.render).references or options.helm is not None
+        if source.is_rendered and ((options := _options(target, source)).references or options.helm is not None)
     ]
     kinds = workshop.kinds() if workshop.kinds else None
 
@@ -157,6 +164,23 @@ async def _outside(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Pl
     return {(application.name, index): answer for (application, index, _), answer in zip(places, answers, strict=True)}
 
 
+async def _lent(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Place, Borrowed | TrueupError]:
+    """Files of other sources, of the sources that name some."""
+    places = {
+        (target.name, index): (target.application, target.revisions, options)
+        for target in targets
+        for index, source in enumerate(target.application.sources)
+        if source.is_rendered and borrowed(options := _options(target, source))
+    }
+    lenders = {source.repository for application, _, _ in places.values() for source in application.sources}
+    lender = Lender({name: workshop.mirrors.of(workshop.repositories[name]) for name in lenders})
+    return dict(zip(places, await lender.lend(list(places.values())), strict=True))
+
+
+def _options(target: Target, source: GitSource) -> RenderOptions:
+    return source.render or target.application.render
+
+
 async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop: Workshop) -> dict[_Place, _Part | TrueupError]:
     """Render everything that needs one commit, from one export of it."""
     repository, commit = workshop.repositories[checkout[0]], checkout[1]
@@ -165,9 +189,9 @@ async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop:
         mirror = workshop.mirrors.of(repository)
         await mirror.ensure(commit)
         refused, signers = await _verified(mirror, commit, work, workshop)
-        passed = [one for one in work if one.ref not in refused]
+        passed = [one for one in work if one.ref not in refused and one.source.is_rendered]
         answered = await _recalled(mirror, commit, [one.request for one in passed], workshop, scratch) if passed else []
-        found: dict[_Place, _Part | TrueupError] = {one.place: refused[one.ref] for one in work if one.ref in refused}
+        found: dict[_Place, _Part | TrueupError] = {one.place: refused.get(one.ref) or (NOTHING, signers) for one in work}
         for one, (request, answer) in zip(passed, answered, strict=True):
             outside = digest(request.given, workshop.seal_key) + signers
             found[one.place] = answer if isinstance(answer, TrueupError) else (answer, outside)
@@ -228,7 +252,9 @@ async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest]
     return whole
 
 
-def _assemble(target: Target, parts: Mapping[_Place, _Part | TrueupError]) -> Source | TrueupError:
+def _assemble(
+    target: Target, parts: Mapping[_Place, _Part | TrueupError], lent: Mapping[_Place, Borrowed | TrueupError]
+) -> Source | TrueupError:
     documents: list[RawDocument] = []
     inputs: dict[Name, Inputs] = {}
     for index, source in enumerate(target.application.sources):
@@ -240,6 +266,11 @@ def _assemble(target: Target, parts: Mapping[_Place, _Part | TrueupError]) -> So
         known = inputs.get(source.repository, Inputs())
         read, probed = known.read | rendered.read, known.probed | rendered.probed
         inputs[source.repository] = Inputs(read, probed, f"{known.tool}{rendered.tool};", f"{known.outside}{outside}")
+    for index in range(len(target.application.sources)):
+        if isinstance(files := lent.get((target.name, index)), Borrowed):
+            for name in files.read.keys() | files.probed.keys():
+                read, probed = files.read.get(name, frozenset()), files.probed.get(name, frozenset())
+                inputs[name] = replace(inputs[name], read=inputs[name].read | read, probed=inputs[name].probed | probed)
     return Source(tuple(documents), inputs)
 
 

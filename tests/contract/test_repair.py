@@ -2,9 +2,9 @@
 
 import pytest
 
-from reconciler.model.declared import ForeignPolicy
 from reconciler.model.objects import LiveMetadata
 from reconciler.model.outcome import DriftKind
+from reconciler.model.policy import ForeignPolicy
 from reconciler.plan import drift
 from reconciler.plan.foreign import STRICT, Tolerance, take, taken_over
 from tests.contract.api import JSON_PATCH, STRATEGIC, entries

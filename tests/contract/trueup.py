@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from reconciler.model.declared import ForeignPolicy, Instance, Name
+from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Document, LiveMetadata, Manifest, RawDocument, format_path
 from reconciler.model.outcome import Drift
+from reconciler.model.policy import ForeignPolicy
 from reconciler.plan import drift
 from reconciler.plan.claim import Claim, claim
 from reconciler.plan.foreign import Tolerance

@@ -13,8 +13,9 @@ import pytest
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.cluster import open_cluster
 from reconciler.kube.config import Access
-from reconciler.model.declared import Application, Destination, Forge, GitSource, Instance, Name, Repository, SyncPolicy
+from reconciler.model.declared import Application, Destination, Forge, GitSource, Instance, Name, Repository
 from reconciler.model.outcome import Action, Revision, SyncState
+from reconciler.model.policy import SyncPolicy
 from reconciler.render.renderer import Renderer
 from reconciler.settings import ReconcilerSettings
 from reconciler.sync.environment import Environment

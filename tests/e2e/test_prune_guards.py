@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from reconciler.model.declared import Name, SyncPolicy
+from reconciler.model.declared import Name
 from reconciler.model.objects import Kinds
 from reconciler.model.outcome import SyncState
+from reconciler.model.policy import SyncPolicy
 from tests.servers.scene import Scene, gone, many, maps
 from tests.servers.system import config_map
 

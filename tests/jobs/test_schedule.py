@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.schedule import closure, interval_number
-from reconciler.model.declared import SyncWindow, WindowKind
+from reconciler.model.policy import SyncWindow, WindowKind
 
 NOW = 1_795_000_000.0
 NAMES = [f"trueup/shop-{number}" for number in range(1000)]

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from jobs.settings import JobSettings
 from receiver.settings import ReceiverSettings
 from reconciler.errors import InvalidDeclaration
-from reconciler.model.declared import HealthRule, IgnoreRule
+from reconciler.model.policy import HealthRule, IgnoreRule
 from reconciler.settings import ReconcilerSettings, file_settings, split_list, unknown_keys, variable_of
 
 

@@ -20,9 +20,10 @@ import pytest_asyncio
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.cluster import Cluster, open_cluster
 from reconciler.kube.config import Access
-from reconciler.model.declared import Application, Destination, Forge, GitSource, Instance, Name, Repository, SyncPolicy
+from reconciler.model.declared import Application, Destination, Forge, GitSource, Instance, Name, Repository
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Action, Owned, Revision, SyncReport
+from reconciler.model.policy import SyncPolicy
 from reconciler.render.renderer import Renderer
 from reconciler.settings import ReconcilerSettings
 from reconciler.sync.environment import Environment

@@ -8,7 +8,8 @@ import pytest
 from jobs.holder import keeper
 from jobs.holder.keeper import UNREACHED_SECONDS, Keeper
 from reconciler.declarations.resources import FINALIZER, Resource
-from reconciler.model.declared import Application, DeletionPolicy, Destination, Name, SyncPolicy
+from reconciler.model.declared import Application, Destination, Name
+from reconciler.model.policy import DeletionPolicy, SyncPolicy
 
 WEB = Application(
     Name("trueup", "gone"), (), Destination("away", ""), sync=SyncPolicy(deletion=DeletionPolicy.PRUNE), generation=3

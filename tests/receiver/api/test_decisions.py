@@ -10,8 +10,8 @@ from jobs.records import ApplicationRecord
 from receiver.app import create_app
 from receiver.front import FRONT
 from receiver.settings import ReceiverSettings
-from reconciler.model.declared import SyncWindow, WindowKind
 from reconciler.model.intent import Pause
+from reconciler.model.policy import SyncWindow, WindowKind
 
 WEB = "/api/v1/applications/trueup/web"
 NOW = datetime.now(UTC)

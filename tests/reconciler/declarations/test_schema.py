@@ -6,22 +6,24 @@ from pydantic import BaseModel, ValidationError
 from reconciler.declarations.fields import seconds
 from reconciler.declarations.schema import DOCUMENTS, ApplicationDocument, RepositoryDocument
 from reconciler.model.declared import (
-    AdoptPolicy,
     Application,
     CommitStatusPolicy,
-    DeletionPolicy,
     Destination,
-    DriftPolicy,
-    ForeignPolicy,
     Forge,
     GitSource,
-    HealthRule,
-    IgnoreRule,
     Name,
-    OnFailure,
     RenderOptions,
     Repository,
     SecretRef,
+)
+from reconciler.model.policy import (
+    AdoptPolicy,
+    DeletionPolicy,
+    DriftPolicy,
+    ForeignPolicy,
+    HealthRule,
+    IgnoreRule,
+    OnFailure,
     SyncMode,
     SyncPolicy,
     SyncWindow,

@@ -3,8 +3,9 @@
 import pytest
 
 from reconciler.health.declared import Rulebook, judge
-from reconciler.model.declared import Application, Destination, HealthRule, Name
+from reconciler.model.declared import Application, Destination, Name
 from reconciler.model.outcome import Health, HealthStatus
+from reconciler.model.policy import HealthRule
 
 SHOP, BLOG = Name("trueup", "shop"), Name("trueup", "blog")
 

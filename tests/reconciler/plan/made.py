@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from reconciler.model.declared import Application, Destination, Instance, Name, SyncPolicy
+from reconciler.model.declared import Application, Destination, Instance, Name
 from reconciler.model.objects import Kind, Kinds, LiveMetadata, ManagerEntry, Manifest, ObjectKey, RawDocument
 from reconciler.model.outcome import Owned
+from reconciler.model.policy import SyncPolicy
 from reconciler.plan.manifest import Stamp, prepare
 from reconciler.plan.marks import APPLIED, INSTANCE, OWNER, owner_text
 

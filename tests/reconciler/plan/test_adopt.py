@@ -3,7 +3,8 @@
 import pytest
 
 from reconciler.errors import NotAllowed, Waiting
-from reconciler.model.declared import AdoptPolicy, ForeignPolicy, IgnoreRule, Instance
+from reconciler.model.declared import Instance
+from reconciler.model.policy import AdoptPolicy, ForeignPolicy, IgnoreRule
 from reconciler.plan.adopt import adoption
 from reconciler.plan.foreign import STRICT, Tolerance
 from tests.reconciler.plan.made import INSTANCE_ID, document, entry, live, manifest, ours

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model.declared import ForeignPolicy, Instance
+from reconciler.model.declared import Instance
 from reconciler.model.objects import Kind, Kinds
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
+from reconciler.model.policy import ForeignPolicy
 from reconciler.plan.claim import our_entry
 from reconciler.plan.drift import assess, fingerprint, lost_fields, tolerated
 from reconciler.plan.foreign import STRICT, Tolerance

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model.declared import ForeignPolicy, IgnoreRule
+from reconciler.model.policy import ForeignPolicy, IgnoreRule
 from reconciler.plan.claim import our_entry
 from reconciler.plan.foreign import STRICT, Tolerance, intruders, take, taken_over, unmarked
 from tests.reconciler.plan.made import document, entry, key, live, manifest, ours

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.model.declared import IgnoreRule
+from reconciler.model.policy import IgnoreRule
 from reconciler.plan.drift import lost_fields
 from reconciler.plan.ignore import is_ignored, left_to_others, without
 from tests.reconciler.plan.made import INSTANCE_ID, document, entry, live, manifest, ours

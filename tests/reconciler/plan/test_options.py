@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.declared import ForeignPolicy
 from reconciler.model.options import PLAIN, ApplyMode, ObjectOptions, PruneRule
+from reconciler.model.policy import ForeignPolicy
 from reconciler.plan import options
 from reconciler.plan.options import in_our_words, mistakes, options_of
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model.declared import DriftPolicy
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kind, Kinds
 from reconciler.model.outcome import Action, Drift, DriftKind, FieldDrift, Plan, Revision, Step
+from reconciler.model.policy import DriftPolicy
 from reconciler.plan.hooks import by_key
 from reconciler.plan.steps import PlanRequest, awaited, conflict, describe, explained, is_end, namespaces_of_hooks, plan
 from tests.reconciler.plan.made import KINDS, OTHER, SHOP, application, document, key, manifest, owned
