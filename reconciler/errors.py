@@ -6,6 +6,7 @@
     │   ├── InvalidManifest        a file, document or field that cannot be understood
     │   ├── RenderFailed           a renderer refused or ran past its limits
     │   ├── SourceRefused          Git answered: no such ref, access denied, host key unknown
+    │   │   ├── NotVerified            no good signature by a key that was declared
     │   │   └── PathMissing            the commit has no such path
     │   ├── ApplyRefused           the API server answered: no
     │   └── NotAllowed             our own policy answered: no
