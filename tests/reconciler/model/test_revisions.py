@@ -38,7 +38,12 @@ def test_what_a_revision_means(revision, ref):
 
 @pytest.mark.parametrize(
     ("revision", "ref"),
-    [("semver:^1", "refs/heads/v1.2.0"), ("semver:^1", "refs/tags/v2.0.0"), ("semver:shop-:^1", "refs/tags/v1.2.0"), ("v1", "refs/tags/v10")],
+    [
+        ("semver:^1", "refs/heads/v1.2.0"),
+        ("semver:^1", "refs/tags/v2.0.0"),
+        ("semver:shop-:^1", "refs/tags/v1.2.0"),
+        ("v1", "refs/tags/v10"),
+    ],
 )
 def test_what_it_never_means(revision, ref):
     assert not may_mean(revision, ref)

@@ -42,7 +42,9 @@ def test_what_is_within_a_range(wanted, within):
     assert newest(wanted, reversed(TAGS)) == (found[-1] if found else None)
 
 
-@pytest.mark.parametrize("text", ["", " ", "||", "1 ||", "main", ">=", "1.2.3.4", "01.2", "1.2-rc", ">=1 ; rm", "1" * 300, "^^1", "1..2"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "||", "1 ||", "main", ">=", "1.2.3.4", "01.2", "1.2-rc", ">=1 ; rm", "1" * 300, "^^1", "1..2"]
+)
 def test_what_is_no_range_says_how_one_is_written(text):
     with pytest.raises(ValueError, match=r"write a range of versions such as `>=1.2 <2`"):
         check_range(text)
