@@ -19,6 +19,7 @@ from reconciler.kube.refusal import refusal
 from reconciler.kube.said import Answer, Attempt
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, Kind, Manifest, ObjectKey
+from reconciler.plan.marks import MASKED
 from reconciler.plan.redact import secret_values
 from reconciler.settings import ReconcilerSettings
 
@@ -73,7 +74,8 @@ class Call:
         """What it tries to do, for messages."""
         verb = "apply" if self.content == APPLY else VERBS[self.method]
         is_secret = self.key is not None and (self.key.group, self.key.kind) == ("", "Secret")
-        sent = orjson.loads(self.body) if is_secret and self.body else None
+        has_secrets = self.body is not None and (is_secret or MASKED.encode() in self.body)
+        sent = orjson.loads(self.body) if has_secrets and self.body else None
         return Attempt(verb, self.key, secret_values(sent) if isinstance(sent, dict) else frozenset())
 
 

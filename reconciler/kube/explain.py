@@ -7,6 +7,7 @@ from reconciler.health.reasons import BETWEEN, WITH_PODS, Evidence, newest, pods
 from reconciler.health.reasons import explain as sentence
 from reconciler.kube.client import Client
 from reconciler.model.objects import Document, Kinds, ObjectKey
+from reconciler.plan.redact import redact_message, secret_values
 
 
 async def explain(client: Client, kinds: Kinds, key: ObjectKey) -> str:
@@ -34,7 +35,8 @@ class _Inquiry:
         between = await self._between(key, document)
         pods = await self._pods(between or document)
         subjects = (worst_pod(pods), between, document)
-        return sentence(Evidence(document, between, pods, await self._events(subjects)))
+        told = sentence(Evidence(document, between, pods, await self._events(subjects)))
+        return redact_message(told, secret_values(document))
 
     async def _between(self, key: ObjectKey, document: Document) -> Document | None:
         if (wanted := BETWEEN.get((key.group, key.kind))) is None:

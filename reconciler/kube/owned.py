@@ -24,6 +24,7 @@ from reconciler.plan.claim import ClaimState, claim
 from reconciler.plan.drift import fingerprint
 from reconciler.plan.marks import APPLIED, selector
 from reconciler.plan.options import options_of
+from reconciler.plan.redact import redact_message, secret_values
 from reconciler.plan.unexplained import is_unexplained
 
 WATCH_SECONDS = 290
@@ -275,15 +276,18 @@ class OwnedIndex:
 
     def _take(self, document: Document, kind: Kind) -> ObjectKey:
         metadata, seen = document["metadata"], {**document, "apiVersion": kind.api_version, "kind": kind.kind}
-        key, ended = ObjectKey(kind.group, kind.kind, metadata.get("namespace", ""), metadata["name"]), end_of(seen)
+        key, ended = ObjectKey(kind.group, kind.kind, metadata.get("namespace", ""), metadata["name"]), _end_of(seen)
         known = self._entries.get(key)
         is_echo = known and (known.owned.uid, known.owned.resource_version) == (metadata["uid"], metadata["resourceVersion"])
         if known and is_echo and ended is None:  # our own write: all else is known from its answer
-            self._tell_health(known, self._rulebook.assess(seen, known.owned.application))
+            self._tell_health(known, self._assess(seen, known.owned.application))
         else:
             live = LiveMetadata.of(document, kind)
-            self._put(live, kind, self._rulebook.assess(seen, claim(live, self._instance).application), ended=ended)
+            self._put(live, kind, self._assess(seen, claim(live, self._instance).application), ended=ended)
         return key
+
+    def _assess(self, seen: Document, application: Name | None) -> Health:
+        return _told(self._rulebook.assess(seen, application), seen)
 
     def _tell_health(self, known: Entry, health: Health) -> None:
         if known.health != health:
@@ -370,3 +374,13 @@ class OwnedIndex:
             event.set()
         for listener in self._health_listeners:
             listener(key)
+
+
+def _end_of(seen: Document) -> Health | None:
+    health = end_of(seen)
+    return _told(health, seen) if health else None
+
+
+def _told(health: Health, seen: Document) -> Health:
+    """How an object is, in words without what nobody may see of it."""
+    return replace(health, reason=redact_message(health.reason, secret_values(seen))) if health.reason else health

@@ -81,7 +81,7 @@ def read(answer: Answer, attempt: Attempt) -> Refused:
     named = [cause for cause in causes if cause["field"] and cause["reason"] != "FieldManagerConflict"]
     whole = redact_message(str(body.get("message") or "no reason given"), attempt.secrets)
     text = listed(_causes(named)) if reason == "Invalid" and named else whole
-    is_secret = attempt.key is not None and (attempt.key.group, attempt.key.kind) == ("", "Secret")
+    is_secret = bool(attempt.secrets) or (attempt.key is not None and (attempt.key.group, attempt.key.kind) == ("", "Secret"))
     seconds = float(answer.retry_after) if answer.retry_after.isdigit() else None
     shown = _readable(_without_values(text) if is_secret else text)
     return Refused(answer.status, reason, shown, causes, attempt, seconds, str(body.get("message", "")).startswith(MISTAKES))
@@ -126,7 +126,7 @@ def _readable(text: str) -> str:
 
 
 def _without_values(text: str) -> str:
-    """What the server quotes of a Secret is a value, or may be one."""
+    """What the server quotes of an object with values that nobody may see is one of them, or may be."""
     return re.sub(r'(Invalid value: |Unsupported value: |Duplicate value: )("(\\.|[^"\\])*"|\S+)', r"\1***", text)
 
 

@@ -8,13 +8,11 @@ from typing import Any
 
 from reconciler.model.objects import Document, FieldPath, format_path
 from reconciler.plan.marks import APPLIED
+from reconciler.plan.masked import naming_key
 from reconciler.plan.redact import mask_pair
 
 IGNORED = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
 """Fields of metadata that every write changes."""
-
-KEYS = ("name", "key", "type", "ip", "port", "containerPort", "mountPath")
-"""What names the items of lists of maps, in this order."""
 
 _PARTS = re.compile(r"\[[^\]]*\]|[^.\[]+")
 
@@ -29,7 +27,7 @@ class FieldChange:
 
 
 def diff(old: Document, new: Document) -> tuple[FieldChange, ...]:
-    """Every field that differs, in order; values of Secrets are masked, `status` and our own digest are left out."""
+    """Every field that differs, in order; what nobody may see is masked, `status` and our own digest are left out."""
     before, after = mask_pair(old, new)
     return tuple(_changes(_comparable(before), _comparable(after), ()))
 
@@ -73,7 +71,7 @@ def _changes(old: Any, new: Any, path: FieldPath) -> Iterator[FieldChange]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
             yield from _changes(old.get(name), new.get(name), (*path, name))
-    elif isinstance(old, list) and isinstance(new, list) and (key := _key_of(old, new)):
+    elif isinstance(old, list) and isinstance(new, list) and (key := naming_key(old, new)):
         yield from _changes_of_items({i[key]: i for i in old}, {i[key]: i for i in new}, key, path)
     else:
         yield FieldChange(format_path(path), old, new)
@@ -84,15 +82,3 @@ def _changes_of_items(old: Mapping[Any, Any], new: Mapping[Any, Any], key: str, 
         yield from _changes(old.get(name), new.get(name), (*path, f"[{key}={name}]"))
     if old.keys() == new.keys() and list(old) != list(new):
         yield FieldChange(f"{format_path(path)} (order)", list(old), list(new))
-
-
-def _key_of(*lists: list[Any]) -> str | None:
-    """The field that names every item of all lists, each item differently."""
-    items = [item for values in lists for item in values]
-    if not items or not all(isinstance(item, dict) for item in items):
-        return None
-    for key in KEYS:
-        is_name = all(isinstance(item.get(key), str | int) for item in items)
-        if is_name and all(len({item[key] for item in values}) == len(values) for values in lists):
-            return key
-    return None

@@ -20,6 +20,7 @@ from reconciler.plan.foreign import STRICT, Tolerance, divided, intruders
 from reconciler.plan.ignore import is_ignored, left_to_others
 from reconciler.plan.marks import APPLIED
 from reconciler.plan.ownership import lost
+from reconciler.plan.redact import told_path
 from reconciler.plan.tools import is_people
 
 RECORD = "managedFields"
@@ -121,7 +122,8 @@ def _changed(manifest: Manifest, live: LiveMetadata, instance: Instance, toleran
     ours, document = our_entry(live, instance.manager), _ownable(manifest.document)
     others = [other for other in live.managers if other is not ours]
     fields = tuple(
-        FieldDrift(format_path(path), *_newest(other for other in others if holds(other.fields, document, path))) for path in gone
+        FieldDrift(told_path(path, manifest), *_newest(other for other in others if holds(other.fields, document, path)))
+        for path in gone
     )
     return Drift(manifest.key, DriftKind.CHANGED, fields)
 

@@ -13,6 +13,7 @@ from reconciler.model.objects import Document, Kinds, Manifest, ObjectKey, RawDo
 from reconciler.plan.content import content_digest
 from reconciler.plan.hookmarks import hook_of
 from reconciler.plan.marks import APPLICATION, APPLIED, DELETION, INSTANCE, OWNER, RUN, application_label, owner_text
+from reconciler.plan.masked import is_masked
 from reconciler.plan.normalise import check_values, checked, expand, is_secret, normalise
 from reconciler.plan.options import in_our_words, may_be_nameless, options_of
 
@@ -143,9 +144,10 @@ def _stamp(document: Document, key: ObjectKey, stamp: Stamp) -> None:
 
 
 def _digest(document: Document, seal_key: bytes) -> str:
-    """`v1:` + hash of the canonical JSON; keyed for Secrets, so that nobody can try values against it."""
+    """`v1:` + hash of the canonical JSON; keyed for what nobody may see, so that nobody can try values against it."""
     text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    raw = hmac.digest(seal_key, text, "blake2b")[:16] if is_secret(document) else hashlib.blake2b(text, digest_size=16).digest()
+    is_keyed = is_secret(document) or is_masked(document)
+    raw = hmac.digest(seal_key, text, "blake2b")[:16] if is_keyed else hashlib.blake2b(text, digest_size=16).digest()
     return f"v1:{raw.hex()}"
 
 

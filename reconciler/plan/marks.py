@@ -60,8 +60,16 @@ RUN = "trueup.dev/run"
 FINALIZER = "trueup.dev/run"
 """Finalizer of Jobs that are gone when they are done: taken out once it is written down how they ended."""
 
+MASKED = "trueup.dev/masked"
+"""Annotation: fields whose values are shown to nobody, one path a line; written by rendering, and by people who want more masked."""
+
+SUBSTITUTE = "trueup.dev/substitute"
+"""Annotation or label of people: `disabled` leaves an object without its variables replaced."""
+
 PREFIX = "trueup.dev/"
-MARKS = frozenset({OWNER, APPLIED, RUN, APPLY, PRUNE, DELETE, FORCE, FOREIGN, HEALTH, WAVE, HOOK, HOOK_DELETE, HOOK_TIMEOUT})
+MARKS = frozenset(
+    {OWNER, APPLIED, RUN, APPLY, PRUNE, DELETE, FORCE, FOREIGN, HEALTH, WAVE, HOOK, HOOK_DELETE, HOOK_TIMEOUT, MASKED, SUBSTITUTE}
+)
 """Every annotation of ours that an object may carry; another one is a mistake."""
 
 LABEL_LENGTH = 63

@@ -10,6 +10,7 @@ from reconciler.model.objects import RawDocument
 from reconciler.model.rendering import Reference
 from reconciler.render import helm, jsonnet, kustomize, plain
 from reconciler.render.helm import Helm
+from reconciler.render.hidden import Hidden, given_values
 from reconciler.render.kustomize import Kubectl
 from reconciler.render.program import home_of
 from reconciler.render.reach import kustomization_in
@@ -45,7 +46,8 @@ def may_reach_further(root: Path, path: str) -> bool:
 def render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
     """The documents of one directory: templated where there is a chart, built where there is a kustomization, else read file by file.
 
-    Then comes the Application's overlay, and then its variables.
+    Then comes the Application's overlay, and then its variables. Fields with what was decrypted, or read of a Secret, are marked as masked,
+    and no message has it.
 
     Raises:
         PathMissing: when there is no such directory.
@@ -57,7 +59,15 @@ def render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
         found = "is a file, name its directory" if directory.is_file() else "is not in the commit"
         raise PathMissing(f"{request.application}: the directory {request.path!r} {found}; check spec.sources[].git.path")
     tree.names(directory)
-    rendered = _decrypted(tree, request, tools) if request.options.decrypt_secret else _render(tree, request, tools)
+    hidden = Hidden(given_values(request.given))
+    with hidden.kept():
+        rendered = _whole(tree, request, tools, hidden)
+        return replace(rendered, documents=tuple(hidden.marked(raw) for raw in rendered.documents)) if hidden else rendered
+
+
+def _whole(tree: Tree, request: RenderRequest, tools: Tools, hidden: Hidden) -> Rendered:
+    """What a request renders to, with its variables; what must not be seen of it is noted."""
+    rendered = _decrypted(tree, request, tools, hidden) if request.options.decrypt_secret else _render(tree, request, tools)
     _refuse_encrypted(rendered.documents, {})
     if request.options.substitute is not None:
         variables = _variables(request)
@@ -80,18 +90,21 @@ def _render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
     return kustomize.overlay(tree, request, rendered, tools.kubectl) if options.has_overlay else rendered
 
 
-def _decrypted(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
+def _decrypted(tree: Tree, request: RenderRequest, tools: Tools, hidden: Hidden) -> Rendered:
     """What a request renders to from a copy of the tree in which files that SOPS encrypted are plain."""
     from reconciler.render.decrypted import copy, plain_files  # noqa: PLC0415 - 20 MB of cryptography, only in a child that needs it
 
     keys = request.given.entries(Reference("Secret", request.options.decrypt_secret)) or {}
     with home_of("decrypted") as home:
-        plain, refused = copy(tree, home, keys)
-        request = replace(request, given=replace(request.given, files=plain_files(request.given.files, keys)))
-        rendered = _render(plain, request, tools)
-    if unread := sorted(refused.keys() & rendered.read):
-        raise InvalidManifest(f"{unread[0]}: {refused[unread[0]]}")
-    _refuse_encrypted(rendered.documents, refused)
+        plain = copy(tree, home, keys)
+        files, values = plain_files(request.given.files, keys)
+        hidden.add(values)
+        with Hidden(value for found in plain.values.values() for value in found).kept():
+            rendered = _render(plain.tree, replace(request, given=replace(request.given, files=files)), tools)
+    hidden.add(plain.values_of(rendered.read))
+    if unread := sorted(plain.refused.keys() & rendered.read):
+        raise InvalidManifest(f"{unread[0]}: {plain.refused[unread[0]]}")
+    _refuse_encrypted(rendered.documents, plain.refused)
     return rendered
 
 

@@ -17,6 +17,8 @@ import pyrage
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from reconciler.plan.masked import IDENTITY
+
 METADATA = "sops"
 
 _ENCRYPTED = re.compile(r"ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]", re.DOTALL)
@@ -37,8 +39,18 @@ def identities(texts: Sequence[str]) -> tuple[Any, ...]:
     return tuple(pyrage.x25519.Identity.from_str(found) for text in texts for found in _IDENTITY.findall(text))
 
 
-def decrypt(documents: Sequence[dict[str, Any]], keys: Sequence[Any]) -> list[dict[str, Any]]:
-    """The documents of one file without their metadata, which is the first one's.
+@dataclass(frozen=True, slots=True)
+class Decrypted:
+    """What was in one file."""
+
+    documents: list[dict[str, Any]]
+    """Without metadata, which is the first one's."""
+    values: tuple[Any, ...]
+    """What was encrypted in it: texts, numbers, true and false; not what an object is called by."""
+
+
+def decrypt(documents: Sequence[dict[str, Any]], keys: Sequence[Any]) -> Decrypted:
+    """The documents of one file, decrypted.
 
     Raises:
         Undecryptable: when no key fits, a value was changed, or the MAC is another.
@@ -49,7 +61,7 @@ def decrypt(documents: Sequence[dict[str, Any]], keys: Sequence[Any]) -> list[di
     run = _Run(metadata, _data_key(metadata, keys))
     found = [run.document(document) for document in documents]
     run.verify()
-    return found
+    return Decrypted(found, tuple(run.values))
 
 
 def _data_key(metadata: Mapping[str, Any], keys: Sequence[Any]) -> bytes:
@@ -116,9 +128,16 @@ class _Run:
             raise Undecryptable(f"has a regular expression that means nothing: {error}") from error
         self._only_encrypted = metadata.get("mac_only_encrypted") in (True, "true")
         self._mac = hashlib.sha512(_ONLY_ENCRYPTED if self._only_encrypted else b"")
+        self._decrypted: list[tuple[tuple[str, ...], Any]] = []
+        self.values: list[Any] = []
+        """What was encrypted."""
 
     def document(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self._walk(value, (name,)) for name, value in document.items() if name != METADATA}
+        found = {name: self._walk(value, (name,)) for name, value in document.items() if name != METADATA}
+        is_object = "apiVersion" in found and "kind" in found
+        self.values += [value for path, value in self._decrypted if not (is_object and _is_identity(path, found))]
+        self._decrypted.clear()
+        return found
 
     def verify(self) -> None:
         """Hold the MAC against the values."""
@@ -140,6 +159,7 @@ class _Run:
             if not isinstance(value, str):
                 raise Undecryptable(f"{'.'.join(path)} should be encrypted, and is not; run `sops encrypt` on the file")
             value = self._value(value, ":".join(path) + ":", ".".join(path))
+            self._decrypted += [(path, value)] if value not in ("", _DROPPED) else []
         if value is not _DROPPED and (is_encrypted or not self._only_encrypted):
             self._mac.update(_bytes(value))
         return value
@@ -156,6 +176,13 @@ class _Run:
             return _typed(plain, match[4])
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise Undecryptable(f"{where} was changed after it was encrypted, or moved; edit it with `sops edit`") from error
+
+
+def _is_identity(path: tuple[str, ...], document: Mapping[str, Any]) -> bool:
+    """Whether an object is called by a field, and found: such fields are encrypted only where everything is, and are no secret."""
+    if path == ("type",):
+        return bool(document["kind"] == "Secret")
+    return path in IDENTITY or path[:2] == ("metadata", "labels")
 
 
 def _typed(plain: bytes, kind: str) -> Any:

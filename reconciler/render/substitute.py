@@ -11,10 +11,11 @@ from typing import Any
 
 from reconciler.errors import InvalidManifest
 from reconciler.model.objects import Document, RawDocument
+from reconciler.plan.marks import SUBSTITUTE
 from reconciler.yaml.documents import load_one
 from reconciler.yaml.write import dump
 
-OPT_OUT = ("trueup.dev/substitute", "kustomize.toolkit.fluxcd.io/substitute")
+OPT_OUT = (SUBSTITUTE, "kustomize.toolkit.fluxcd.io/substitute")
 """Annotations or labels that say `disabled`."""
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -7,7 +7,7 @@ import orjson
 
 from reconciler.errors import TrueupError
 from reconciler.model.declared import Application
-from reconciler.model.objects import Document, LiveMetadata, Manifest, ObjectKey, format_path
+from reconciler.model.objects import Document, LiveMetadata, Manifest, ObjectKey
 from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Drift, DriftKind, FieldDrift
 from reconciler.model.policy import DriftPolicy
@@ -15,6 +15,7 @@ from reconciler.plan.diff import diff, value_at
 from reconciler.plan.drift import assess, lost_fields
 from reconciler.plan.foreign import Tolerance
 from reconciler.plan.hooks import by_key, has_run
+from reconciler.plan.redact import mask_pair, told_path
 from reconciler.sync.environment import Environment, Proof
 
 VALUE_LENGTH = 200
@@ -105,7 +106,7 @@ def note_unverifiable(
     """Remember what the server did not keep of our own apply, so that it is reported once and never repaired."""
     environment.proofs.pop(manifest.key, None)  # of what was there before
     rules = tolerance_of(manifest.key, application, environment).rules
-    paths = frozenset(format_path(path) for path in lost_fields(manifest, live, environment.instance, rules))
+    paths = frozenset(told_path(path, manifest) for path in lost_fields(manifest, live, environment.instance, rules))
     before = environment.unverifiable.get(manifest.key, frozenset())
     if paths:
         environment.unverifiable[manifest.key] = paths
@@ -117,7 +118,7 @@ def note_unverifiable(
 async def with_values(
     drift: tuple[Drift, ...], manifest: Manifest, seen: LiveMetadata | None, environment: Environment
 ) -> tuple[Drift, ...]:
-    """The findings with desired and found values, at the cost of one request; never for Secrets.
+    """The findings with desired and found values, at the cost of one request; never for Secrets, and masked where the object says so.
 
     The object is read as it was when the drift was seen, so a repair need not wait for that.
     """
@@ -133,8 +134,9 @@ async def with_values(
 
 
 def _told(drift: Drift, desired: Document, live: Document) -> Drift:
+    found, wanted = mask_pair(live, desired)
     fields = tuple(
-        dataclasses.replace(field, desired=text_of(value_at(desired, field.path)), found=text_of(value_at(live, field.path)))
+        dataclasses.replace(field, desired=text_of(value_at(wanted, field.path)), found=text_of(value_at(found, field.path)))
         for field in drift.fields
     )
     return dataclasses.replace(drift, fields=fields)

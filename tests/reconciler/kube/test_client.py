@@ -13,6 +13,7 @@ from reconciler.kube.client import connect
 from reconciler.kube.config import Access
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Kind, Manifest, ObjectKey
+from reconciler.plan.marks import MASKED
 from reconciler.settings import ReconcilerSettings
 from tests.servers.loopback import answering
 
@@ -88,6 +89,15 @@ async def test_an_apply_is_strict_and_asks_for_metadata_only(api, tmp_path):
     assert "PartialObjectMetadata" in first.headers["Accept"]
     assert dict(second.query) == {"fieldManager": "trueup-blue", "force": "false", "fieldValidation": "Strict", "dryRun": "All"}
     assert "PartialObjectMetadata" not in second.headers["Accept"]
+
+
+async def test_values_that_an_object_says_are_masked_are_told_by_no_refusal(api, tmp_path):
+    document = {"metadata": {"name": "a", "annotations": {MASKED: "data.a"}}, "data": {"a": "hunter2", "b": "plain"}}
+    api.answers = [refused(400, "BadRequest", 'data.a is "hunter2", data.b "plain"; Invalid value: "another"')]
+    async with opened(tmp_path) as client:
+        with pytest.raises(ApplyRefused) as caught:
+            await client.apply(MAPS, Manifest(KEY, "v1", orjson.dumps(document), "v1:x"), manager="trueup-blue", force=True)
+    assert str(caught.value) == 'apply shop/ConfigMap/a: data.a is "***", data.b "plain"; Invalid value: ***'
 
 
 @pytest.mark.parametrize(("version", "preconditions"), [("", {"uid": "u"}), ("7", {"uid": "u", "resourceVersion": "7"})])

@@ -11,6 +11,7 @@ from reconciler.kube.discovery import discover
 from reconciler.kube.explain import explain
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Kinds, ObjectKey
+from reconciler.plan.marks import MASKED
 from reconciler.settings import ReconcilerSettings
 from trueup.sandbox.cluster import SandboxCluster
 
@@ -117,6 +118,16 @@ async def test_of_what_makes_no_pods_only_its_own_events_are_read(sandbox):
     key = ObjectKey("", "Service", "default", "web")
     assert await explain(sandbox.client, sandbox.kinds, key) == "SyncLoadBalancerFailed: quota exceeded"
     assert (Counter(sandbox.cluster.counts()) - before).total() == 2
+
+
+async def test_no_value_is_told_that_the_object_says_is_masked(sandbox):
+    metadata = {"name": "web", "annotations": {MASKED: "spec.externalName"}}
+    spec = {"type": "ExternalName", "externalName": "hunter2.example.com"}
+    service = await sandbox.create(
+        "/api/v1/namespaces/default/services", {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    )
+    await sandbox.warn(service, "Failed", "no such host hunter2.example.com")
+    assert await explain(sandbox.client, sandbox.kinds, ObjectKey("", "Service", "default", "web")) == "Failed: no such host ***"
 
 
 async def test_what_is_gone_is_told(sandbox):

@@ -12,7 +12,7 @@ from reconciler.kube.owned import OwnedIndex
 from reconciler.model.declared import Instance, Name
 from reconciler.model.objects import Kind, LiveMetadata, ObjectKey
 from reconciler.model.outcome import HealthStatus
-from reconciler.plan.marks import APPLIED, INSTANCE, OWNER
+from reconciler.plan.marks import APPLIED, INSTANCE, MASKED, OWNER
 
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments", namespaced=True, has_status=True)
 KEY = ObjectKey("apps", "Deployment", "shop", "web")
@@ -132,3 +132,21 @@ async def test_what_is_owned_is_known_only_when_every_kind_was_listed():
     await following
     assert (index.is_synced, set(index.owned)) == (True, {KEY})
     await index.close()
+
+
+def test_a_verdict_tells_no_value_that_its_object_says_is_masked(index):
+    failed = {
+        "observedGeneration": 1,
+        "conditions": [
+            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "no image hunter2"}
+        ],
+        "replicas": 1,
+    }
+    seen = deployment(5, status=failed, replicas=1)
+    index._take(seen, DEPLOYMENT)
+    assert "hunter2" in index.health(KEY).reason
+    seen = deployment(6, status=failed, replicas=1)
+    seen["metadata"]["annotations"][MASKED] = "spec.image"
+    seen["spec"]["image"] = "hunter2"
+    index._take(seen, DEPLOYMENT)
+    assert "no image ***" in index.health(KEY).reason

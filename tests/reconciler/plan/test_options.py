@@ -14,6 +14,10 @@ ARGO, FLUX, HELM = "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.
 SYNC = f"{ARGO}sync-options"
 
 
+def test_marks_that_ask_for_nothing_of_the_apply_are_known():
+    assert not list(mistakes({"trueup.dev/substitute": "disabled", "trueup.dev/masked": "data.a"}))
+
+
 @pytest.mark.parametrize(
     ("annotations", "found"),
     [

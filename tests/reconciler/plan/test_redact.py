@@ -2,8 +2,12 @@
 
 import pytest
 
-from reconciler.plan.redact import MASK, mask, mask_pair, redact_message, secret_values
-from tests.reconciler.plan.made import document
+from reconciler.model.declared import Instance
+from reconciler.model.objects import RawDocument
+from reconciler.plan.manifest import Stamp, prepare
+from reconciler.plan.marks import MASKED
+from reconciler.plan.redact import AFTER, BEFORE, MASK, mask, mask_pair, redact_message, secret_values, told_path
+from tests.reconciler.plan.made import KINDS, SEAL_KEY, SHOP, document
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -74,8 +78,54 @@ def test_a_longer_value_is_masked_before_the_one_within_it():
         pytest.param(document(data={"a": "hunter2"}), frozenset(), id="no Secret"),
         pytest.param(secret(), frozenset(), id="empty"),
         pytest.param(secret(data={"a": "/w=="}), {"/w==", "L3c9PQ=="}, id="bytes that are no text"),
-        pytest.param(secret(stringData={"a": 12345}), frozenset(), id="no text at all"),
+        pytest.param(secret(stringData={"a": 12345}), {"12345", "MTIzNDU="}, id="no text at all"),
     ],
 )
 def test_what_would_betray_a_secret(written, values):
     assert secret_values(written) == values
+
+
+def marked(data, paths="data.a", **more):
+    return document(data=data, metadata={"name": "web", "annotations": {MASKED: paths}}, **more)
+
+
+MARKED = {"name": "web", "annotations": {MASKED: "data.a"}}
+PLAIN = {"name": "web"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        pytest.param((MARKED, {"a": "hunter2"}), (MARKED, {"a": "hunter2"}), {"a": MASK}, {"a": MASK}, id="the same"),
+        pytest.param((MARKED, {"a": "hunter2"}), (MARKED, {"a": "other"}), {"a": "*** (before)"}, {"a": "*** (after)"}, id="it differs"),
+        pytest.param((PLAIN, {"a": "hunter2"}), (MARKED, {"a": "other"}), {"a": "*** (before)"}, {"a": "*** (after)"}, id="the newer names it"),
+        pytest.param((MARKED, {"a": "hunter2"}), (PLAIN, {"b": "x"}), {"a": MASK}, {"b": "x"}, id="the older names it"),
+        pytest.param((MARKED, {"a": "hunter2"}), (PLAIN, {"b": "u:hunter2"}), {"a": MASK}, {"b": "u:***"}, id="it moved"),
+        pytest.param((MARKED, {"a": 12345, "b": "12345"}), (MARKED, {"a": 1}), {"a": BEFORE, "b": MASK}, {"a": AFTER}, id="numbers"),
+    ],
+)  # fmt: skip
+def test_fields_that_an_object_names_are_masked_in_both_versions(old, new, before, after):
+    (metadata, data), (newer, wanted) = old, new
+    shown = mask_pair(document(data=data, metadata=metadata), document(data=wanted, metadata=newer))
+    assert shown == (document(data=before, metadata=metadata), document(data=after, metadata=newer))
+
+
+def test_a_marked_document_is_masked_with_the_copy_that_kubectl_keeps():
+    annotations = {MASKED: "data.a\ndata.none", LAST_APPLIED: "hunter2", "note": "is hunter2"}
+    shown = mask(document(data={"a": "hunter2", "b": "1"}, metadata={"name": "hunter2", "annotations": annotations}))
+    assert shown["data"] == {"a": MASK, "b": "1"}
+    assert shown["metadata"] == {"name": "hunter2", "annotations": {**annotations, LAST_APPLIED: MASK, "note": "is ***"}}
+
+
+def test_values_of_marked_fields_betray_too():
+    assert {"hunter2", "aHVudGVyMg==", "98765"} <= secret_values(marked({"a": ["hunter2", 98765], "b": "plain"}))
+    assert secret_values(document(data={"a": "hunter2"})) == frozenset()
+
+
+def test_a_path_tells_no_value():
+    manifest = prepare([RawDocument(marked({"a": "hunter2"}), "")], Stamp(Instance(), SHOP, "shop", SEAL_KEY), KINDS)[0]
+    assert told_path(("spec", "hosts", '["hunter2"]'), manifest) == 'spec.hosts["***"]'
+    assert (
+        manifest.digest
+        != prepare([RawDocument(marked({"a": "hunter2"}), "")], Stamp(Instance(), SHOP, "shop", b"2" * 32), KINDS)[0].digest
+    )

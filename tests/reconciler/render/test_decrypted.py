@@ -4,16 +4,18 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pyrage
 import pytest
 
-from reconciler.errors import InvalidManifest
+from reconciler.errors import InvalidManifest, RenderFailed
 from reconciler.model.declared import Name
 from reconciler.model.rendering import HelmOptions, RenderOptions
 from reconciler.render.choose import Tools, render
-from reconciler.render.decrypted import copy, plain_of
+from reconciler.render.decrypted import copy
+from reconciler.render.decrypted import plain_of as decrypted
 from reconciler.render.result import Data, Given, RenderRequest
 from reconciler.render.sops import Undecryptable, identities
 from reconciler.yaml.documents import parse_documents
@@ -65,6 +67,10 @@ def encrypt(path: Path, text: str, *options: str, key=IDENTITY) -> None:
     others = [option for option in options if option not in first]
     sops(*first, "encrypt", "--in-place", "--age", str(key.to_public()), *others, str(path))
     assert "ENC[" in path.read_text()
+
+
+def plain_of(path, keys):
+    return decrypted(path, keys).content
 
 
 def documents(content: bytes):
@@ -158,14 +164,18 @@ def test_a_copy_has_everything(plant, tmp_path):
     encrypt(tree.root / "a/s.yaml", SECRET)
     encrypt(tree.root / "other.yaml", SECRET, key=OTHER)
     (into := tmp_path / "copy").mkdir()
-    copied, refused = copy(tree, into, KEYS)
-    assert sorted(map(str, refused)) == ["other.yaml"]
+    found = copy(tree, into, KEYS)
+    copied = found.tree
+    assert sorted(found.refused) == ["other.yaml"]
     names = sorted(str(path.relative_to(tree.root)) for path in tree.root.rglob("*"))
     assert sorted(str(path.relative_to(copied.root)) for path in copied.root.rglob("*")) == names
     assert (copied.root / "b").is_symlink()
     assert (copied.root / "c").read_text() == (tree.root / "a/x.yaml").read_text()
     assert documents((copied.root / "a/s.yaml").read_bytes()) == documents(SECRET.encode())
     assert "ENC[" in (tree.root / "a/s.yaml").read_text()
+    assert set(found.values) == {"a/s.yaml"}
+    assert {"hello", "0644"} <= set(found.values_of({"a/"})) == set(found.values_of({"a/s.yaml", "b"}))
+    assert not list(found.values_of({"b", "aa/"}))
 
 
 def rendered(tree, path, tools, **options):
@@ -204,3 +214,60 @@ def test_what_is_still_encrypted_is_nothing_to_apply(plant, kubectl):
         render(tree, RenderRequest(Name("t", "web"), "p"), Tools(kubectl))
     with pytest.raises(InvalidManifest, match=r"^q/s\.yaml, line 2: is encrypted for age1.*none of the keys fits"):
         rendered(tree, "q", Tools(kubectl))
+
+
+@pytest.mark.parametrize(
+    ("path", "masked"),
+    [
+        pytest.param("plain", "data.a", id="plain"),
+        pytest.param("built", "data.A", id="built"),
+        pytest.param("whole", "", id="a Secret that is encrypted whole"),
+        pytest.param("copied", "spec.copy", id="copied by Kustomize"),
+    ],
+)
+def test_where_a_decrypted_value_comes_to_stand_is_masked(plant, kubectl, path, masked):
+    tree = plant({
+        "built/kustomization.yaml": "configMapGenerator: [{name: g, envs: [.env]}]\n",
+        "copied/kustomization.yaml": "resources: [s.yaml, b.yaml]\nreplacements: [{source: {kind: Secret, fieldPath: stringData.a}, "
+        "targets: [{select: {kind: B}, fieldPaths: [spec.copy]}]}]\n",
+        "copied/b.yaml": "apiVersion: b/v1\nkind: B\nmetadata: {name: b}\nspec: {copy: x, other: y}\n",
+    })  # fmt: skip
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: hello, b: shown}\n"
+    encrypt(tree.root / "plain/c.yaml", config, "--encrypted-regex", "^a$")
+    encrypt(tree.root / "built/.env", "A=hello\n")
+    encrypt(tree.root / "whole/s.yaml", SECRET)
+    encrypt(tree.root / "copied/s.yaml", SECRET, "--encrypted-regex", "^stringData$")
+    encrypt(tree.root / "unread/s.yaml", "a: shown\n")
+    found = rendered(tree, path, Tools(kubectl)).documents
+    marks = [(raw.document["metadata"].get("annotations") or {}).get("trueup.dev/masked", "") for raw in found]
+    assert [mark for mark in marks if mark] == ([masked] if masked else [])
+
+
+@pytest.mark.tool("helm")
+def test_no_message_of_a_renderer_has_a_decrypted_value(plant, kubectl):
+    tree = plant({
+        "c/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n",
+        "c/templates/a.yaml": '{{ fail (printf "not %s" .Values.password) }}\n',
+    })  # fmt: skip
+    encrypt(tree.root / "c/secrets.yaml", "password: swordfish\n")
+    from reconciler.render.helm import ask_version  # noqa: PLC0415 - only here
+
+    with pytest.raises(RenderFailed, match=r"not \*\*\*") as caught:
+        rendered(tree, "c", Tools(kubectl, ask_version(find("helm"))), helm=HelmOptions(values_files=("secrets.yaml",)))
+    assert "swordfish" not in str(caught.value)
+
+
+@pytest.mark.tool("helm")
+def test_what_is_in_a_file_of_another_source_is_masked_too(plant, tmp_path, kubectl):
+    tree = plant({
+        "c/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n",
+        "c/templates/a.yaml": "kind: A\napiVersion: a/v1\nmetadata: {name: a}\nspec: {url: 'x://{{ .Values.password }}@y'}\n",
+    })  # fmt: skip
+    encrypt(tmp_path / "s.yaml", "password: swordfish\n")
+    from reconciler.render.helm import ask_version  # noqa: PLC0415 - only here
+
+    given = replace(GIVEN, files=(("$v/s.yaml", (tmp_path / "s.yaml").read_text()),))
+    options = RenderOptions(decrypt_secret="keys", helm=HelmOptions(values_files=("$v/s.yaml",)))
+    found = render(tree, RenderRequest(Name("t", "web"), "c", options, given), Tools(kubectl, ask_version(find("helm"))))
+    assert found.documents[0].document["metadata"]["annotations"] == {"trueup.dev/masked": "spec.url"}
+    assert found.documents[0].document["spec"] == {"url": "x://swordfish@y"}
