@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.logs import configure
 
-FIGURES = ("intake", "start", "push", "install", "unhealthy", "requests", "drift", "rest", "ssh", "render")
+FIGURES = ("intake", "start", "push", "install", "unhealthy", "requests", "drift", "rest", "ssh", "refs", "render")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from reconciler.declarations.files import follow as follow_files
 from reconciler.declarations.resources import Resource, accept, allowance_of
 from reconciler.errors import TrueupError
 from reconciler.model.declared import Allowance, Application, Declarations, Name
+from reconciler.model.revisions import is_range, names_of
 
 log = structlog.get_logger()
 
@@ -160,7 +161,7 @@ async def _look_for_new(context: Context, applications: Iterable[Application], d
         if name in done:
             continue
         known = await context.heads.heads(str(name))
-        new = {r for r in revisions if not {r, f"refs/heads/{r}", f"refs/tags/{r}"} & known.keys()}
+        new = {r for r in revisions if is_range(r) or not known.keys() & set(names_of(r))}  # a range may mean what nobody saw
         key = context.keys.tick(f"new:{name}:{','.join(sorted(new))}")
         if new and await context.redis.set(key, context.worker, nx=True, px=LOOK_MS):
             await poll(context, context.declarations.repositories[name])

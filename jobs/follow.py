@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.context import Context
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
+from jobs.refs import followers_now, is_left
 from reconciler.errors import SourceRefused, Waiting
 from reconciler.model.declared import Application, Name, Repository
 from reconciler.model.intent import Intent
@@ -34,7 +35,7 @@ async def follow(context: Context, job: JobRecord) -> None:
         await context.end(job, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
         return
     name = str(repository.name)
-    applications = context.declarations.following(repository.name, job.ref)
+    applications = await followers_now(context, repository, job.ref)
     if not applications:
         await context.end(job, JobState.IGNORED, f"no application follows {short(job.ref)} of {name}")
         return
@@ -92,8 +93,12 @@ async def jobs_about(context: Context, repository: str, commit: str) -> list[Job
 
 async def _supersede_older(context: Context, job: JobRecord, repository: Repository, head: str) -> None:
     for other in await context.jobs.active_of(str(repository.name)):
-        is_same = other.id == job.id or other.ref != job.ref or other.commit in ("", head)
-        if not is_same and other.created <= job.created:
+        if other.id == job.id or other.created > job.created:
+            continue
+        is_overtaken = (
+            other.commit not in ("", head) if other.ref == job.ref else is_left(context, repository, other.ref, job.ref)
+        )
+        if is_overtaken:
             await supersede(context, other, repository, head)
 
 

@@ -13,6 +13,7 @@ from jobs.context import STATUS_OF, Context
 from jobs.follow import REFS, dispatch, follow, hand_over, jobs_about
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
+from jobs.refs import followed_refs, forget, heads_of, moves
 from jobs.retry import retry_after
 from jobs.schedule import interval_number
 from jobs.statuses import Subject
@@ -118,25 +119,29 @@ async def _observe_newest(context: Context, job: JobRecord, name: Name) -> None:
 async def _observe_heads(context: Context, name: Name) -> None:
     repository = context.declarations.repositories[name]
     observation = await context.heads.begin_observation()
-    heads = await _heads(context, repository)
+    heads = await heads_of(context, repository)
+    ranges = await moves(context, repository, await context.heads.heads(str(name)), heads)
     for ref in followed_refs(context, repository, heads):
         await context.heads.observe(str(name), ref, heads[ref], observation)
+    await forget(context, repository, ranges, observation)
 
 
 async def poll(context: Context, repository: Repository, *, kind: JobKind = JobKind.POLL) -> int:
     """Look at a repository's heads, and make a job for each that moved, or that nothing is known of; how many."""
     name = str(repository.name)
+    observation = await context.heads.begin_observation()
     try:
-        heads = await _heads(context, repository)
+        heads = await heads_of(context, repository)
     except TrueupError as error:
         await context.heads.note_look(name, str(error))
         raise
     await context.heads.note_look(name, "")
     known = await context.heads.heads(name)
     count = await _look_outside(context, repository, heads)
+    ranges = await moves(context, repository, known, heads)
     for ref in followed_refs(context, repository, heads):
         commit = heads[ref]
-        is_moved = known.get(ref) != commit
+        is_moved = known.get(ref) != commit or ref in ranges.moved
         if not is_moved and not await _is_undone(context, name, ref, commit):
             continue
         about = await jobs_about(context, name, commit)
@@ -145,6 +150,7 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
         await context.enqueue(context.record(kind, name, ref=ref, commit=commit))
         log.info("head.moved", repository=name, ref=ref, commit=commit, kind=str(kind))
         count += 1
+    await forget(context, repository, ranges, observation)  # last, so that one who stops before does it all again
     return count
 
 
@@ -190,21 +196,6 @@ def _is_going_on(job: JobRecord) -> bool:
     return not job.state.is_final and job.state is not JobState.HELD
 
 
-def followed_refs(context: Context, repository: Repository, heads: Mapping[str, str]) -> list[str]:
-    """The refs of a repository that applications follow, as far as the remote has them; a branch before a tag of its name."""
-    found = set()
-    for revision in context.declarations.followers(repository.name):
-        candidates = (revision, f"refs/heads/{revision}", f"refs/tags/{revision}")
-        found.update([ref for ref in candidates if ref in heads][:1])
-    return sorted(found)
-
-
-async def _heads(context: Context, repository: Repository) -> Mapping[str, str]:
-    """Where its branches and tags are, and the other refs that applications follow."""
-    named = (revision for revision in context.declarations.followers(repository.name) if revision.startswith("refs/"))
-    return await context.mirrors.of(repository).heads(named)
-
-
 async def poll_due(context: Context) -> frozenset[Name]:
     """Look at the heads of every repository that is due, several at once; one worker does each. Which ones it was here."""
     free = asyncio.Semaphore(POLLS_AT_ONCE)
@@ -240,7 +231,7 @@ async def recover(context: Context) -> None:
 async def _close_left(context: Context, repository: Repository) -> None:
     """Commits that are no head any more are overtaken; the heads have new jobs."""
     name = repository.status.context or context.instance.id
-    heads = await _heads(context, repository)
+    heads = await heads_of(context, repository)
     for ref in followed_refs(context, repository, heads):
         for commit in await context.statuses.left_pending(repository, ref, name):
             if commit != heads[ref]:

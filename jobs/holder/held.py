@@ -13,6 +13,7 @@ from reconciler.kube.intents import ResourceIntents
 from reconciler.model.declared import Application, Declarations, GitSource, Name
 from reconciler.model.intent import Intent
 from reconciler.model.outcome import Revision
+from reconciler.model.revisions import is_commit, is_range, resolve
 from reconciler.sync.environment import Environment
 from reconciler.sync.source import Target, Workshop
 
@@ -106,14 +107,15 @@ class Held:
 
 
 def _revision(source: GitSource, heads: Mapping[str, str]) -> Revision:
-    if len(source.revision) in (40, 64) and all(c in "0123456789abcdef" for c in source.revision):
+    if is_commit(source.revision):
         return Revision("", source.revision)
-    for ref in (source.revision, f"refs/heads/{source.revision}", f"refs/tags/{source.revision}"):
-        if ref in heads:
-            return Revision(ref, heads[ref])
-    raise Waiting(
-        f"{source.repository} has no branch or tag {source.revision!r}, as far as is known", retry_seconds=UNKNOWN_SECONDS
-    )
+    if (ref := resolve(source.revision, heads)) is not None:
+        return Revision(ref, heads[ref])
+    raise Waiting(f"{source.repository} has no {_wanted(source.revision)}, as far as is known", retry_seconds=UNKNOWN_SECONDS)
+
+
+def _wanted(revision: str) -> str:
+    return f"tag within {revision!r}" if is_range(revision) else f"branch or tag {revision!r}"
 
 
 def _workshop(context: Context, cluster: Cluster) -> Workshop:

@@ -35,6 +35,15 @@ redis.call('HSET', KEYS[1], ARGV[1], cjson.encode({commit = ARGV[2], observed = 
 return ARGV[2]
 """
 
+_FORGET = """
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if known and tonumber(cjson.decode(known).observed) > tonumber(ARGV[2]) then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('DEL', KEYS[3])
+return 1
+"""
+
 _ADVANCE = """
 local checked = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if checked ~= ARGV[2] then return 0 end
@@ -79,6 +88,7 @@ class HeadStore:
         self.redis = redis
         self.keys = keys
         self._observe = redis.register_script(_OBSERVE)
+        self._forget = redis.register_script(_FORGET)
         self._advance = redis.register_script(_ADVANCE)
         self._clean = redis.register_script(_CLEAN)
         self._put_inputs = redis.register_script(_PUT_INPUTS)
@@ -92,6 +102,11 @@ class HeadStore:
         """Note where a ref was seen; returns where it is, which is elsewhere when a later observation said so."""
         found = await self._observe(keys=[self.keys.head(repository)], args=[ref, commit, observation])
         return str(found.decode())
+
+    async def forget(self, repository: str, ref: str, observation: int) -> None:
+        """Note that a ref is gone, unless a later observation saw it."""
+        keys = [self.keys.head(repository), self.keys.checked(repository), self.keys.dirty(repository, ref)]
+        await self._forget(keys=keys, args=[ref, observation])
 
     async def note_look(self, repository: str, error: str) -> None:
         """Note whether a repository's heads could be read."""

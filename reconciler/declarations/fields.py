@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from reconciler.declarations.rules import Rule, Text
 from reconciler.expressions import parse, parse_condition
 from reconciler.model.patterns import FieldPattern
+from reconciler.model.revisions import TagRange
 from reconciler.urls import parse_url
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -58,6 +59,12 @@ def _condition(value: str) -> str:
     return value
 
 
+def _revision(value: str) -> str:
+    """In a file what is wrong with a range is said more exactly; in the cluster Trueup says it in the status."""
+    TagRange.parse(value)
+    return value
+
+
 def _expression(value: str) -> str:
     parse(value)
     return value
@@ -67,7 +74,7 @@ LONGEST_WINDOW_SECONDS = 31 * 86400.0
 """What lasts longer than a month is no window."""
 
 _IN_REPOSITORY = "must be a path within the repository, without `..`"
-_REVISION = "must be a branch, a tag or a full commit hash"
+_REVISION = "must be a branch, a tag, a full commit hash, or a range of tags such as `semver:>=1.2 <2`"
 _DURATION = "must be a duration such as 90s, 5m or 1h30m"
 _PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})"
 _NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
@@ -133,9 +140,14 @@ Revision = Annotated[
     str,
     Text(
         250,
-        Rule(r"^[A-Za-z0-9_][^\x00-\x2a,\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*$", _REVISION),
+        Rule(
+            r"^(semver:([A-Za-z0-9_][A-Za-z0-9_./+-]*:)?[0-9A-Za-z.<>=!~^|*, +-]+|"
+            r"[A-Za-z0-9_][^\x00-\x2a,\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*)$",
+            _REVISION,
+        ),
         Rule(r"[.][.]|([.]lock|/|[.])$", _REVISION, forbids=True),
     ),
+    AfterValidator(_revision),
 ]
 Condition = Annotated[str, AfterValidator(_condition)]
 Expression = Annotated[str, AfterValidator(_expression)]

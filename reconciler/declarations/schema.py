@@ -140,7 +140,10 @@ class GitSourceSpec(Part):
     namespace: NameOrNothing = Field(
         default="", description="The Repository's namespace, which it must allow; left out: the Application's own."
     )
-    revision: Revision = Field(default="main", description="Branch, tag, full commit hash, or any ref such as refs/pull/7/head.")
+    revision: Revision = Field(
+        default="main",
+        description="Branch, tag, full commit hash, any ref such as refs/pull/7/head, or the highest tag of a range: semver:>=1.2 <2.",
+    )
     path: Path = Field(default="", description="Directory; left out: the top.")
 
 

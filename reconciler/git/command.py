@@ -4,16 +4,18 @@ What each option closes is listed in the git project's release notes; the set is
 repositories. https://git-scm.com/docs/git#_environment_variables, https://git-scm.com/docs/git-config
 """
 
+import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
 from reconciler.git.failures import MirrorBroken, explain, last_line
 from reconciler.git.reach import Reach
-from reconciler.process import Completed, Deadline, Limits, OutputTooLarge, run
+from reconciler.process import Completed, Deadline, Limits, OutputTooLarge, run, started
 
 OPTIONS = {
     "core.hooksPath": "/dev/null",
@@ -108,9 +110,7 @@ class Git:
             SourceRefused: when it needs more memory, disk or output than it may have.
             SourceUnavailable: when it runs too long.
         """
-        argv = ["git", "--git-dir", directory, *self._options(), *call.reach.options, *arguments]
-        limits = Limits(call.timeout_seconds, OUTPUT_BYTES, MEMORY_BYTES, file_bytes=call.file_bytes)
-        env = {**self._environment(directory), **call.reach.environment}
+        argv, limits, env = self._prepared(directory, *arguments, call=call)
         try:
             completed = await run(
                 argv, limits=limits, env=env, stdin=call.stdin, pass_fds=(*call.reach.descriptors, *call.descriptors)
@@ -122,6 +122,20 @@ class Git:
         if completed.code == -signal.SIGXFSZ:
             raise SourceRefused(f"{call.what}: more than {call.file_bytes >> 20} MiB; this is no configuration repository")
         return completed
+
+    @contextlib.asynccontextmanager
+    async def started(self, directory: Path, *arguments: str | Path, call: Call) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A running git that is spoken with; killed with the block."""
+        argv, limits, env = self._prepared(directory, *arguments, call=call)
+        async with started(argv, limits=limits, env=env, pass_fds=(*call.reach.descriptors, *call.descriptors)) as process:
+            yield process
+
+    def _prepared(
+        self, directory: Path, *arguments: str | Path, call: Call
+    ) -> tuple[Sequence[str | Path], Limits, Mapping[str, str]]:
+        argv = ["git", "--git-dir", directory, *self._options(), *call.reach.options, *arguments]
+        limits = Limits(call.timeout_seconds, OUTPUT_BYTES, MEMORY_BYTES, file_bytes=call.file_bytes)
+        return argv, limits, {**self._environment(directory), **call.reach.environment}
 
     def _options(self) -> Sequence[str]:
         allowed = {f"protocol.{protocol}.allow": "always" for protocol in self.protocols}

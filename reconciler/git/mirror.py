@@ -18,6 +18,7 @@ from reconciler.git.directory import Directory
 from reconciler.git.failures import NO_REF, UNADVERTISED, MirrorBroken, last_line
 from reconciler.git.remote import Remotes
 from reconciler.model.declared import Name, Repository, Secrets
+from reconciler.model.revisions import BRANCHES, TAGS, is_commit, names_of
 from reconciler.process import Completed
 from reconciler.settings import ReconcilerSettings
 from reconciler.urls import redact
@@ -28,15 +29,16 @@ REMEMBERED = 1000
 OLD_SERVER_DEPTH = 100
 """Commits of each ref that are fetched from a server that gives none out by its hash."""
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|\.$|\.lock(/|$)|(^|/)\.")
 """https://git-scm.com/docs/git-check-ref-format; what passes is one ref, never a pattern."""
 
 NAMED_AT_ONCE = 500
 """Paths in one command."""
 
-LISTED = ("refs/heads/", "refs/tags/")
-"""What a remote is always asked for."""
+LISTED = (BRANCHES, TAGS)
+"""What every server lists."""
+
+_EVERY = [f"{beginning}*" for beginning in LISTED]
 
 
 class Mirrors:
@@ -98,12 +100,11 @@ class Mirror:
         self._present: set[tuple[int, str]] = set()
         self._failures = 0
 
-    async def heads(self, also: Iterable[str] = ()) -> Mapping[str, str]:
-        """Every branch and tag of the remote with the commit it is at; annotated tags are followed to their commit.
+    async def heads(self, revisions: Iterable[str] | None = None) -> Mapping[str, str]:
+        """Where the refs of the remote are that some revisions may mean; annotated tags are followed to their commit.
 
         Args:
-            also: other refs to look for, such as `refs/pull/7/head`; each is fetched, since servers list them only with thousands more.
-                Branches and tags among them are listed anyway.
+            revisions: as they are declared; None: every branch and tag.
 
         Raises:
             SourceRefused: when the remote refuses.
@@ -113,13 +114,24 @@ class Mirror:
             async with self.directory.exclusive():
                 pass
         await self.directory.tidy()
+        names = sorted({name for revision in revisions for name in names_of(revision)}) if revisions is not None else _EVERY
+        call = Call(f"{self._name}: cannot list the refs of {self._url}", self.timeout_seconds)
+        prefixes = [name.removesuffix("*") for name in names] or ["HEAD"]
+        found = await self.remotes.refs(self.repository, self.directory.path, prefixes, call)
+        if found is None:
+            found = await self._every_head(names)
+        exact, begun = frozenset(names), tuple(name[:-1] for name in names if name.endswith("*"))
+        return {ref: commit for ref, commit in found.items() if ref in exact or (begun and ref.startswith(begun))}
+
+    async def _every_head(self, names: Iterable[str]) -> Mapping[str, str]:
+        """As a server is asked that knows no prefixes: for all branches and tags; what else is wanted is fetched, one by one."""
         arguments = ("ls-remote", "--heads", "--tags", "--end-of-options", self.repository.url)
         output = await self._remote(*arguments, what=f"cannot list the refs of {self._url}")
         refs: dict[str, str] = {}
         for line in output.decode(errors="replace").splitlines():
             commit, _, ref = line.partition("\t")
             refs[ref.removesuffix("^{}")] = commit  # the peeled line follows the tag's own
-        for ref in sorted(ref for ref in also if not ref.startswith(LISTED)):
+        for ref in (name for name in names if not name.startswith(LISTED)):
             try:
                 refs[ref] = await self.fetch(ref)
             except SourceRefused as error:
@@ -150,7 +162,7 @@ class Mirror:
             SourceRefused: when the remote does not have it, or refuses.
             SourceUnavailable: when it does not answer.
         """
-        if not _COMMIT.fullmatch(commit):
+        if not is_commit(commit):
             raise SourceRefused(f"{self._name}: {commit!r} is no commit; write all of its 40 digits")
         if await self.has(commit):
             return

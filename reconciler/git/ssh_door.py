@@ -157,24 +157,36 @@ async def _serve(knock: _Knock, line: Line, passage: Passage) -> None:
 
 async def _joined(knock: _Knock, line: Line, protocol: str) -> tuple[int, bytes]:
     """Run the command on a channel between the program's pipes; a connection that died unnoticed is made anew, once."""
+    async with channel(line, protocol) as process:
+        try:
+            return await _pumped(process, knock)
+        except (asyncssh.Error, BrokenPipeError, ConnectionError) as error:
+            raise SourceUnavailable(f"{line.what}: {line.door.host} ended the connection") from error
+
+
+@contextlib.asynccontextmanager
+async def channel(line: Line, protocol: str) -> AsyncIterator["asyncssh.SSHClientProcess[bytes]"]:
+    """The command running at the host, closed afterwards; a connection that died unnoticed is made anew, once.
+
+    Raises:
+        SourceUnavailable: when the host opens none.
+    """
     environment = {"GIT_PROTOCOL": protocol} if protocol else {}
-    for is_last in (False, True):
-        async with line.pool.connection(line.door, line.what) as connection:
+    async with contextlib.AsyncExitStack() as stack:
+        for is_last in (False, True):
+            connection = await stack.enter_async_context(line.pool.connection(line.door, line.what))
             try:
                 async with asyncio.timeout(OPEN_SECONDS):
                     process = await connection.create_process(line.command, encoding=None, env=environment, request_pty=False)
             except (OSError, TimeoutError, asyncssh.Error) as error:
+                await stack.aclose()
                 line.pool.drop(line.door)
                 if is_last:
                     raise SourceUnavailable(f"{line.what}: {line.door.host} opens no channel: {type(error).__name__}") from error
                 continue
-            try:
-                return await _pumped(process, knock)
-            except (asyncssh.Error, BrokenPipeError, ConnectionError) as error:
-                raise SourceUnavailable(f"{line.what}: {line.door.host} ended the connection") from error
-            finally:
-                process.close()
-    raise AssertionError
+            stack.callback(process.close)
+            yield process
+            return
 
 
 async def _pumped(process: "asyncssh.SSHClientProcess[bytes]", knock: _Knock) -> tuple[int, bytes]:

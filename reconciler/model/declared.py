@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from reconciler.model.policy import DeletionPolicy, HealthRule, SyncPolicy
 from reconciler.model.rendering import RenderOptions
+from reconciler.model.revisions import TAGS, is_range, may_mean
 from reconciler.model.verification import Verification
 
 HOME = "trueup"
@@ -126,7 +127,7 @@ class GitSource:
 
     repository: Name
     revision: str
-    """Branch, tag or full SHA, as declared."""
+    """Branch, tag, any ref, full SHA or range of tags, as declared; `model.revisions` says what it means."""
     path: str
     """Directory in the repository, without leading or trailing slash; empty for the top."""
     render: RenderOptions | None = None
@@ -236,5 +237,12 @@ class Declarations:
     def following(self, repository: Name, ref: str) -> Mapping[str, Application]:
         """The applications that follow a ref (`refs/heads/main`, `refs/tags/v1`) of a repository, by name and in its order."""
         short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
-        by_short, by_ref = (self.followers(repository).get(revision, {}) for revision in (short, ref))
-        return by_short or by_ref if not (by_short and by_ref) else dict(sorted({**by_short, **by_ref}.items()))
+        followers = self.followers(repository)
+        found = [followers[revision] for revision in (short, ref) if revision in followers]
+        if ref.startswith(TAGS):
+            found += [followers[revision] for revision in self._ranges.get(repository, ()) if may_mean(revision, ref)]
+        return found[0] if len(found) == 1 else dict(sorted({n: a for one in found for n, a in one.items()}.items()))
+
+    @cached_property
+    def _ranges(self) -> Mapping[Name, tuple[str, ...]]:
+        return {name: tuple(filter(is_range, revisions)) for name, revisions in self._followers.items()}

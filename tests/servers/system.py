@@ -183,11 +183,11 @@ class System:
         """Commit, and deliver its webhook, again when nobody can take it yet, as forges do; the job's id."""
         return await self.redeliver(await self.commit(files, message))
 
-    async def redeliver(self, commit: str) -> str:
+    async def redeliver(self, commit: str, *, ref: str = "refs/heads/main") -> str:
         """Deliver the webhook of a commit under an id of its own, until it is taken; the job's id."""
 
         async def deliver() -> str:
-            status, answer = await self.deliver(commit)
+            status, answer = await self.deliver(commit, ref=ref)
             early = () if self._is_known else (401,)  # a Repository that was just declared is known a moment later
             assert status in (202, 503, *early), answer
             self._is_known = self._is_known or status == 202
@@ -195,10 +195,12 @@ class System:
 
         return str(await self.until(deliver, "the delivery is taken"))
 
-    async def deliver(self, commit: str, *, delivery: str = "", secret: bytes | None = None) -> tuple[int, Mapping[str, Any]]:
-        """Send GitHub's push event for a commit of main."""
+    async def deliver(
+        self, commit: str, *, delivery: str = "", secret: bytes | None = None, ref: str = "refs/heads/main"
+    ) -> tuple[int, Mapping[str, Any]]:
+        """Send GitHub's push event for a commit of a ref."""
         scope = self.git.url(REPOSITORY).partition("://")[2].removesuffix(".git")
-        payload = push_payload(commit, self._head, self.git.url(REPOSITORY))
+        payload = {**push_payload(commit, self._head, self.git.url(REPOSITORY)), "ref": ref}
         self._head = commit
         body = json.dumps(payload).encode()
         key = secret or derive_secret(bytes.fromhex(KEY), "github", Purpose.HMAC, scope, 0).hex().encode()

@@ -1,7 +1,6 @@
 """`trueup validate`, `render` and `diff`: what needs no running Trueup."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from reconciler.kube.config import Access
 from reconciler.model.declared import Application, ConfigMapRef, Declarations, Instance, Name, SecretRef, Secrets
 from reconciler.model.objects import Kind, Kinds, Manifest
 from reconciler.model.outcome import Action, Revision
+from reconciler.model.revisions import is_commit, is_range, resolve
 from reconciler.plan.manifest import Stamp, prepare
 from reconciler.plan.redact import mask
 from reconciler.render.renderer import Renderer
@@ -32,8 +32,6 @@ from trueup.cli.declared import application_of, declarations
 from trueup.cli.output import ExitCode, Failure, json_option, print_json, say
 from trueup.cli.serve import load_settings
 from trueup.cli.server import run
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 SYMBOLS = {
     Action.CREATE: "+",
@@ -75,7 +73,7 @@ def validate(directory: Path | None, as_json: bool) -> None:
 
 @click.command(epilog="Example: trueup render my-web-app --revision 3f1c9a2…")
 @click.argument("application", type=NameType())
-@click.option("--revision", default="", help="A branch, tag or full commit hash instead of the declared one.")
+@click.option("--revision", default="", help="A branch, tag, range of tags or full commit hash instead of the declared one.")
 @json_option
 def render(application: Name, revision: str, as_json: bool) -> None:
     """Print what an application's source renders to, as it would be applied; Secrets are masked."""
@@ -89,7 +87,7 @@ def render(application: Name, revision: str, as_json: bool) -> None:
 
 @click.command(epilog="Example: trueup diff my-web-app; exit code 3 when something differs")
 @click.argument("application", type=NameType())
-@click.option("--revision", default="", help="A branch, tag or full commit hash instead of the declared one.")
+@click.option("--revision", default="", help="A branch, tag, range of tags or full commit hash instead of the declared one.")
 @json_option
 def diff(application: Name, revision: str, as_json: bool) -> None:
     """Show what a sync would change, by the server's own dry run; changes nothing."""
@@ -161,13 +159,15 @@ async def _target(application: Application, revision: str, workshop: Workshop) -
     for source in application.sources:
         wanted = revision or source.revision
         mirror = workshop.mirrors.of(workshop.repositories[source.repository])
-        if _COMMIT.fullmatch(wanted):
+        if is_commit(wanted):
             revisions.append(Revision("", wanted))
             continue
-        heads = await mirror.heads([wanted] if wanted.startswith("refs/") else ())
-        ref = next((ref for ref in (wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}") if ref in heads), None)
+        try:
+            ref = resolve(wanted, heads := await mirror.heads([wanted]))
+        except ValueError as error:
+            raise SourceRefused(f"{wanted!r}: {error}") from error
         if ref is None:
-            raise SourceRefused(f"{source.repository} has no branch or tag {wanted!r}")
+            raise SourceRefused(f"{source.repository} has no {'tag within' if is_range(wanted) else 'branch or tag'} {wanted!r}")
         revisions.append(Revision(ref, heads[ref]))
     return Target(application, tuple(revisions))
 

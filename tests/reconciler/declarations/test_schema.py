@@ -160,7 +160,7 @@ def test_a_path_stays_in_the_repository(path):
 
 @pytest.mark.parametrize("revision", ["-x", "--upload-pack=x", "a..b", "a b", "", "a~1", "a^", "a:b", "x.lock", "a/", "@{u}"])
 def test_a_revision_is_a_name_and_no_option(revision):
-    with pytest.raises(ValidationError, match="must be a branch, a tag or a full commit hash"):
+    with pytest.raises(ValidationError, match="must be a branch, a tag, a full commit hash, or a range of tags"):
         application(sources=[{"git": {"repository": "shop", "revision": revision}}])
 
 

@@ -32,6 +32,45 @@ async def test_other_refs_are_looked_for_by_name(mirror, remote):
     assert heads == {MAIN: commit, "refs/pull/7/head": pull}
 
 
+async def test_only_what_is_followed_is_asked_for(mirror, remote, git_server):
+    commit = await remote.commit({"a": "1"})
+    for ref in (
+        "refs/heads/main2",
+        "refs/heads/v1",
+        "refs/tags/v1",
+        "refs/tags/main",
+        "refs/tags/shop-v1.2.0",
+        "refs/tags/v1.2.0",
+    ):
+        await remote.set_ref(ref, commit)
+    annotated = await remote.tag("v1.3.0", commit)
+    bodies = []
+
+    async def listen(request):
+        if request.method == "POST":
+            bodies.append(await request.read())
+
+    git_server.instead = listen
+    assert set(await mirror.heads(["main", "v1", "gone", "f" * 40])) == {MAIN, "refs/tags/main", "refs/heads/v1", "refs/tags/v1"}
+    tags = await mirror.heads(["semver:^1"])
+    assert {"refs/tags/v1.2.0", "refs/tags/v1.3.0"} <= set(tags)
+    assert not [ref for ref in tags if not ref.startswith("refs/tags/")]
+    assert tags["refs/tags/v1.3.0"] == commit != annotated
+    assert await mirror.heads(["semver:shop-v:*"]) == {"refs/tags/shop-v1.2.0": commit}
+    assert await mirror.heads(["f" * 40]) == {}
+    assert [body.count(b"ref-prefix ") for body in bodies] == [6, 1, 1, 1]
+    assert b"ref-prefix refs/heads/main\n" in bodies[0]
+
+
+async def test_a_server_of_the_older_protocol_is_asked_for_everything(mirror, remote, git_server):
+    commit = await remote.commit({"a": "1"})
+    await remote.set_ref("refs/pull/7/head", commit)
+    await remote.tag("v1.3.0", commit)
+    git_server.speaks_v2 = False
+    assert await mirror.heads(["main", "refs/pull/7/head", "refs/pull/8/head"]) == {MAIN: commit, "refs/pull/7/head": commit}
+    assert await mirror.heads(["semver:*"]) == {"refs/tags/v1.3.0": commit}
+
+
 async def test_a_repository_of_sha256_is_refused_plainly(mirror, remote, git_server):
     path = git_server.path(remote.name)
     path.mkdir(parents=True)
