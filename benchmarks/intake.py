@@ -22,10 +22,10 @@ from aiohttp import web
 from benchmarks.figure import Figure, p99
 from benchmarks.load import Outcome, load
 from jobs.connection import connect
+from jobs.derive import Purpose, derive_secret
 from jobs.keys import Keys
 from jobs.records import ScopeRecord
 from jobs.store.applications import ApplicationStore
-from receiver.keys import Purpose, derive_secret
 from tests.servers.ports import free_port
 from tests.servers.valkey import Valkey
 from trueup.demo.example import push_payload

@@ -15,10 +15,10 @@ import structlog
 
 from jobs import metrics
 from jobs.connection import Redis
-from jobs.forges.forge import ANSWER_SECONDS, Forge, Status, StatusState
+from jobs.forges.forge import ANSWER_SECONDS, Forge, Status, StatusState, token_of
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.retry import backoff
-from reconciler.errors import Stalled, Transient, TrueupError
+from reconciler.errors import Transient, TrueupError
 from reconciler.model.declared import Declarations, Name, Repository, Secrets
 from reconciler.model.declared import Forge as ForgeKind
 
@@ -204,12 +204,7 @@ class Statuses:
 
     async def _token(self, repository: Repository) -> str:
         assert repository.status.secret is not None
-        data = await self._secrets.read(repository.status.secret)
-        token = data.get("token", b"").decode(errors="replace").strip()
-        if not token or not token.isascii() or not token.isprintable():
-            what = "has no key `token`" if "token" not in data else "has a key `token` that is no token"
-            raise Stalled(f"{repository.name}: Secret {repository.status.secret.name} {what}")
-        return token
+        return await token_of(repository, repository.status.secret, self._secrets)
 
     def _posted_key(self, subject: Subject) -> str:
         return self._keys.posted(subject.repository, subject.commit, subject.context)

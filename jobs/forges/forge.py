@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
+import aiohttp
+
 from reconciler.errors import ForgeUnavailable, Stalled, TrueupError
-from reconciler.model.declared import Repository
+from reconciler.model.declared import Repository, SecretRef, Secrets
 
 DESCRIPTION_LENGTH = 140
 """GitHub's limit; longer ones are cut."""
@@ -21,6 +23,12 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#
 
 LONGEST_SECONDS = 3600.0
 """The longest that a forge may make us wait."""
+
+ANSWER_BYTES = 16 * 1024 * 1024
+"""Of an answer; logs of deliveries hold payloads."""
+
+PAGES = 10
+"""Of a list that is read to its end, a hundred lines each."""
 
 RECENT = 20
 """Commits of a branch that are looked at for statuses left pending after Redis was lost."""
@@ -67,12 +75,13 @@ class Refusal:
     """By lower-case name, or a mapping that ignores case."""
     said: str = ""
 
-    def error(self, what: str, *, permission: str, now: float) -> TrueupError:
+    def error(self, what: str, *, permission: str, now: float, declared_at: str = "spec.commitStatus.secretRef") -> TrueupError:
         """What happens next.
 
         Args:
             what: what was asked of which address, without query.
             permission: what the token needs, for the message.
+            declared_at: which field names the token's Secret, for the message.
             now: seconds since the epoch, to read dates by.
         """
         said = f"{what}: answered {self.status}{f': {self.said[:200]}' if self.said else ''}"
@@ -85,7 +94,7 @@ class Refusal:
         if 300 <= self.status < 400:
             return Stalled(f"{said}; the repository has moved: write its new address in spec.url and spec.api")
         if self.status in (401, 403, 404):
-            return Stalled(f"{said}; the token of spec.commitStatus.secretRef needs {permission}")
+            return Stalled(f"{said}; the token of {declared_at} needs {permission}")
         return Stalled(said)
 
 
@@ -107,6 +116,35 @@ def _until(date: str, now: float) -> float | None:
         return parsedate_to_datetime(date).timestamp() - now
     except ValueError:
         return None
+
+
+async def token_of(repository: Repository, secret: SecretRef, secrets: Secrets) -> str:
+    """The forge's API token in a Secret.
+
+    Raises:
+        Stalled: when there is none in it.
+        Transient: when it cannot be read now.
+    """
+    data = await secrets.read(secret)
+    token = data.get("token", b"").decode(errors="replace").strip()
+    if not token or not token.isascii() or not token.isprintable():
+        what = "has no key `token`" if "token" not in data else "has a key `token` that is no token"
+        raise Stalled(f"{repository.name}: Secret {secret.name} {what}")
+    return token
+
+
+async def read(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer.
+
+    Raises:
+        ForgeUnavailable: when it does not end.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            raise ForgeUnavailable(f"{response.url.host}: an answer of more than {ANSWER_BYTES} bytes was given up")
+    return bytes(body)
 
 
 def path_of(repository: Repository) -> str:

@@ -5,7 +5,8 @@ https://docs.github.com/en/rest/commits/statuses
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ import aiohttp
 import gidgethub
 from gidgethub.abc import GitHubAPI
 
-from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, cut, path_of, short
+from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, cut, path_of, read, short
 from reconciler.errors import ForgeUnavailable, TrueupError
 from reconciler.model.declared import Repository
 
@@ -46,13 +47,37 @@ class GitHub:
         return newest is not None and newest["state"] == "pending"
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
-        api = _Api(self._session, token, repository.api)
-        what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await (api.post(path, data=body) if method == "POST" else api.getitem(path))
-        except (gidgethub.GitHubException, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _translated(error, what) from error
+        return await call(Request(self._session, repository, token, PERMISSION), method, path, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """On whose behalf something is asked."""
+
+    session: aiohttp.ClientSession
+    repository: Repository
+    token: str = field(repr=False)
+    permission: str
+    """What the token needs, for messages."""
+    declared_at: str = "spec.commitStatus.secretRef"
+    """Which field names its Secret."""
+
+
+async def call(request: Request, method: str, path: str, body: Any = None) -> Any:
+    """The JSON of an answer; None where it has none.
+
+    Raises:
+        Stalled: when a person must mend something.
+        ForgeUnavailable: when it may pass.
+    """
+    repository = request.repository
+    api = _Api(request.session, request.token, repository.api)
+    what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await _METHODS[method](api, path, body)
+    except (gidgethub.GitHubException, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise _translated(error, what, request) from error
 
 
 class _Api(GitHubAPI):
@@ -66,21 +91,29 @@ class _Api(GitHubAPI):
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
         async with self._session.request(method, url, headers=headers, data=body, allow_redirects=False) as response:
-            return response.status, response.headers, await response.read()
+            return response.status, response.headers, await read(response)
 
     async def sleep(self, seconds: float) -> None:
         """Asked for by gidgethub."""
         await asyncio.sleep(seconds)
 
 
+_METHODS: Mapping[str, Callable[[_Api, str, Any], Awaitable[Any]]] = {
+    "GET": lambda api, path, _: api.getitem(path),
+    "POST": lambda api, path, body: api.post(path, data=body),
+    "PATCH": lambda api, path, body: api.patch(path, data=body),
+    "DELETE": lambda api, path, _: api.delete(path),
+}
+
+
 def _path(repository: Repository) -> str:
     return quote(path_of(repository))
 
 
-def _translated(error: Exception, what: str) -> TrueupError:
+def _translated(error: Exception, what: str, request: Request) -> TrueupError:
     if isinstance(error, gidgethub.HTTPException):
         refusal = Refusal(int(error.status_code), error.headers, str(error))
-        return refusal.error(what, permission=PERMISSION, now=time.time())
+        return refusal.error(what, permission=request.permission, now=time.time(), declared_at=request.declared_at)
     if isinstance(error, TimeoutError):
         return ForgeUnavailable(f"{what}: no answer within {ANSWER_SECONDS:g} s")
     return ForgeUnavailable(f"{what}: {str(error)[:200] or type(error).__name__}")

@@ -4,13 +4,14 @@ https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import orjson
 
-from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, StatusState, cut, path_of, short
+from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, StatusState, cut, path_of, read, short
 from reconciler.errors import ForgeUnavailable
 from reconciler.model.declared import Repository
 
@@ -35,38 +36,63 @@ class GitLab:
         body = {"state": STATES[status.state], "name": status.context, "description": cut(status.description)}
         if status.target_url:
             body["target_url"] = status.target_url
-        await self._call("POST", repository, f"/projects/{_project(repository)}/statuses/{commit}", token, body)
+        await self._call("POST", repository, f"/projects/{project_of(repository)}/statuses/{commit}", token, body)
 
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose newest status of this context is pending."""
-        path = f"/projects/{_project(repository)}/repository/commits"
+        path = f"/projects/{project_of(repository)}/repository/commits"
         commits = await self._call("GET", repository, f"{path}?ref_name={quote(short(ref), safe='')}&per_page={RECENT}", token)
         return [commit["id"] for commit in commits if await self._is_pending(repository, commit["id"], context, token)]
 
     async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
-        path = f"/projects/{_project(repository)}/repository/commits/{commit}/statuses?name={quote(context, safe='')}"
+        path = f"/projects/{project_of(repository)}/repository/commits/{commit}/statuses?name={quote(context, safe='')}"
         statuses = await self._call("GET", repository, path, token)  # the newest of each name
         return any(status["name"] == context and status["status"] in ("pending", "running") for status in statuses)
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
+        status, headers, answer = await ask(self._session, method, repository, path, token, body)
         what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
-        try:
-            async with self._session.request(
-                method, repository.api + path, json=body, headers={"PRIVATE-TOKEN": token},
-                timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS), allow_redirects=False,
-            ) as response:  # fmt: skip
-                answer = await response.read()
-            if response.status < 300:
-                return orjson.loads(answer)
-        except TimeoutError as error:
-            raise ForgeUnavailable(f"{what}: no answer within {ANSWER_SECONDS:g} s") from error
-        except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
-            raise ForgeUnavailable(f"{what}: {str(error)[:200] or type(error).__name__}") from error
+        if status < 300:
+            return parsed(answer, what)
         said = answer.decode(errors="replace")[:300]
-        if response.status == 400 and "Cannot transition status" in said:
+        if status == 400 and "Cannot transition status" in said:
             return None  # it has this state already: https://gitlab.com/gitlab-org/gitlab/-/merge_requests/198626
-        raise Refusal(response.status, response.headers, said).error(what, permission=PERMISSION, now=time.time())
+        raise Refusal(status, headers, said).error(what, permission=PERMISSION, now=time.time())
 
 
-def _project(repository: Repository) -> str:
+async def ask(  # noqa: PLR0913, PLR0917 - one request
+    session: aiohttp.ClientSession, method: str, repository: Repository, path: str, token: str, body: Any = None
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Status, headers and body of an answer.
+
+    Raises:
+        ForgeUnavailable: when there is none in time.
+    """
+    what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
+    try:
+        async with session.request(
+            method, repository.api + path, json=body, headers={"PRIVATE-TOKEN": token},
+            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS), allow_redirects=False,
+        ) as response:  # fmt: skip
+            return response.status, response.headers, await read(response)
+    except TimeoutError as error:
+        raise ForgeUnavailable(f"{what}: no answer within {ANSWER_SECONDS:g} s") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise ForgeUnavailable(f"{what}: {str(error)[:200] or type(error).__name__}") from error
+
+
+def parsed(answer: bytes, what: str) -> Any:
+    """The JSON of an answer; None where there is none.
+
+    Raises:
+        ForgeUnavailable: when it is no JSON.
+    """
+    try:
+        return orjson.loads(answer) if answer else None
+    except orjson.JSONDecodeError as error:
+        raise ForgeUnavailable(f"{what}: {str(error)[:200]}") from error
+
+
+def project_of(repository: Repository) -> str:
+    """A project as paths name it."""
     return quote(path_of(repository), safe="")

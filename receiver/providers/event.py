@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
-from receiver.keys import Purpose, Secret
+from jobs.derive import Purpose
+from receiver.keys import Secret
 
 
 @dataclass(frozen=True, slots=True)

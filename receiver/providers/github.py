@@ -6,7 +6,8 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads, https://docs.gi
 from typing import ClassVar
 from urllib.parse import parse_qs
 
-from receiver.keys import Purpose, Secret
+from jobs.derive import Purpose
+from receiver.keys import Secret
 from receiver.providers.event import Candidates, Event, Ignored, Ping, Push, WebhookRequest
 from receiver.providers.payload import LONGEST_NAME, ZEROS, Payload, is_commit, is_ref, read
 from receiver.providers.signatures import is_hmac_hex

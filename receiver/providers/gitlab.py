@@ -5,7 +5,8 @@ https://docs.gitlab.com/user/project/integrations/webhook_events/, signing token
 
 from typing import ClassVar
 
-from receiver.keys import Purpose, Secret
+from jobs.derive import Purpose
+from receiver.keys import Secret
 from receiver.providers.event import Candidates, Event, Ignored, Push, WebhookRequest
 from receiver.providers.payload import LONGEST_NAME, ZEROS, Payload, is_commit, is_ref, read
 from receiver.providers.signatures import equal, is_standard_webhook

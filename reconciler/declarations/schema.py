@@ -76,6 +76,10 @@ class WebhookSpec(Part):
 
     register_: Flag = Field(default=False, alias="register", description="Let Trueup create and repair the hook at the forge.")
     generation: Whole = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
+    secret_ref: SecretRefSpec | None = Field(
+        default=None,
+        description="The forge's API token that may write webhooks, under the key `token`; left out: that of commitStatus.",
+    )
 
 
 class CommitStatusSpec(Part):
@@ -317,6 +321,7 @@ class RepositoryDocument(Part):
             poll_seconds=spec.poll,
             webhook_generation=spec.webhook.generation,
             webhook_register=spec.webhook.register_,
+            webhook_secret=_ref(namespace, spec.webhook.secret_ref or spec.commit_status.secret_ref),
             status=CommitStatusPolicy(status.enabled, status.context, _ref(namespace, status.secret_ref)),
             allowed_namespaces=spec.allowed_namespaces,
             verify=spec.verify.value() if spec.verify else None,

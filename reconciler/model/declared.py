@@ -114,6 +114,8 @@ class Repository:
     poll_seconds: float = 60.0
     webhook_generation: int = 0
     webhook_register: bool = False
+    webhook_secret: SecretRef | None = None
+    """The API token that may write webhooks, under the key `token`."""
     status: CommitStatusPolicy = field(default_factory=CommitStatusPolicy)
     allowed_namespaces: tuple[str, ...] = ()
     """Globs of the other namespaces whose Applications may use it."""

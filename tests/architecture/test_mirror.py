@@ -22,6 +22,8 @@ ELSEWHERE = {
     "trueup/demo/example.py": ("tests/trueup/demo/test_play.py", "the demo's files: they are good when the demo ends well"),
     "trueup/demo/screen.py": ("tests/trueup/demo/test_play.py", "what the demo prints"),
     "trueup/demo/stage.py": ("tests/trueup/demo/test_play.py", "what the demo stands on"),
+    "jobs/forges/github_hooks.py": ("tests/jobs/forges/test_hooks.py", "both forges, by the same table"),
+    "jobs/forges/gitlab_hooks.py": ("tests/jobs/forges/test_hooks.py", "both forges, by the same table"),
     "jobs/declaring.py": ("tests/e2e/test_resources.py", "files and resources together, as a worker follows them"),
     "jobs/holder/farewells.py": ("tests/e2e/test_farewell.py", "last hooks in a living cluster"),
     "jobs/holder/removals.py": ("tests/e2e/test_removal.py", "removals of a living cluster"),

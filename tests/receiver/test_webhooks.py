@@ -12,10 +12,10 @@ import time
 import pytest
 import structlog
 
+from jobs.derive import Purpose
 from jobs.keys import DELIVERY_SECONDS
 from jobs.records import ScopeRecord
 from receiver import app, webhooks
-from receiver.keys import Purpose
 from tests.servers.front_door import (
     ADDRESS,
     GITLAB_TOKEN,

@@ -13,11 +13,11 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from jobs.derive import Purpose, derive_secret
 from jobs.keys import Keys
 from jobs.records import ScopeRecord
 from receiver.app import runner
 from receiver.front import FRONT, Front
-from receiver.keys import Purpose, derive_secret
 from receiver.settings import ReceiverSettings
 from trueup.demo.example import push_payload
 

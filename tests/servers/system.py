@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from receiver.keys import Purpose, derive_secret
+from jobs.derive import Purpose, derive_secret
 from receiver.settings import ReceiverSettings
 from tests.servers.ports import free_port
 from trueup.demo.example import push_payload

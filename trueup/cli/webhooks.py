@@ -1,8 +1,8 @@
-"""`trueup webhook show`: the address and the secret to enter at a forge."""
+"""`trueup webhook`: what to enter at a forge, or having it entered. `show` speaks to nobody."""
 
 import click
 
-from receiver.keys import Purpose, derive_secret, text_of
+from jobs.derive import Purpose, derive_secret, text_of, webhook_path
 from receiver.settings import ReceiverSettings
 from reconciler.model.declared import Forge, Name, Repository
 from trueup.cli.arguments import NameType
@@ -28,14 +28,7 @@ def webhook() -> None:
 @json_option
 def show(repository: Name, as_json: bool) -> None:
     """Print the address and the secret of a Repository's webhook; enter both at the forge."""
-    settings = load_settings(ReceiverSettings)
-    if not settings.master_keys:
-        raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
-    declared = run(declarations(settings)).repositories
-    found = declared.get(repository)
-    if found is None:
-        known = ", ".join(str(name) for name in sorted(declared)) or "none"
-        raise Failure(f"there is no Repository {repository}; there are: {known}", ExitCode.FAILED)
+    settings, found = settings_and_repository(repository)
     if found.forge not in PURPOSES:
         raise Failure(f"{found.name}: webhooks of {found.forge} are not understood yet; its heads are polled", ExitCode.FAILED)
     shown = _shown(found, settings)
@@ -46,10 +39,27 @@ def show(repository: Name, as_json: bool) -> None:
         click.echo(f"{name + ':':15} {value}")
 
 
+def settings_and_repository(name: Name) -> tuple[ReceiverSettings, Repository]:
+    """The settings, with a webhook key, and a Repository that is declared.
+
+    Raises:
+        Failure: when either is missing.
+    """
+    settings = load_settings(ReceiverSettings)
+    if not settings.master_keys:
+        raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
+    declared = run(declarations(settings)).repositories
+    found = declared.get(name)
+    if found is None:
+        known = ", ".join(str(known) for known in sorted(declared)) or "none"
+        raise Failure(f"there is no Repository {name}; there are: {known}", ExitCode.FAILED)
+    return settings, found
+
+
 def _shown(repository: Repository, settings: ReceiverSettings) -> dict[str, str]:
     base = settings.public_url.rstrip("/") or f"http://{settings.listen}"
     shown = {
-        "address": f"{base}/webhooks/{repository.forge}/{repository.scope}",
+        "address": base + webhook_path(str(repository.forge), repository.scope),
         "content type": "application/json",
         "events": "push" if repository.forge is Forge.GITHUB else "push events, tag push events",
     }

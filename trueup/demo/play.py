@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from receiver.keys import Purpose, derive_secret
+from jobs.derive import Purpose, derive_secret
 from trueup.demo.example import (
     APPLICATION,
     CHART,

@@ -1,4 +1,4 @@
-"""A forge's API on loopback, as far as commit statuses go: GitHub's and GitLab's. For the demo and for tests."""
+"""A forge's API on loopback, as far as commit statuses and webhooks go: GitHub's and GitLab's. For the demo and for tests."""
 
 import asyncio
 from collections import defaultdict
@@ -7,6 +7,8 @@ from typing import Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+
+from trueup.sandbox.forge_hooks import ForgeHooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class ForgeServer:
         self.requests: list[str] = []
         """Method and raw path of every request."""
         self.port = 0
+        self.hooks = ForgeHooks()
 
     async def __aenter__(self) -> Self:
         """Serve on loopback."""
@@ -47,6 +50,7 @@ class ForgeServer:
         app.router.add_post("/projects/{project}/statuses/{sha}", self._gitlab)
         app.router.add_get("/projects/{project}/repository/commits", self._gitlab_commits)
         app.router.add_get("/projects/{project}/repository/commits/{sha}/statuses", self._gitlab_statuses)
+        self.hooks.add_routes(app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -55,6 +59,7 @@ class ForgeServer:
 
     async def __aexit__(self, *_: object) -> None:
         """Stop serving."""
+        await self.hooks.close()
         if self._runner:
             await self._runner.cleanup()
 

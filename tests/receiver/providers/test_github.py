@@ -11,7 +11,8 @@ from urllib.parse import quote_plus, urlencode
 
 import pytest
 
-from receiver.keys import Purpose, Secret
+from jobs.derive import Purpose
+from receiver.keys import Secret
 from receiver.providers.event import Ignored, Ping, Push, WebhookRequest
 from receiver.providers.github import GitHub
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.keys import Purpose, Secret
+from jobs.derive import Purpose
+from receiver.keys import Secret
 from receiver.providers.event import Ignored, Push, WebhookRequest
 from receiver.providers.gitlab import GitLab
 

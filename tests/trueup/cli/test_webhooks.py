@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from receiver.keys import Purpose, derive_secret, text_of
+from jobs.derive import Purpose, derive_secret, text_of
 from tests.servers.command_line import run
 
 KEY, OLDER = "ab" * 32, "cd" * 32

@@ -1,0 +1,120 @@
+"""GitHub and GitHub Enterprise Server: webhooks of a repository.
+
+https://docs.github.com/en/rest/repos/webhooks
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from jobs.derive import Purpose
+from jobs.forges.forge import PAGES, path_of
+from jobs.forges.github import Request, call
+from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Wish
+from reconciler.errors import ForgeUnavailable, Stalled
+from reconciler.model.declared import Repository
+
+PERMISSION = "the permission to write webhooks (`webhooks: write`, or the scope `admin:repo_hook`) on this repository"
+
+EVENTS = ("push",)
+
+
+class GitHubHooks:
+    """GitHub's hooks."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def hooks(self, repository: Repository, token: str) -> list[Hook]:
+        """All hooks of a repository."""
+        found: list[Hook] = []
+        for page in range(1, PAGES + 1):
+            lines = await self._call("GET", repository, f"?per_page=100&page={page}", token)
+            found += [_hook(line) for line in _listed(lines, repository) if line.get("name", "web") == "web"]
+            if len(lines) < 100:
+                break
+        return found
+
+    async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:
+        """Make a hook."""
+        body = {"name": "web", "active": True, "events": list(EVENTS), "config": _config(wish)}
+        return _hook(await self._call("POST", repository, "", token, body))
+
+    async def update(self, repository: Repository, hook: Hook, wish: Wish, token: str) -> Hook:
+        """Make a hook what it should be; events that it sends besides are left."""
+        body = {"active": True, "events": sorted({*hook.events, *EVENTS}), "config": _config(wish)}
+        return _hook(await self._call("PATCH", repository, f"/{hook.id}", token, body))
+
+    async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
+        """Delete a hook; one that is gone is as good."""
+        try:
+            await self._call("DELETE", repository, f"/{hook.id}", token)
+        except Stalled:
+            if any(other.id == hook.id for other in await self.hooks(repository, token)):
+                raise
+
+    async def test(self, repository: Repository, hook: Hook, token: str) -> None:
+        """Let the forge send a ping."""
+        await self._call("POST", repository, f"/{hook.id}/pings", token)
+
+    async def attempts(self, repository: Repository, hook: Hook, token: str) -> list[Attempt]:
+        """The latest hundred lines of its log."""
+        lines = await self._call("GET", repository, f"/{hook.id}/deliveries?per_page=100", token)
+        return [_attempt(line) for line in _listed(lines, repository)]
+
+    async def redeliver(self, repository: Repository, hook: Hook, attempt: Attempt, token: str) -> None:
+        """Ask for a delivery again."""
+        await self._call("POST", repository, f"/{hook.id}/deliveries/{attempt.id}/attempts", token)
+
+    async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
+        request = Request(self._session, repository, token, PERMISSION, DECLARED_AT)
+        return await call(request, method, f"/repos/{quote(path_of(repository))}/hooks{path}", body)
+
+
+def _config(wish: Wish) -> dict[str, str]:
+    return {"url": wish.address, "content_type": "json", "insecure_ssl": "0", "secret": wish.secrets[Purpose.HMAC]}
+
+
+def _listed(lines: Any, repository: Repository) -> list[Mapping[str, Any]]:
+    if not isinstance(lines, list):
+        raise ForgeUnavailable(f"{repository.name}: {repository.api} speaks, but not as GitHub does")
+    return lines
+
+
+def _hook(line: Mapping[str, Any]) -> Hook:
+    config, events = line.get("config") or {}, tuple(line.get("events") or ())
+    missing = [] if "*" in events else [event for event in EVENTS if event not in events]
+    faults = (
+        ("is switched off", not line.get("active", True)),
+        (f"does not send {', '.join(missing)}", bool(missing)),
+        ("does not send JSON", config.get("content_type") != "json"),
+        ("does not verify certificates", str(config.get("insecure_ssl", "0")) != "0"),
+        ("has no secret", "secret" not in config),
+    )
+    return Hook(
+        id=str(line["id"]),
+        address=str(config.get("url", "")),
+        events=events,
+        faults=tuple(words for words, is_so in faults if is_so),
+    )
+
+
+def _attempt(line: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        id=str(line["id"]),
+        delivery=str(line.get("guid", line["id"])),
+        event=str(line.get("event", "")),
+        code=int(line.get("status_code") or 0),
+        said=str(line.get("status", ""))[:200],
+        at=_moment(str(line.get("delivered_at", ""))),
+    )
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None

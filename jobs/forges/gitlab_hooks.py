@@ -1,0 +1,122 @@
+"""GitLab: webhooks of a project.
+
+https://docs.gitlab.com/api/project_webhooks/
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from jobs.derive import Purpose
+from jobs.forges.forge import PAGES, Refusal
+from jobs.forges.gitlab import ask, parsed, project_of
+from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Wish
+from reconciler.errors import ForgeUnavailable
+from reconciler.model.declared import Repository
+
+PERMISSION = "the scope `api` and the role Maintainer in this project"
+
+EVENTS = ("push_events", "tag_push_events")
+
+
+class GitLabHooks:
+    """GitLab's hooks."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def hooks(self, repository: Repository, token: str) -> list[Hook]:
+        """All hooks of a project."""
+        found: list[Hook] = []
+        for page in range(1, PAGES + 1):
+            lines = await self._call("GET", repository, f"?per_page=100&page={page}", token)
+            if not isinstance(lines, list):
+                raise ForgeUnavailable(f"{repository.name}: {repository.api} speaks, but not as GitLab does")
+            found += map(_hook, lines)
+            if len(lines) < 100:
+                break
+        return found
+
+    async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:
+        """Make a hook."""
+        return _hook(await self._call("POST", repository, "", token, _body(wish)))
+
+    async def update(self, repository: Repository, hook: Hook, wish: Wish, token: str) -> Hook:
+        """Make a hook what it should be; events that it sends besides are left."""
+        return _hook(await self._call("PUT", repository, f"/{hook.id}", token, _body(wish)))
+
+    async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
+        """Delete a hook; one that is gone is as good."""
+        await self._call("DELETE", repository, f"/{hook.id}", token, or_absent=True)
+
+    async def test(self, repository: Repository, hook: Hook, token: str) -> None:
+        """Let GitLab send the newest commits; a hook that it gave up is used again when that is taken."""
+        await self._call("POST", repository, f"/{hook.id}/test/push_events", token)
+
+    async def attempts(self, repository: Repository, hook: Hook, token: str) -> list[Attempt]:
+        """The latest twenty lines of its log; they hold payloads. GitLab before 17.3 keeps none for us."""
+        lines = await self._call("GET", repository, f"/{hook.id}/events?per_page=20", token, or_absent=True)
+        return [_attempt(line) for line in lines or ()]
+
+    async def redeliver(self, repository: Repository, hook: Hook, attempt: Attempt, token: str) -> None:
+        """Ask for a delivery again."""
+        await self._call("POST", repository, f"/{hook.id}/events/{attempt.id}/resend", token)
+
+    async def _call(  # noqa: PLR0913 - one request
+        self, method: str, repository: Repository, path: str, token: str, body: Any = None, *, or_absent: bool = False
+    ) -> Any:
+        path = f"/projects/{project_of(repository)}/hooks{path}"
+        status, headers, answer = await ask(self._session, method, repository, path, token, body)
+        what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
+        if status < 300:
+            return parsed(answer, what)
+        if status == 404 and or_absent:
+            return None
+        said = answer.decode(errors="replace")[:300]
+        raise Refusal(status, headers, said).error(what, permission=PERMISSION, now=time.time(), declared_at=DECLARED_AT)
+
+
+def _body(wish: Wish) -> dict[str, Any]:
+    """GitLab before 19.0 takes no notice of the signing token."""
+    return {
+        "url": wish.address,
+        "token": wish.secrets[Purpose.TOKEN],
+        "signing_token": wish.secrets[Purpose.SIGNING],
+        "enable_ssl_verification": True,
+        "branch_filter_strategy": "all_branches",
+        **dict.fromkeys(EVENTS, True),
+    }
+
+
+def _hook(line: Mapping[str, Any]) -> Hook:
+    missing = [event for event in EVENTS if not line.get(event)]
+    branches = str(line.get("push_events_branch_filter") or "")
+    is_filtered = bool(branches) and line.get("branch_filter_strategy") != "all_branches"
+    state = str(line.get("alert_status") or "executable")
+    faults = (
+        (f"does not send {', '.join(missing)}", bool(missing)),
+        (f"only tells of branches like {branches[:50]}", is_filtered),
+        ("does not verify certificates", not line.get("enable_ssl_verification", True)),
+        ("has no secret", line.get("token_present") is False and line.get("signing_token_present") is not True),
+    )
+    return Hook(
+        id=str(line["id"]),
+        address=str(line.get("url", "")),
+        events=tuple(event for event in EVENTS if line.get(event)),
+        faults=tuple(words for words, is_so in faults if is_so),
+        trouble="" if state == "executable" else f"GitLab has given it up ({state})",
+    )
+
+
+def _attempt(line: Mapping[str, Any]) -> Attempt:
+    headers = line.get("request_headers") or {}
+    status = str(line.get("response_status") or "")
+    return Attempt(
+        id=str(line["id"]),
+        delivery=str(headers.get("Idempotency-Key") or headers.get("X-Gitlab-Event-UUID") or line["id"]),
+        event=str(line.get("trigger", "")),
+        code=int(status) if status.isdecimal() else 0,
+        said=status[:200],
+    )

@@ -1,0 +1,335 @@
+"""What is done about a hook: the same on GitHub and GitLab, against servers that really deliver to a door that knows one secret."""
+
+import hashlib
+import hmac
+
+import pytest
+from aiohttp import web
+
+from jobs.derive import Purpose
+from jobs.forges import hooks
+from jobs.forges.github_hooks import GitHubHooks
+from jobs.forges.gitlab_hooks import GitLabHooks
+from jobs.forges.hooks import Attempt, Desk, Hook, Wish, choose, lost
+from reconciler.errors import ForgeUnavailable, Stalled
+from reconciler.model.declared import Forge
+from tests.servers.forges import TOKEN, on_forge
+
+SECRETS = {Purpose.HMAC: "new-secret", Purpose.TOKEN: "new-secret", Purpose.SIGNING: "whsec_bmV3LXNlY3JldA=="}
+FORGES = {Forge.GITHUB: GitHubHooks, Forge.GITLAB: GitLabHooks}
+REPOSITORY = "acme/shop"
+
+
+class Door:
+    """Takes what is signed with the one secret; answers `status` otherwise told."""
+
+    def __init__(self):
+        self.status = 0
+        self.taken = []
+
+    async def receive(self, request):
+        body = await request.read()
+        signature = "sha256=" + hmac.new(b"new-secret", body, hashlib.sha256).hexdigest()
+        is_ours = "new-secret" in request.headers.values() or signature == request.headers.get("X-Hub-Signature-256")
+        if is_ours and not self.status:
+            self.taken.append((await request.json()).get("after", "ping"))
+        return web.Response(status=self.status or (202 if is_ours else 401))
+
+
+@pytest.fixture
+async def door():
+    door = Door()
+    app = web.Application()
+    app.router.add_post("/{path:.*}", door.receive)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    door.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield door
+    await runner.cleanup()
+
+
+@pytest.fixture
+def wish(door):
+    return Wish(f"{door.url}/webhooks/github/git.example/acme/shop", SECRETS)
+
+
+@pytest.fixture(params=list(FORGES), ids=str)
+def forge(request):
+    return request.param
+
+
+@pytest.fixture
+def desk(forge, forge_server, session, monkeypatch):
+    monkeypatch.setattr(hooks, "TEST_PAUSE_SECONDS", 0.01)
+    return Desk(FORGES[forge](session), on_forge(forge_server.url, forge), TOKEN)
+
+
+@pytest.fixture
+def stored(forge_server):
+    return forge_server.hooks.stored[REPOSITORY]
+
+
+def point_elsewhere(hook, address):
+    hook.settings.get("config", hook.settings)["url"] = address
+
+
+async def test_a_hook_that_is_missing_is_made_and_tried(desk, wish, stored, door):
+    care = await desk.care(wish, has_secret=False)
+    assert (care.done, care.trouble, care.is_written) == (("created",), "", True)
+    assert [hook.id for hook in stored] == [int(care.hook.id)]
+    assert door.taken
+
+
+async def test_what_is_as_it_should_be_is_only_read(desk, wish, forge_server):
+    made = await desk.care(wish, has_secret=False)
+    forge_server.requests.clear()
+    care = await desk.care(wish, known_id=made.hook.id, has_secret=True)
+    assert (care.done, care.trouble, care.is_written, care.redelivered) == ((), "", False, 0)
+    assert len(forge_server.requests) == 2
+    assert all(request.startswith("GET ") for request in forge_server.requests)
+
+
+async def test_a_hook_that_somebody_deleted_is_made_again(desk, wish, stored):
+    made = await desk.care(wish, has_secret=False)
+    stored.clear()
+    care = await desk.care(wish, known_id=made.hook.id, has_secret=True)
+    assert (care.done, care.is_written, len(stored)) == (("created",), True, 1)
+
+
+async def test_a_hook_that_points_elsewhere_is_turned_back(desk, wish, stored):
+    made = await desk.care(wish, has_secret=False)
+    point_elsewhere(stored[0], "http://127.0.0.1:1/elsewhere")
+    care = await desk.care(wish, known_id=made.hook.id, has_secret=True)
+    assert care.done == ("repaired: points to http://127.0.0.1:1/elsewhere",)
+    assert (care.trouble, len(stored)) == ("", 1)
+
+
+async def test_hooks_of_others_are_never_touched(desk, wish, stored, door):
+    """Another Trueup's has the same path on another host."""
+    other = Wish(wish.address.replace("127.0.0.1", "localhost"), dict.fromkeys(SECRETS, "other") | SECRETS)
+    await desk.care(other, has_secret=False)
+    before = dict(stored[0].settings)
+    await desk.care(wish, has_secret=False)
+    assert len(stored) == 2
+    assert stored[0].settings == before
+    assert [hook.address for hook in await desk.remove(wish)] == [wish.address]
+    assert [hook.settings for hook in stored] == [before]
+    assert door.taken
+
+
+GITHUB_FAULTS = {
+    "is switched off": {"active": False},
+    "does not send push": {"events": ["issues"]},
+    "does not send JSON": {"config": {"content_type": "form", "insecure_ssl": "0"}},
+    "does not verify certificates": {"config": {"content_type": "json", "insecure_ssl": "1"}},
+    "has no secret": {"config": {"content_type": "json", "insecure_ssl": "0"}},
+}
+GITLAB_FAULTS = {
+    "does not send push_events": {"push_events": False},
+    "does not send tag_push_events": {"tag_push_events": False},
+    "only tells of branches like release/*": {"push_events_branch_filter": "release/*", "branch_filter_strategy": "wildcard"},
+    "does not verify certificates": {"enable_ssl_verification": False},
+    "has no secret": {"token_present": False, "signing_token_present": False},
+}
+FAULTS = [(Forge.GITHUB, *fault) for fault in GITHUB_FAULTS.items()] + [(Forge.GITLAB, *fault) for fault in GITLAB_FAULTS.items()]
+
+
+@pytest.mark.parametrize(("forge", "words", "settings"), FAULTS, ids=[f"{forge}-{words}" for forge, words, _ in FAULTS])
+async def test_what_somebody_changed_is_named_and_put_back(desk, wish, stored, words, settings):
+    await desk.care(wish, has_secret=False)
+    before = dict(stored[0].settings)
+    for name, value in settings.items():
+        stored[0].settings[name] = before["config"] | {"secret": ""} | value if name == "config" else value
+    if words == "has no secret":
+        stored[0].settings.get("config", {}).pop("secret", None)
+    assert words in await desk.verify(wish)
+    care = await desk.care(wish, has_secret=True)
+    assert care.done == (f"repaired: {words}",)
+    assert set(before.get("events", ())) <= set(stored[0].settings.get("events", ()))
+    assert (await desk.care(wish, has_secret=True)).done == ()
+
+
+async def test_a_secret_that_is_refused_is_given_again(desk, wish, stored, forge_server):
+    forge_server.hooks.tests_a_minute = 50
+    await desk.care(wish, has_secret=False)
+    stored[0].secrets = dict.fromkeys(stored[0].secrets, "whsec_b2xk")
+    await desk.tried((await desk.api.hooks(desk.repository, TOKEN))[0])
+    assert await desk.verify(wish) == ["a test was answered 401"]
+    care = await desk.care(wish, has_secret=True)
+    assert (care.done, care.trouble, care.is_written) == (("given its secret again",), "", True)
+    assert await desk.verify(wish) == []
+
+
+async def test_a_door_that_refuses_the_right_secret_is_told_and_not_written_for_ever(desk, wish, door, forge_server):
+    door.status = 401
+    care = await desk.care(wish, has_secret=False)
+    assert care.trouble == "answered 401"
+    writes = [request for request in forge_server.requests if request.startswith(("PUT", "PATCH", "POST"))]
+    assert len(writes) == 2, "one that makes it, one that tries it"
+
+
+async def test_deliveries_that_were_lost_are_asked_for_again_in_order(desk, wish, forge_server, door):
+    await desk.care(wish, has_secret=False)
+    await forge_server.hooks.settle()
+    forge_server.hooks.is_down = True
+    for number in (1, 2, 3):
+        await forge_server.hooks.push(REPOSITORY, {"after": str(number) * 40, "ref": "refs/heads/main"})
+    forge_server.hooks.is_down = False
+    care = await desk.care(wish, has_secret=True)
+    assert (care.trouble, care.redelivered) == ("", 3)
+    await forge_server.hooks.settle()
+    assert [after[0] for after in door.taken if after[0] in "123"] == ["1", "2", "3"]
+    assert (await desk.care(wish, has_secret=True)).redelivered == 0
+
+
+async def test_while_nothing_arrives_it_is_said_and_nothing_is_asked_for_again(desk, wish, forge_server):
+    await desk.care(wish, has_secret=False)
+    await forge_server.hooks.settle()
+    forge_server.hooks.is_down = True
+    await forge_server.hooks.push(REPOSITORY, {"after": "1" * 40})
+    care = await desk.care(wish, has_secret=True)
+    assert care.trouble in {"failed to connect to host", "internal error"}
+    assert care.redelivered == 0
+
+
+@pytest.mark.parametrize("forge", [Forge.GITLAB])
+async def test_gitlabs_given_up_hook_is_used_again_after_a_test(desk, forge_server, wish, stored):
+    await desk.care(wish, has_secret=False)
+    forge_server.hooks.is_down = True
+    for _ in range(4):
+        await forge_server.hooks.push(REPOSITORY, {"after": "1" * 40})
+    assert stored[0].settings["alert_status"] == "temporarily_disabled"
+    assert (await desk.care(wish, has_secret=True)).trouble
+    assert stored[0].settings["alert_status"] == "temporarily_disabled"
+    forge_server.hooks.is_down = False
+    assert not (await desk.care(wish, has_secret=True)).trouble
+    assert stored[0].settings["alert_status"] == "executable"
+
+
+@pytest.mark.parametrize("forge", [Forge.GITLAB])
+async def test_a_gitlab_without_signing_tokens_gets_the_secret_token(desk, forge_server, wish, stored, door):
+    forge_server.hooks.is_old = True
+    assert not (await desk.care(wish, has_secret=False)).trouble
+    assert (stored[0].secrets, bool(door.taken)) == ({"token": "new-secret"}, True)
+
+
+@pytest.mark.parametrize("forge", [Forge.GITLAB])
+async def test_a_limit_of_tests_keeps_nobody_from_his_hook(desk, forge_server, wish, stored):
+    forge_server.hooks.tests_a_minute = 0
+    care = await desk.care(wish, has_secret=False)
+    assert (care.done, care.trouble, len(stored)) == (("created",), "", 1)
+    assert await desk.verify(wish) == ["the forge does not say how its test went"]
+
+
+async def test_doubles_are_removed(desk, wish, stored):
+    await desk.care(wish, has_secret=False)
+    stored.append(type(stored[0])(999, {**stored[0].settings, "id": 999}, dict(stored[0].secrets)))
+    assert await desk.verify(wish) == ["there are 2 hooks to it"]
+    care = await desk.care(wish, has_secret=True)
+    assert care.done == ("removed its double 999",)
+    assert len(stored) == 1
+
+
+async def test_ours_is_found_among_many(desk, wish, stored):
+    await desk.care(wish, has_secret=False)
+    (ours,) = stored
+    others = [{**ours.settings, "id": n, "url": "u", "config": {"url": "u"}} for n in range(1000, 1150)]
+    stored[:0] = [type(ours)(settings["id"], settings) for settings in others]
+    assert (await desk.care(wish, has_secret=True)).hook.id == str(ours.id)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind", "said"),
+    [
+        (429, {"Retry-After": "9"}, ForgeUnavailable, "answered 429"),
+        (500, {}, ForgeUnavailable, "answered 500"),
+        (403, {}, Stalled, r"the token of spec\.webhook\.secretRef .* needs the (permission to write webhooks|scope `api`)"),
+        (404, {}, Stalled, r"the token of spec\.webhook\.secretRef"),
+        (422, {}, Stalled, "answered 422"),
+        (302, {"Location": "http://127.0.0.1:1/"}, Stalled, "has moved"),
+    ],
+)
+async def test_refusals_say_what_the_token_needs(desk, wish, forge_server, status, headers, kind, said):  # noqa: PLR0917
+    forge_server.failures = [(status, headers)]
+    with pytest.raises(kind, match=said) as caught:
+        await desk.care(wish, has_secret=False)
+    assert TOKEN not in str(caught.value)
+    assert "new-secret" not in str(caught.value)
+
+
+async def test_removing_what_is_gone_is_as_good(desk, wish, stored):
+    (hook,) = [(await desk.care(wish, has_secret=False)).hook]
+    stored.clear()
+    await desk.api.remove(desk.repository, hook, TOKEN)
+    assert await desk.remove(wish) == []
+
+
+async def test_a_test_that_is_never_logged_is_not_waited_for_for_ever(desk, wish, monkeypatch):
+    monkeypatch.setattr(hooks, "TEST_SECONDS", 0.05)
+    await desk.care(wish, has_secret=False)
+
+    async def nothing(*_: object) -> list[Attempt]:
+        return []
+
+    monkeypatch.setattr(type(desk.api), "attempts", nothing)
+    assert await desk.verify(wish) == ["the forge does not say how its test went"]
+
+
+def test_nothing_shows_a_secret(wish, forge_server):
+    desk = Desk(GitHubHooks(None), on_forge(forge_server.url), TOKEN)
+    assert "new-secret" not in repr(wish)
+    assert TOKEN not in repr(desk)
+
+
+HERE, THERE = "https://here/webhooks/x", "https://there/webhooks/x"
+
+
+@pytest.mark.parametrize(
+    ("found", "known", "ours", "doubles"),
+    [
+        pytest.param([], "", None, [], id="none"),
+        pytest.param([("1", THERE)], "", None, [], id="another's"),
+        pytest.param([("1", THERE)], "1", "1", [], id="ours, pointing elsewhere"),
+        pytest.param([("1", THERE), ("2", HERE)], "1", "2", [], id="ours by address before ours by number"),
+        pytest.param([("1", HERE), ("2", HERE)], "2", "2", ["1"], id="doubles"),
+        pytest.param([("1", HERE), ("2", HERE)], "", "1", ["2"], id="doubles, none known"),
+    ],
+)
+def test_which_hook_is_ours(found, known, ours, doubles):
+    hook, extra = choose([Hook(number, address, ()) for number, address in found], HERE, known)
+    assert (hook and hook.id, [other.id for other in extra]) == (ours, doubles)
+
+
+def attempts(*lines):
+    """Newest first: `a!` failed, `a` was taken, `a?` is too old."""
+    return [
+        Attempt(
+            id=str(100 - number),
+            delivery=line.rstrip("!?p"),
+            event="ping" if "p" in line else "push",
+            code=0 if "!" in line else 202,
+            said="",
+            at=-9e9 if "?" in line else 0.0,
+        )
+        for number, line in enumerate(lines)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "again"),
+    [
+        pytest.param([], "", id="nothing"),
+        pytest.param(["a", "b"], "", id="all taken"),
+        pytest.param(["b!", "a!"], "ab", id="oldest first"),
+        pytest.param(["a", "a!"], "", id="taken by now"),
+        pytest.param(["a!", "a"], "", id="taken, and sent again"),
+        pytest.param(["a!", "a!"], "a", id="twice in vain"),
+        pytest.param(["a!", "a!", "a!"], "", id="three times in vain"),
+        pytest.param(["a!p"], "", id="a ping"),
+        pytest.param(["a!?"], "", id="too old"),
+        pytest.param([f"{letter}!" for letter in "hgfedcba"], "abcde", id="some at once"),
+    ],
+)
+def test_what_is_asked_for_again(lines, again):
+    assert "".join(attempt.delivery for attempt in lost(attempts(*lines), now=0.0)) == again

@@ -1,0 +1,140 @@
+"""`trueup webhook register`, `verify`, `rotate` and `remove`, against a forge that really delivers to a receiver that really verifies."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+from structlog.testing import capture_logs
+
+from jobs.forges import hooks
+from tests.servers.command_line import run
+from tests.servers.front_door import KEY as DOOR_KEY
+from tests.servers.front_door import front_door
+from trueup.sandbox.forge import ForgeServer
+
+TOKEN = "f0rge-canary"
+
+
+class World:
+    """A forge and a receiver on a loop of their own, since commands bring one along."""
+
+    def __init__(self, valkey, keys, monkeypatch):
+        monkeypatch.setattr(hooks, "TEST_PAUSE_SECONDS", 0.02)
+        self.valkey, self.keys = valkey, keys
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self.ask(self.open())
+
+    def ask(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    async def open(self):
+        self.forge = await ForgeServer().__aenter__()
+        self.manager = front_door(self.valkey.url, self.keys)
+        self.door = await self.manager.__aenter__()
+        self.url = f"http://127.0.0.1:{self.door.port}"
+
+    def close(self):
+        self.ask(self.manager.__aexit__(None, None, None))
+        self.ask(self.forge.__aexit__())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(20)
+        self.loop.close()
+
+
+@pytest.fixture
+def world(valkey, keys, monkeypatch):
+    with capture_logs():  # the receiver's would stand in what commands print
+        world = World(valkey, keys, monkeypatch)
+        yield world
+        world.close()
+
+
+@pytest.fixture
+def environment(tmp_path, world):
+    declared = [
+        f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: {name}}}\n"
+        f"spec: {{url: 'https://git.example/acme/shop', forge: {forge}, {more}}}\n"
+        for name, forge, more in [
+            ("github", "github", f"api: '{world.forge.url}', webhook: {{secretRef: {{name: hooks}}}}"),
+            ("gitlab", "gitlab", f"api: '{world.forge.url}', commitStatus: {{secretRef: {{name: hooks}}}}"),
+            ("bare", "github", f"api: '{world.forge.url}'"),
+            ("away", "github", "api: 'http://127.0.0.1:1', webhook: {secretRef: {name: hooks}}"),
+            ("other", "generic", "poll: 60s"),
+        ]
+    ]
+    (tmp_path / "declarations").mkdir()
+    (tmp_path / "declarations" / "all.yaml").write_text("---\n".join(declared))
+    (tmp_path / "secrets" / "hooks").mkdir(parents=True)
+    (tmp_path / "secrets" / "hooks" / "token").write_text(TOKEN)
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    (tmp_path / "none").write_text("\n")
+    return {
+        "TRUEUP_DECLARATIONS": str(tmp_path / "declarations"), "TRUEUP_SECRETS": str(tmp_path / "secrets"),
+        "TRUEUP_WEBHOOK_KEYS": DOOR_KEY, "TRUEUP_PUBLIC_URL": world.url, "HERE": str(tmp_path),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["github", "gitlab"])
+def test_the_circle_of_a_hook(world, environment, name):
+    stored = world.forge.hooks.stored["acme/shop"]
+    ended = run("webhook", "verify", name, environment=environment)
+    assert (ended.code, ended.out) == (1, "")
+    assert f"there is no hook to {world.url}/webhooks/{name}/git.example/acme/shop" in ended.err
+    ended = run("webhook", "rotate", name, environment=environment)
+    assert (ended.code, f"trueup webhook register trueup/{name}" in ended.err) == (1, True)
+    ended = run("webhook", "register", name, environment=environment)
+    assert (ended.code, ended.out, ended.err) == (0, f"hook {stored[0].id}: created\n", "")
+    ended = run("webhook", "verify", name, environment=environment)
+    assert (ended.code, ended.out) == (0, "the hook is as it should be, and a test delivery was taken\n")
+    number, stored[0].secrets = stored[0].id, {}
+    assert "a test was answered 401" in run("webhook", "verify", name, environment=environment).err
+    ended = run("webhook", "rotate", name, "--json", environment=environment)
+    assert (ended.code, json.loads(ended.out)["trouble"]) == (0, "")
+    assert run("webhook", "verify", name, "--json", environment=environment).out == '{\n  "faults": []\n}\n'
+    ended = run("webhook", "remove", name, environment=environment)
+    assert (ended.code, ended.out, stored) == (0, f"removed hook {number}\n", [])
+    assert run("webhook", "remove", name, environment=environment).out == "there was none\n"
+
+
+def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
+    ended = run("webhook", "register", "github", environment=environment | {"TRUEUP_PUBLIC_URL": "http://127.0.0.1:1"})
+    assert (ended.code, len(world.forge.hooks.stored["acme/shop"])) == (1, 1)
+    assert (
+        "a test delivery did not arrive: failed to connect to host; the forge sends to http://127.0.0.1:1/webhooks/" in ended.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "code", "told"),
+    [
+        pytest.param(["nobody"], {}, 1, "there is no Repository trueup/nobody", id="unknown"),
+        pytest.param(["other"], {}, 1, "this command knows github, gitlab", id="a forge that is not spoken to"),
+        pytest.param(["github"], {"TRUEUP_PUBLIC_URL": ""}, 2, "TRUEUP_PUBLIC_URL is not set", id="no address"),
+        pytest.param(["github"], {"TRUEUP_WEBHOOK_KEYS": ""}, 2, "openssl rand -hex 32", id="no key"),
+        pytest.param(["bare"], {}, 1, "spec.webhook.secretRef, or give one with --token-file", id="no token"),
+        pytest.param(["bare", "--token-file", "{HERE}/none"], {}, 2, "holds no token", id="an empty file"),
+        pytest.param(["bare", "--token-file", "{HERE}/nowhere"], {}, 2, "No such file", id="no file"),
+        pytest.param(["away"], {}, 6, "http://127.0.0.1:1/repos/acme/shop/hooks", id="a forge that is away"),
+    ],
+)
+def test_what_cannot_be_done_says_why(environment, arguments, change, code, told):
+    arguments = [argument.replace("{HERE}", environment["HERE"]) for argument in arguments]
+    ended = run("webhook", "register", *arguments, environment=environment | change)
+    assert (ended.code, ended.out) == (code, "")
+    assert told in ended.err
+    assert TOKEN not in ended.err
+
+
+def test_a_token_of_ones_own_is_read_from_a_file(environment):
+    ended = run("webhook", "register", "bare", "--token-file", f"{environment['HERE']}/token", environment=environment)
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_token_that_may_not_says_what_it_needs(environment, world):
+    world.forge.hooks.may_write = False
+    ended = run("webhook", "register", "github", environment=environment)
+    assert ended.code == 1
+    assert "needs the permission to write webhooks" in ended.err
