@@ -31,6 +31,9 @@ NEWEST = frozenset({JobKind.MANUAL, JobKind.PARTIAL, JobKind.DIFF, JobKind.RESUM
 UNREAD = "-"
 """Written of an application whose ConfigMaps or Secrets could not be read: once they can, it is rendered."""
 
+SWEEP_SECONDS = 3600.0
+"""How often mirrors that nobody needs are looked for."""
+
 POLLS_AT_ONCE = 8
 """Repositories that one worker looks at at once: one that does not answer holds no other up."""
 
@@ -214,6 +217,16 @@ async def poll_due(context: Context) -> frozenset[Name]:
 
     await asyncio.gather(*(look(repository) for repository in context.declarations.repositories.values()))
     return frozenset(looked_at)
+
+
+async def sweep_mirrors(context: Context) -> None:
+    """Remove the mirrors of Repositories that are gone, once an hour on every host; never when some declarations are not known."""
+    now = time.monotonic()
+    if not context.declarations.is_complete or now < context.mirrors.sweep_at:
+        return
+    context.mirrors.sweep_at = now + SWEEP_SECONDS
+    if count := await context.mirrors.sweep(context.declarations.repositories.values()):
+        log.info("mirrors.swept", count=count)
 
 
 async def recover(context: Context) -> None:

@@ -31,7 +31,7 @@ from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
 from jobs.store.parts import PartStore
-from jobs.tasks import begin, close_forgotten, poll_due, recover, wake_lost
+from jobs.tasks import begin, close_forgotten, poll_due, recover, sweep_mirrors, wake_lost
 from reconciler.declarations.secrets import FileSecrets
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.client import connect as connect_cluster
@@ -129,6 +129,7 @@ async def tick(arq_context: Mapping[str, Any]) -> None:
     context: Context = arq_context["context"]
     await poll_due(context)
     await close_forgotten(context)
+    await sweep_mirrors(context)
     context.statuses_due.set()
 
 

@@ -163,6 +163,12 @@ class ReconcilerSettings(Settings):
     git_timeout: float = Field(
         default=120.0, gt=0, description="Seconds until a fetch is given up; large repositories on slow lines need more."
     )
+    mirror_limit: int = Field(
+        default=2048,
+        ge=16,
+        description="MiB on disk of one repository's mirror, of which only single commits are kept; a repository that needs more is refused, "
+        "and what was fetched of it is thrown away.",
+    )
     render_timeout: float = Field(
         default=60.0, gt=0, description="Seconds until a renderer is killed; Kustomize needs 12 s for 2,200 Deployments."
     )

@@ -55,6 +55,8 @@ OUTPUT_BYTES = 64 * 1024 * 1024
 ANSWER_SECONDS = 30.0
 """Until a read of the local mirror is given up; it takes milliseconds."""
 
+TOO_LARGE = "this is no configuration repository; raise TRUEUP_MIRROR_LIMIT if it is one"
+
 FROM_THE_MACHINE = ("https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY")
 """Variables that are handed on: how the network is reached is the machine's affair."""
 
@@ -120,7 +122,7 @@ class Git:
         except OutputTooLarge as error:
             raise SourceRefused(f"{call.what}: {error}") from error
         if completed.code == -signal.SIGXFSZ:
-            raise SourceRefused(f"{call.what}: more than {call.file_bytes >> 20} MiB; this is no configuration repository")
+            raise SourceRefused(f"{call.what}: more than {call.file_bytes >> 20} MiB; {TOO_LARGE}")
         return completed
 
     @contextlib.asynccontextmanager

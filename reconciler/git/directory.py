@@ -10,11 +10,12 @@ import contextlib
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from reconciler.errors import SourceUnavailable
-from reconciler.git.command import Call, Git
+from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
+from reconciler.git.command import TOO_LARGE, Call, Git
 
 ATTRIBUTES = "* -export-ignore -export-subst -filter -text -eol -ident -working-tree-encoding\n"
 """An export is the tree as committed: the repository's own attributes neither hide nor rewrite files."""
@@ -37,7 +38,7 @@ LEFTOVERS = (
 """What a git that was killed leaves behind."""
 
 KEEP_COMMITS = 200
-"""Commits that were fetched by their hash and keep a ref; older ones are fetched again when they are asked for."""
+"""Commits that were fetched by their hash, and refs, that are kept; older ones are fetched again when they are asked for."""
 
 UNTIDY_PACKS = 50
 UNTIDY_LOOSE = 12
@@ -47,8 +48,9 @@ UNTIDY_LOOSE = 12
 class Directory:
     """One bare repository on disk."""
 
-    def __init__(self, path: Path, git: Git) -> None:
+    def __init__(self, path: Path, git: Git, limit_bytes: int) -> None:
         self.path = path
+        self.limit_bytes = limit_bytes
         self._git = git
         self._lock = asyncio.Lock()
 
@@ -83,30 +85,59 @@ class Directory:
             os.pwrite(descriptor, b"busy\n", 0)
             if not self.identity:
                 await self._make()
-            yield descriptor
-            os.ftruncate(descriptor, 0)  # not after a failure: a git that was killed leaves things behind
+            try:
+                yield descriptor
+            except TrueupError:  # a git that was killed leaves things behind, which may be what fills the disk
+                await asyncio.to_thread(_clean, self.path)
+                raise
+            os.ftruncate(descriptor, 0)  # not after another failure: whoever comes next cleans up
 
     async def throw_away(self, identity: int) -> None:
         """Throw the repository away, unless somebody did already; it is made again when it is next used."""
         async with self.exclusive():
             if self.identity == identity:
-                doomed = self.path.with_suffix(".broken")
-                self.path.rename(doomed)
-                await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
+                await asyncio.to_thread(_remove, self.path)
+
+    async def bound(self, lock: int) -> None:
+        """See that the repository is not too large, after a fetch and under its lock; what nobody asked for lately goes first.
+
+        Raises:
+            SourceRefused: when it is; it is thrown away then.
+        """
+        if await asyncio.to_thread(_size, self.path) <= self.limit_bytes:
+            return
+        await self._pack(lock, prune="now")
+        if await asyncio.to_thread(_size, self.path) > self.limit_bytes:
+            await asyncio.to_thread(_remove, self.path)
+            raise SourceRefused(f"more than {self.limit_bytes >> 20} MiB; {TOO_LARGE}")
+
+    async def remove_unused(self, seconds: float) -> bool:
+        """Remove the repository when nobody used it for so long, or keeps its lock now; whether it was there and is gone."""
+        lock = self.path.with_suffix(".lock")
+        async with contextlib.AsyncExitStack() as stack:
+            descriptor = self._open(stack)
+            is_free = self.identity and time.time() - lock.stat().st_mtime > seconds and _locked(descriptor)
+            if is_free:
+                await asyncio.to_thread(_remove, self.path)
+            return bool(is_free)
 
     async def tidy(self) -> None:
         """Pack the repository anew when it has grown by many fetches, without what nobody asked for lately."""
         if not await asyncio.to_thread(_is_untidy, self.path):
             return
         async with self.exclusive() as lock:
-            call = Call(f"{self.path}: cannot be packed", timeout_seconds=LOCK_SECONDS, descriptors=(lock,))
+            await self._pack(lock, prune="1.hour.ago")
+
+    async def _pack(self, lock: int, *, prune: str) -> None:
+        call = Call(f"{self.path}: cannot be packed", timeout_seconds=LOCK_SECONDS, descriptors=(lock,))
+        for kind in ("commits", "heads"):
             listed = await self._git.run(
-                self.path, "for-each-ref", "--sort=-creatordate", "--format=delete %(refname)", "refs/trueup/commits", call=call
+                self.path, "for-each-ref", "--sort=-creatordate", "--format=delete %(refname)", f"refs/trueup/{kind}", call=call
             )
             old = b"".join(listed.splitlines(keepends=True)[KEEP_COMMITS:])
             stdin = Call(call.what, stdin=old, descriptors=(lock,))
             await self._git.run(self.path, "update-ref", "--stdin", call=stdin)
-            await self._git.run(self.path, "gc", "--quiet", "--prune=1.hour.ago", call=call)
+        await self._git.run(self.path, "gc", "--quiet", f"--prune={prune}", call=call)
 
     def _open(self, stack: contextlib.AsyncExitStack) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -131,6 +162,20 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _remove(path: Path) -> None:
+    """By another name first, so that whoever reads sees all of it or nothing."""
+    doomed = path.with_suffix(".broken")
+    shutil.rmtree(doomed, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _size(path: Path) -> int:
+    """Bytes on disk of its objects."""
+    return sum(file.lstat().st_blocks * 512 for file in (path / "objects").rglob("*"))
 
 
 def _clean(path: Path) -> None:

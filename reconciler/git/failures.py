@@ -15,6 +15,7 @@ NO_REF = "the server has no such branch or tag"
 UNADVERTISED = "the server gives out only what its branches and tags are at"
 ELSEWHERE = "the server redirects elsewhere, and credentials are not sent after it; write the address it redirects to in spec.url"
 UNREACHED = "nobody answers there; check spec.url if that lasts"
+TOO_LARGE = "a pack of it is larger than TRUEUP_MIRROR_LIMIT; this is no configuration repository, or raise that"
 UNTRUSTED = "the server's certificate is not trusted here; add its authority to the file that SSL_CERT_FILE names"
 
 MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] = (
@@ -41,6 +42,9 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("unadvertised object", REFUSED, UNADVERTISED),
     ("transport '", REFUSED, "it is reached by a protocol that TRUEUP_GIT_PROTOCOLS does not list"),
     ("mismatched algorithms", REFUSED, "it is a SHA-256 repository, and this version reads SHA-1 only"),
+    ("died of signal 25", REFUSED, TOO_LARGE),  # SIGXFSZ: the file was larger than it may be
+    ("Out of memory", REFUSED, "git needed more memory than it may have; this is no configuration repository"),
+    ("unable to mmap", REFUSED, "git needed more memory than it may have; this is no configuration repository"),
     ("fsck error", REFUSED, "the server sent objects that git's own check refuses"),
     ("invalid index-pack output", REFUSED, "the server sent objects that git's own check refuses"),
     ("does not appear to be a git repository", REFUSED, ABSENT),

@@ -4,6 +4,7 @@ One mirror for each address and the Secret that opens it, shared by the workers 
 knows no history; what was fetched once is not fetched again. A mirror that cannot be read is thrown away and made again.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import posixpath
@@ -25,6 +26,9 @@ from reconciler.urls import redact
 
 REMEMBERED = 1000
 """Commits that are known to be here without asking git."""
+
+UNUSED_SECONDS = 86400.0
+"""A mirror whose Repository is declared no more is kept so long: whoever declares it again fetches nothing."""
 
 OLD_SERVER_DEPTH = 100
 """Commits of each ref that are fetched from a server that gives none out by its hash."""
@@ -48,8 +52,11 @@ class Mirrors:
         self._root = (settings.state / "mirrors").absolute()
         self._git = Git(tuple(settings.git_protocols))
         self._timeout_seconds = settings.git_timeout
+        self._limit_bytes = settings.mirror_limit << 20
         self._directories: dict[Path, Directory] = {}
         self._mirrors: dict[tuple[Name, Path], Mirror] = {}
+        self.sweep_at = 0.0
+        """By the monotonic clock: when those that nobody needs are looked for next."""
         self.remotes = Remotes(settings, secrets, self._git, self._root)
 
     def of(self, repository: Repository) -> "Mirror":
@@ -58,18 +65,32 @@ class Mirrors:
         Repositories of one address share what is on disk when they are opened by the same Secret, or all by none: then each may read
         what the others may.
         """
-        ref = self.remotes.keyring.ref(repository)
-        key = hashlib.sha256(
-            f"{repository.url} {ref.namespace}/{ref.name}".encode() if ref else repository.url.encode()
-        ).hexdigest()[:32]
-        path = self._root / key
+        path = self._path(repository)
         mirror = self._mirrors.get((repository.name, path))
         if mirror is None:
-            directory = self._directories.setdefault(path, Directory(path, self._git))
+            directory = self._directories.setdefault(path, Directory(path, self._git, self._limit_bytes))
             mirror = Mirror(repository, directory, self._git, self.remotes, self._timeout_seconds)
             self._mirrors[repository.name, path] = mirror
         mirror.repository = repository
         return mirror
+
+    def _path(self, repository: Repository) -> Path:
+        ref = self.remotes.keyring.ref(repository)
+        text = f"{repository.url} {ref.namespace}/{ref.name}" if ref else repository.url
+        return self._root / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    async def sweep(self, repositories: Iterable[Repository], *, unused_seconds: float = UNUSED_SECONDS) -> int:
+        """Remove the mirrors of Repositories that are declared no more, a while after their last use; how many."""
+        kept = {self._path(repository) for repository in repositories}
+        found = [path for path in await asyncio.to_thread(_mirrors_in, self._root) if path not in kept]
+        gone = 0
+        for path in found:
+            directory = self._directories.get(path) or Directory(path, self._git, self._limit_bytes)
+            if await directory.remove_unused(unused_seconds):
+                gone += 1
+                self._directories.pop(path, None)
+                self._mirrors = {key: mirror for key, mirror in self._mirrors.items() if key[1] != path}
+        return gone
 
     async def close(self) -> None:
         """End the connections to Git hosts."""
@@ -296,6 +317,11 @@ class Mirror:
             "fetch", "--quiet", f"--depth={depth}", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
             "--prune", "--no-show-forced-updates", "--end-of-options", self.repository.url, *refspecs, what=what, descriptors=(lock,),
         )  # fmt: skip
+        try:
+            await self.directory.bound(lock)
+        except SourceRefused as error:
+            self._present.clear()
+            raise SourceRefused(f"{self._name}: {what}: {error}") from error
 
     async def _fetch_around(self, commit: str, local: str, lock: int, refusal: SourceRefused) -> None:
         """A server that gives out only what refs are at: fetch those, some commits deep, and see whether ours is among them."""
@@ -323,7 +349,8 @@ class Mirror:
 
     async def _remote(self, *arguments: str, what: str, descriptors: tuple[int, ...] = ()) -> bytes:
         """Run git against the remote, logged in."""
-        call = Call(f"{self._name}: {what}", self.timeout_seconds, descriptors=descriptors)
+        limit = min(FILE_BYTES, self.directory.limit_bytes)
+        call = Call(f"{self._name}: {what}", self.timeout_seconds, file_bytes=limit, descriptors=descriptors)
         return await self.remotes.run(self.repository, self.directory.path, *arguments, call=call)
 
     async def _read(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -356,6 +383,10 @@ class Mirror:
 def _local(ref: str) -> str:
     """Where a ref of the remote is kept: `a` may become `a/b`."""
     return f"refs/trueup/heads/{hashlib.sha256(ref.encode()).hexdigest()[:32]}"
+
+
+def _mirrors_in(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if re.fullmatch(r"[0-9a-f]{32}", path.name)] if root.exists() else []
 
 
 def _is_plain(path: str) -> bool:

@@ -2,14 +2,16 @@
 
 import asyncio
 import os
+import random
 import sys
 from pathlib import Path
 
 import pytest
 
-from reconciler.errors import SourceUnavailable
+from reconciler.errors import SourceRefused, SourceUnavailable
+from reconciler.git.command import Call
 from reconciler.process import Limits, run
-from tests.servers.git_http import Hold, repository_at, running
+from tests.servers.git_http import Hold, MirrorMaker, Remote, repository_at, running
 
 MAIN = "refs/heads/main"
 
@@ -89,3 +91,64 @@ async def test_a_lock_that_is_kept_is_given_up_on(worker, remote, monkeypatch):
         with pytest.raises(SourceUnavailable, match="another process keeps it locked"):
             await second.fetch(MAIN)
     assert await second.fetch(MAIN)
+
+
+@pytest.mark.long
+async def test_a_repository_over_the_limit_is_refused_and_leaves_nothing_behind(tmp_path, remote, git_server):
+    small = await remote.commit({"a": "1"})
+    other = Remote(git_server, "acme/large")
+    noise = {f"f{n}": random.Random(n).randbytes(3_000_000).hex() for n in range(9)}
+    await other.commit(noise)
+    maker = MirrorMaker(tmp_path / "state", mirror_limit=16)
+    large, mirror = maker(repository_at(other.url)), maker(repository_at(remote.url))
+    with pytest.raises(SourceRefused, match=r"cannot fetch .* larger than TRUEUP_MIRROR_LIMIT") as caught:
+        await large.fetch(MAIN)
+    assert str(caught.value).startswith("trueup/shop: ")
+    assert used(tmp_path / "state") < 1_000_000
+    assert await mirror.fetch(MAIN) == small
+
+
+@pytest.mark.long
+async def test_many_small_commits_over_the_limit_make_room(tmp_path, remote, monkeypatch):
+    monkeypatch.setattr("reconciler.git.directory.KEEP_COMMITS", 2)
+    mirror = MirrorMaker(tmp_path / "state", mirror_limit=16)(repository_at(remote.url))
+    commits = [await remote.commit({"f": random.Random(n).randbytes(3_000_000).hex()}) for n in range(8)]
+    for commit in commits:
+        await mirror.ensure(commit)
+    assert await mirror.tree(commits[-1], "f")
+    assert used(tmp_path / "state") <= 17 << 20
+
+
+@pytest.mark.long
+async def test_a_mirror_does_not_grow_with_every_push(worker, remote, monkeypatch):
+    monkeypatch.setattr("reconciler.git.directory.KEEP_COMMITS", 5)
+    monkeypatch.setattr("reconciler.git.directory.UNTIDY_LOOSE", -1)
+    mirror = worker(repository_at(remote.url))
+    for number in range(30):
+        await mirror.ensure(commit := await remote.commit({"a": str(number)}))
+    for file in mirror.directory.path.rglob("objects/*/*"):  # what came in the last hour is kept
+        os.utime(file, (0, 0))
+    await mirror.heads([])
+    refs = await mirror.git.run(mirror.directory.path, "for-each-ref", "refs/trueup/commits", call=Call("refs"))
+    assert len(refs.splitlines()) == 5
+    assert len((mirror.directory.path / "shallow").read_text().splitlines()) <= 5
+    assert await mirror.tree(commit, "a")
+
+
+async def test_a_mirror_that_nobody_declares_any_more_is_removed_in_time(worker, remote):
+    commit = await remote.commit({"a": "1"})
+    mirror = worker(repository_at(remote.url))
+    await mirror.fetch(MAIN)
+    mirrors, path = worker.made[-1], mirror.directory.path
+    assert await mirrors.sweep([mirror.repository], unused_seconds=-1) == 0
+    assert await mirrors.sweep([]) == 0
+    async with worker(repository_at(remote.url)).directory.exclusive():
+        assert await mirrors.sweep([], unused_seconds=-1) == 0
+    assert path.exists()
+    assert await mirrors.sweep([], unused_seconds=-1) == 1
+    assert not path.exists()
+    assert await mirrors.of(mirror.repository).fetch(MAIN) == commit
+
+
+def used(directory):
+    return sum(file.lstat().st_size for file in directory.rglob("*") if file.is_file())
