@@ -14,7 +14,7 @@ from jobs.inputs import InputCache
 from jobs.intake import new_job_id
 from jobs.keys import Keys
 from jobs.queue import Queue, Wake
-from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ScopeRecord, StageRecord, VerdictState
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ScopeRecord, SourceRecord, StageRecord, VerdictState
 from jobs.settings import JobSettings
 from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
@@ -179,9 +179,10 @@ class Context:
 
 def _introduction(application: Application) -> ApplicationRecord:
     """An application that is declared, and that was never synced as far as is known."""
-    source = application.sources[0]
+    first = application.sources[0]
+    sources = (SourceRecord(repository=str(s.repository), path=s.path, ref=s.ref) for s in application.sources)
     return ApplicationRecord(
-        name=str(application.name), repository=str(source.repository), path=source.path,
+        name=str(application.name), repository=str(first.repository), path=first.path, sources=tuple(sources),
         cluster=application.destination.cluster, namespace=application.destination.namespace,
         message="not synced yet", updated=datetime.now(UTC),
     )  # fmt: skip

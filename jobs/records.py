@@ -234,6 +234,16 @@ class WindowRecord(Record):
     until: datetime | None = Field(default=None, description="When it opens; none when open, or when that is too far to know.")
 
 
+class SourceRecord(Record):
+    """One source of an application."""
+
+    repository: str
+    path: str = ""
+    ref: str = Field(default="", description="What the others call it by.")
+    revision: str = Field(default="", description="What it was last synced to.")
+    desired: str = Field(default="", description="What it should be at.")
+
+
 class ApplicationRecord(Record):
     """How an application is, as its cluster's holder last said."""
 
@@ -242,6 +252,9 @@ class ApplicationRecord(Record):
     revision: str = Field(default="", description="What it was last synced to.")
     desired: str = Field(default="", description="What it should be at.")
     path: str = ""
+    sources: tuple[SourceRecord, ...] = Field(
+        default=(), description="All of them; `repository`, `path` and revisions are the first's."
+    )
     cluster: str = ""
     namespace: str = ""
     state: SyncState | None = None

@@ -105,7 +105,8 @@ async def _begin(context: Context, job: JobRecord) -> None:
     if not applications:
         raise Stalled(f"there is no application {', '.join(job.applications)}")
     if job.kind in NEWEST:
-        await _observe_newest(context, job, applications[0].sources[0].repository)
+        repositories = {source.repository for application in applications for source in application.sources}
+        await asyncio.gather(*(_observe_newest(context, job, name) for name in sorted(repositories)))
     await dispatch(context, job, applications)
 
 

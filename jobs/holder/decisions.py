@@ -1,5 +1,6 @@
 """What people decide about an application: written into the cluster before anything is done about it. Each may be carried out twice."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from jobs.holder.held import Held
 from jobs.holder.ready import at, commits_of, look
 from jobs.records import DecisionRecord, JobKind, JobRecord, JobState, OutcomeRecord
 from jobs.store.jobs import JobFilter
-from reconciler.errors import Stalled, TrueupError
+from reconciler.errors import SourceRefused, Stalled, TrueupError
 from reconciler.model.declared import Name
 from reconciler.model.intent import Healthy, Intent, Pause, Rollback
 from reconciler.model.outcome import SyncState
@@ -110,9 +111,11 @@ async def _roll_back(held: Held, job: JobRecord, decision: DecisionRecord, name:
     if job.decision is None:  # made by `onFailure: rollback`, which has written down where to; or somebody has ended it since
         return
     history = (await held.context.applications.histories([str(name)]))[str(name)]
-    commits = _chosen(decision.to, history, target, intent)
+    commits = await _chosen(held, decision.to, history, target, intent)
     if commits == heads:
-        raise Stalled(f"{name} is to be at {heads[0]} anyway, the newest revision; to end a rollback: trueup app resume {name}")
+        raise Stalled(
+            f"{name} is to be at {'+'.join(heads)} anyway, the newest revision; to end a rollback: trueup app resume {name}"
+        )
     await look(held, at(target, commits))
     rollback = Rollback(
         commits, heads, await _digest(held, target), job.actor, decision.reason, datetime.now(UTC).isoformat(), job.id
@@ -121,7 +124,7 @@ async def _roll_back(held: Held, job: JobRecord, decision: DecisionRecord, name:
     log.info("application.rolled_back", application=str(name), commit=commits[0], by=job.actor)
 
 
-def _chosen(wanted: str, history: Sequence[OutcomeRecord], target: Target, intent: Intent) -> Commits:
+async def _chosen(held: Held, wanted: str, history: Sequence[OutcomeRecord], target: Target, intent: Intent) -> Commits:
     """The commits to return to: those that were named, or the last that were healthy."""
     name, heads = target.name, commits_of(target)
     if wanted:
@@ -130,7 +133,7 @@ def _chosen(wanted: str, history: Sequence[OutcomeRecord], target: Target, inten
             return found[0]
         if len(wanted) not in (40, 64):
             raise Stalled(f"{name}: {len(found)} of its last revisions begin with {wanted}; give all digits of the commit")
-        where = target.application.sources[0].repository
+        where = await _repository_with(held, target, wanted)
         sources = zip(target.application.sources, heads, strict=True)
         return tuple(wanted if source.repository == where else head for source, head in sources)
     is_held = intent.rollback is not None and is_rolled_back(intent, heads) is not False
@@ -144,6 +147,16 @@ def _chosen(wanted: str, history: Sequence[OutcomeRecord], target: Target, inten
     if found_healthy is None:
         raise Stalled(f"{name}: no revision before the present one is known to have been healthy; name one: --to COMMIT")
     return found_healthy.commits
+
+
+async def _repository_with(held: Held, target: Target, commit: str) -> Name:
+    """The first of a target's repositories that has a commit; the first of all where it is in none, which is told of when it is fetched."""
+    repositories = list(dict.fromkeys(source.repository for source in target.application.sources))
+    for name in repositories if len(repositories) > 1 else ():
+        with contextlib.suppress(SourceRefused):
+            await held.context.mirrors.of(held.context.declarations.repositories[name]).ensure(commit)
+            return name
+    return repositories[0]
 
 
 async def _digest(held: Held, target: Target) -> str:

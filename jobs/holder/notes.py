@@ -8,7 +8,7 @@ from jobs.holder.held import Held
 from jobs.holder.ready import Head, commits_of, windows_of_instance
 from jobs.inputs import input_record
 from jobs.observe import hold_records, unhealthy_records
-from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord
+from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord, SourceRecord
 from jobs.store.heads import InputRecord
 from reconciler.declarations.tell import Synced
 from reconciler.model.declared import Name
@@ -115,7 +115,7 @@ def _record(held: Held, job: JobRecord, target: Target, report: SyncReport, know
     application, is_live = target.application, is_there(report)
     if report.state is SyncState.WAITING and known is not None:
         news = {"state": report.state, "message": report.message, "desired": str(target.revision), "job": job.id}
-        return known.model_copy(update={**news, "updated": datetime.now(UTC)})
+        return known.model_copy(update={**news, "sources": _sources(target, known), "updated": datetime.now(UTC)})
     rendering = held.environment.desired.of(application.name)
     return ApplicationRecord(
         name=str(application.name),
@@ -123,6 +123,7 @@ def _record(held: Held, job: JobRecord, target: Target, report: SyncReport, know
         revision=str(target.revision) if is_live or known is None else known.revision,
         desired=str(target.revision),
         path=application.sources[0].path,
+        sources=_sources(target, None if is_live else known),
         cluster=application.destination.cluster,
         namespace=application.destination.namespace,
         state=report.state,
@@ -135,6 +136,17 @@ def _record(held: Held, job: JobRecord, target: Target, report: SyncReport, know
         unhealthy=unhealthy_records(report.unhealthy),
         drift=known.drift if known else (),
         updated=datetime.now(UTC),
+    )
+
+
+def _sources(target: Target, known: ApplicationRecord | None) -> tuple[SourceRecord, ...]:
+    """Every source with its commit; what is in the cluster is as it was known, where it was."""
+    pairs = list(zip(target.application.sources, map(str, target.revisions), strict=True))
+    live = [source.revision for source in known.sources] if known else [revision for _, revision in pairs]
+    live = live if len(live) == len(pairs) else [""] * len(pairs)
+    return tuple(
+        SourceRecord(repository=str(source.repository), path=source.path, ref=source.ref, revision=there, desired=desired)
+        for (source, desired), there in zip(pairs, live, strict=True)
     )
 
 

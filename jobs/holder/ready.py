@@ -71,6 +71,8 @@ class Ready:
     heads: Mapping[Name, Head] = field(default_factory=dict)
     """Of those targets that are not at the heads of their refs."""
     refused: Sequence[tuple[Target, TrueupError]] = ()
+    unseen: Sequence[tuple[Name, Waiting]] = ()
+    """Applications with a ref that nobody has seen yet: there is no commit for them."""
 
     @property
     def all(self) -> list[Target]:

@@ -16,9 +16,10 @@ from jobs.holder.decisions import decide
 from jobs.holder.held import UNKNOWN_SECONDS, Held
 from jobs.holder.looks import previewed
 from jobs.holder.notes import HEALTHY, applications_of, note
-from jobs.holder.ready import Ready, Way, ready
+from jobs.holder.ready import Ready, Way, commits_of, ready
 from jobs.holder.removals import Removals
 from jobs.holder.rollbacks import roll_back
+from jobs.holder.several import given_way, tell_others
 from jobs.holder.surroundings import JobSurroundings, go_on_with_dependents
 from jobs.observe import Progress
 from jobs.records import JobKind, JobRecord, JobState
@@ -29,7 +30,7 @@ from reconciler.errors import Stalled, Waiting
 from reconciler.events import SyncFinished, SyncStarted
 from reconciler.model.declared import Name
 from reconciler.model.intent import Approval, Intent
-from reconciler.model.outcome import SyncReport, SyncState, together
+from reconciler.model.outcome import Revision, SyncReport, SyncState, together
 from reconciler.plan.intent import describe_rollback, is_about
 from reconciler.sync.report import failed
 from reconciler.sync.run import Order, Outcome, sync
@@ -106,14 +107,14 @@ class Syncs:
     async def _sync(self, job: JobRecord, names: Sequence[Name], around: JobSurroundings) -> Sequence[SyncReport] | None:
         """Sync some of a job's applications once; None when a newer commit has taken its place."""
         held, context = self._held, self._context
-        wanted = {target.name: target.revision.commit for target in (await self._ready(job, names)).all}
+        wanted = {target.name: commits_of(target) for target in (await self._ready(job, names)).all}
         async with held.turns.taken(wanted) as preempted:
             found = await self._ready(job, names)
             if await self._is_overtaken(job, found.all):
                 return None
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
-                put_off = tell_refused(found, progress)
+                put_off, unseen = tell_refused(found, progress), tell_unseen(found, progress)
                 asked_at = job.created.isoformat() if Way.of(job) is Way.PEOPLE and not job.only else ""
                 order = Order(
                     found.targets,
@@ -124,17 +125,20 @@ class Syncs:
                     only=job.only,
                     is_refreshed=job.refresh,
                     heads=found.later,
+                    unseen=tuple(name for name, _ in found.unseen),
                 )
-                outcome = await sync(order, held.environment, progress)
+                outcome = await given_way(held, job, found.targets, await sync(order, held.environment, progress))
             if job.kind is JobKind.PARTIAL:  # says nothing of the whole
-                return (*outcome.reports, *put_off)
+                return (*outcome.reports, *put_off, *unseen)
             await note(held, job, found.all, replace(outcome, reports=(*outcome.reports, *put_off)), found.heads)
             await self._amend(job, progress, found, outcome, preempted)
+            await tell_others(held, job, found, outcome)
         await go_on_with_dependents(held, [report.application for report in outcome.reports if report.state in HEALTHY])
-        return (*outcome.reports, *put_off)
+        return (*outcome.reports, *put_off, *unseen)
 
     async def _ready(self, job: JobRecord, names: Sequence[Name]) -> Ready:
-        return await ready(self._held, await self._targets(names), Way.of(job))
+        targets, unseen = await self._targets(names)
+        return replace(await ready(self._held, targets, Way.of(job)), unseen=unseen)
 
     async def _amend(
         self, job: JobRecord, progress: Progress, found: Ready, outcome: Outcome, preempted: Mapping[Name, asyncio.Event]
@@ -144,7 +148,12 @@ class Syncs:
         done = [(target, reports[target.name]) for target in found.targets if target.name not in found.heads]
         returned = await roll_back(self._held, job, done, preempted)
         intents = await self._held.cluster.records.intents()
-        news = {name: (SyncState.FAILED, message) for name, message in returned.items()}
+        news: dict[Name, tuple[SyncState, str]] = {
+            report.application: (report.state, report.message)
+            for report in outcome.reports
+            if report.state is SyncState.WAITING  # also what gave way, which has said otherwise so far
+        }
+        news |= {name: (SyncState.FAILED, message) for name, message in returned.items()}
         for name in reports.keys() - returned.keys():
             intent, report = intents.get(name, Intent()), reports[name]
             if intent.rollback and job.kind is not JobKind.ROLLBACK and is_about(intent, job.commit):
@@ -157,23 +166,27 @@ class Syncs:
 
     async def _look(self, job: JobRecord, names: Sequence[Name]) -> None:
         """Say what a sync would do, and do nothing."""
-        targets = await self._targets(names)
+        targets, unseen = await self._targets(names)
+        if unseen:
+            raise unseen[0][1]
         first = targets[0].revision
         await self._context.jobs.update(job.id, commit=first.commit, ref=first.ref)
         found = await asyncio.gather(*(previewed(target, self._held, job) for target in targets))
         await self._context.jobs.put_syncs(job.id, found)
 
-    async def _targets(self, names: Sequence[Name]) -> list[Target]:
-        """Read at the last moment: what is declared, and where its refs are.
+    async def _targets(self, names: Sequence[Name]) -> tuple[list[Target], list[tuple[Name, Waiting]]]:
+        """Read at the last moment: what is declared, and where its refs are; and the applications with a ref that was never seen.
 
         Raises:
-            Waiting: when a ref was never seen.
+            Waiting: when that is so of all.
         """
         applications = self._held.refresh()
-        targets, waiting = await self._held.targets(a for name in names if (a := applications.get(name)))
-        if waiting:
+        declared = [application for name in names if (application := applications.get(name))]
+        targets, waiting = await self._held.targets(declared)
+        if waiting and not targets:
             raise waiting[0]
-        return targets
+        seen = {target.name for target in targets}
+        return targets, list(zip((a.name for a in declared if a.name not in seen), waiting, strict=True))
 
     async def _is_overtaken(self, job: JobRecord, targets: Sequence[Target]) -> bool:
         """Whether the ref is elsewhere by now; an older commit is never applied after a newer one, unless it was rolled back to."""
@@ -240,6 +253,18 @@ class Syncs:
 def tell_refused(found: Ready, progress: Progress) -> tuple[SyncReport, ...]:
     """Tell of what may not be synced, as of syncs that have not begun."""
     reports = tuple(failed(target, error, ()) for target, error in found.refused)
+    for report in reports:
+        progress(SyncStarted(report.application, report.revision))
+        progress(SyncFinished(report, 0.0))
+    return reports
+
+
+def tell_unseen(found: Ready, progress: Progress) -> tuple[SyncReport, ...]:
+    """Tell of what waits for a commit that nobody has seen yet."""
+    reports = tuple(
+        SyncReport(name, Revision("", ""), SyncState.WAITING, str(error), retry_seconds=error.retry_seconds)
+        for name, error in found.unseen
+    )
     for report in reports:
         progress(SyncStarted(report.application, report.revision))
         progress(SyncFinished(report, 0.0))

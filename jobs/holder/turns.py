@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from reconciler.model.declared import Name
+from reconciler.plan.intent import Commits
 
 
 @dataclass(slots=True)
 class _Turn:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    commit: str = ""
+    commits: Commits = ()
     """What the application is being synced to."""
     preempted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -23,15 +24,15 @@ class Turns:
         self._turns: dict[Name, _Turn] = {}
 
     @asynccontextmanager
-    async def taken(self, commits: Mapping[Name, str]) -> AsyncIterator[Mapping[Name, asyncio.Event]]:
+    async def taken(self, commits: Mapping[Name, Commits]) -> AsyncIterator[Mapping[Name, asyncio.Event]]:
         """Have these applications to oneself; yields what is set when a newer commit waits for one of them.
 
         Args:
-            commits: what each application is to be at; whoever brings it to another one is told to give way.
+            commits: what each application is to be at; whoever brings it to others is told to give way.
         """
         turns = {name: self._turns.setdefault(name, _Turn()) for name in sorted(commits)}
         for name, turn in turns.items():
-            if turn.commit != commits[name]:
+            if turn.commits != commits[name]:
                 turn.preempted.set()
         taken: list[asyncio.Lock] = []
         try:
@@ -39,7 +40,7 @@ class Turns:
                 await turn.lock.acquire()
                 taken.append(turn.lock)
             for name, turn in turns.items():
-                turn.commit, turn.preempted = commits[name], asyncio.Event()
+                turn.commits, turn.preempted = commits[name], asyncio.Event()
             yield {name: turn.preempted for name, turn in turns.items()}
         finally:
             for lock in taken:

@@ -45,8 +45,8 @@ def clock(moment: datetime) -> str:
 
 
 def short(commits: Commits) -> str:
-    """The commit that an application is said to be at, as people say it."""
-    return commits[0][:SHORT]
+    """The commits that an application is said to be at, as people say them: `3f1c9a2`, or `3f1c9a2+9b2c1d0`."""
+    return "+".join(dict.fromkeys(commit[:SHORT] for commit in commits))
 
 
 def is_rolled_back(intent: Intent, heads: Commits) -> bool | None:
@@ -70,10 +70,11 @@ def _refused_content(intent: Intent) -> frozenset[str]:
 
 
 def is_about(intent: Intent, commit: str) -> bool:
-    """Whether a commit is one that an application was rolled back from."""
+    """Whether a commit is one that an application was rolled back from; what another source stays at is not."""
     refused = [failed.commits for failed in intent.quarantine]
     refused += [intent.rollback.instead_of] if intent.rollback else []
-    return any(commit in commits for commits in refused)
+    kept = intent.rollback.commits if intent.rollback else ()
+    return commit not in kept and any(commit in commits for commits in refused)
 
 
 def is_failure(report: SyncReport) -> bool:
@@ -141,5 +142,5 @@ def _was_left(healthy: Healthy, intent: Intent) -> bool:
 
 
 def found_by(prefix: str, known: Iterable[Commits]) -> list[Commits]:
-    """The known revisions whose first commit begins so, each once."""
-    return list(dict.fromkeys(commits for commits in known if commits[0].startswith(prefix)))
+    """The known revisions with a commit that begins so, each once."""
+    return list(dict.fromkeys(commits for commits in known if any(commit.startswith(prefix) for commit in commits)))

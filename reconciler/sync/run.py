@@ -47,6 +47,8 @@ class Order:
     """Whether the live objects themselves are looked at, instead of what the watches have told."""
     heads: Sequence[Target] = ()
     """Where applications of the job are to be later: those that wait, and those that are held at older commits."""
+    unseen: Sequence[Name] = ()
+    """Applications of the job of which nobody knows the commit: nothing is deleted that they may want."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
         environment.wanted.pop(target.name, None)
     unreadable = await foresee(order.heads, environment)
     applications = (target.application for target in order.targets)
-    unit = Unit(applications, order.surroundings, unreadable={*refused, *unreadable})
+    unit = Unit(applications, order.surroundings, unreadable={*refused, *unreadable, *order.unseen})
     async with asyncio.TaskGroup() as group:
         tasks = []
         for target in order.targets:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler.errors import TrueupError
+from reconciler.errors import PathMissing, SourceRefused, TrueupError
 from reconciler.git.export import export
 from reconciler.git.mirror import Mirror, Mirrors
 from reconciler.git.verify import signers_of, verify
@@ -260,7 +260,7 @@ def _assemble(
     for index, source in enumerate(target.application.sources):
         part = parts[target.name, index]
         if isinstance(part, TrueupError):
-            return part
+            return _missing(part, target, parts) if isinstance(part, PathMissing) else part
         rendered, outside = part
         documents += rendered.documents
         known = inputs.get(source.repository, Inputs())
@@ -272,6 +272,14 @@ def _assemble(
                 read, probed = files.read.get(name, frozenset()), files.probed.get(name, frozenset())
                 inputs[name] = replace(inputs[name], read=inputs[name].read | read, probed=inputs[name].probed | probed)
     return Source(tuple(documents), inputs)
+
+
+def _missing(error: PathMissing, target: Target, parts: Mapping[_Place, _Part | TrueupError]) -> TrueupError:
+    """A path that is not there: where other sources have theirs, not all of the application has vanished, and none of it is to go."""
+    places = [(target.name, index) for index, source in enumerate(target.application.sources) if source.is_rendered]
+    if all(isinstance(parts[place], PathMissing) for place in places):
+        return error
+    return SourceRefused(f"{error}, or take the source out")
 
 
 def vanished(target: Target) -> Source:

@@ -2,48 +2,11 @@
 
 import pytest
 
-from tests.servers.system import System, config_map
+from tests.servers.system import config_map
+from tests.servers.two import OTHER, Two
 from tests.tools.build import find
 
 pytestmark = pytest.mark.long
-
-OTHER = "acme/config"
-
-
-class Two(System):
-    """A second repository, `config`, and an application `web` of both."""
-
-    render = ""
-
-    def declare(self, **policies):
-        super().declare(**policies)
-        more = (
-            "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: config}\n"
-            f"spec: {{url: '{self.git.url(OTHER)}', forge: generic, poll: 300ms}}\n---\n"
-            "apiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {name: web}\n"
-            f"spec: {{sources: [{self.sources}], sync: {{timeout: 5s}}, "
-            f"destination: {{namespace: {self.namespace}, createNamespace: true}}}}\n"
-        )
-        path = self.directory / "declarations" / "all.yaml"
-        path.write_text(path.read_text() + "---\n" + more)
-
-    async def other(self, files):
-        """A commit of the other repository, which is found by its poll."""
-        return await self.git.commit(OTHER, files, message="config")
-
-    async def maps(self):
-        _, answer = await self.kube("GET", f"/api/v1/namespaces/{self.namespace}/configmaps")
-        return {item["metadata"]["name"]: item["data"]["value"] for item in answer.get("items", ()) if "value" in item["data"]}
-
-    async def become(self, **maps):
-        async def look():
-            return await self.maps() == maps
-
-        await self.until(look, f"there is {maps}")
-
-
-class Plain(Two):
-    sources = "{git: {repository: shop, path: apps/web}}, {git: {repository: config, path: common}}"
 
 
 class Chart(Two):
@@ -55,7 +18,7 @@ class Chart(Two):
 
 @pytest.fixture
 async def plain(tmp_path, valkey):
-    async with Plain(tmp_path, applications={}, redis_url=valkey.url) as system:
+    async with Two(tmp_path, applications={}, redis_url=valkey.url) as system:
         await system.other({"common/b.yaml": config_map("b")})
         await system.ended(await system.push({"apps/web/a.yaml": config_map("a")}))
         await system.become(a="1", b="1")

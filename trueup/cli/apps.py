@@ -46,6 +46,9 @@ def get(*, where: Server, application: Name, as_json: bool) -> None:
         return
     for label in ("name", "repository", "path", "revision", "desired", "cluster", "namespace", "state", "health", "message"):
         say(f"{label.capitalize() + ':':12} {answer[label] or '-'}")
+    if len(answer["sources"]) > 1:
+        for source in answer["sources"]:
+            say(f"  source {_where(source)} at {source['revision'] or '-'}{_due(source)}")
     for line in story_of(answer):
         say(f"  {line}")
     _print_trouble(answer)
@@ -129,6 +132,15 @@ def _print_trouble(application: Json) -> None:
         say(f"  set {application['held_digest']}; approve it with: trueup app approve {application['name']}")
     for drift in application["drift"]:
         say(f"  drift {drift['at'][:19]}  {drift['object']}  {drift['kind']}  {_fields(drift['fields'])}")
+
+
+def _where(source: Json) -> str:
+    path = f"/{source['path']}" if source["path"] else ""
+    return f"{source['repository']}{path}" + (f" (${source['ref']})" if source["ref"] else "")
+
+
+def _due(source: Json) -> str:
+    return "" if source["desired"] in ("", source["revision"]) else f", should be at {source['desired']}"
 
 
 def _drift_of(resource: Json) -> str:

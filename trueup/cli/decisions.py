@@ -66,14 +66,18 @@ def story_of(application: Json) -> Iterator[str]:
     if rollback := application["rollback"]:
         by = f" by {rollback['actor']}" if rollback["actor"] else ""
         reason = f": {rollback['reason']}" if rollback["reason"] else ""
-        newest = rollback["instead_of"][0][:12]
-        yield f"held at {rollback['commits'][0][:12]}{by} at {_minute(rollback['at'])} instead of {newest}{reason}"
+        newest = _short(rollback["instead_of"])
+        yield f"held at {_short(rollback['commits'])}{by} at {_minute(rollback['at'])} instead of {newest}{reason}"
         yield f"  a newer commit that changes the application ends it, or: trueup app resume {name}"
     for failed in application["quarantine"]:
-        yield f"quarantined {failed['commits'][0][:12]} at {_minute(failed['at'])}: {failed['reason']}"
+        yield f"quarantined {_short(failed['commits'])} at {_minute(failed['at'])}: {failed['reason']}"
     if window := application["window"]:
         until = f" until {_minute(window['until'])}" if window["until"] else ""
         yield "sync windows: open" if window["is_open"] else f"sync windows: closed{until}"
+
+
+def _short(commits: list[str]) -> str:
+    return "+".join(dict.fromkeys(commit[:12] for commit in commits))
 
 
 def _minute(moment: str) -> str:

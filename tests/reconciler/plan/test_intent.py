@@ -23,6 +23,7 @@ from reconciler.plan.intent import (
     quarantined,
     released,
     returns_to,
+    short,
 )
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -86,6 +87,17 @@ def test_a_commit_is_known_as_one_that_was_left():
     assert [is_about(QUARANTINED, commits[0]) for commits in (BAD, WORSE, ONE, NEW)] == [True, True, False, False]
     assert not is_about(HELD, "")
     assert not is_about(Intent(), BAD[0])
+
+
+def test_what_another_source_stays_at_was_not_left():
+    several = Intent(rollback=replace(ROLLBACK, commits=("a1", "b1"), instead_of=("a2", "b1")))
+    assert [is_about(several, commit) for commit in ("a2", "b1", "a1")] == [True, False, False]
+
+
+def test_commits_of_several_sources_are_told_together():
+    assert [short(("abcdef0123",)), short(("abcdef0123", "1234567890")), short(("abcdef0123", "abcdef0123"))] == [
+        "abcdef0", "abcdef0+1234567", "abcdef0",
+    ]  # fmt: skip
 
 
 def report(state, *, error="", action=Action.UPDATE, health=None):
@@ -187,3 +199,4 @@ def test_a_revision_is_found_by_its_first_digits():
     assert found_by("ab", known) == [("abc1", "x"), ("abd2", "y")]
     assert found_by("abc", known) == [("abc1", "x")]
     assert found_by("f", known) == []
+    assert found_by("y", known) == [("abd2", "y")], "of any source"

@@ -58,7 +58,8 @@ def test_a_sync_of_a_few_objects_says_which(story):
 
 
 APPLICATION = {
-    "name": "trueup/web", "repository": "trueup/shop", "path": "apps/web", "revision": f"main@sha1:{SHA}", "desired": "", "cluster": "c",
+    "name": "trueup/web", "repository": "trueup/shop", "path": "apps/web", "sources": [],
+    "revision": f"main@sha1:{SHA}", "desired": "", "cluster": "c",
     "namespace": "web", "state": "succeeded", "health": "Healthy", "message": "", "unhealthy": [], "holds": [], "held_digest": "",
     "drift": [], "pause": None, "rollback": None, "quarantine": [], "window": None,
 }  # fmt: skip
@@ -84,11 +85,28 @@ AT = "2026-11-23T10:00:00.123456+00:00"
              "a newer commit that changes the application ends it, or: trueup app resume trueup/web",
              "quarantined bbbbbbbbbbbb at 2026-11-23 10:00 UTC: refused"],
         ),
+        (
+            {"sources": [
+                {"repository": "trueup/shop", "path": "apps/web", "ref": "", "revision": "main@sha1:a", "desired": "main@sha1:a"},
+                {"repository": "trueup/config", "path": "", "ref": "values", "revision": "main@sha1:b", "desired": "main@sha1:c"},
+                {"repository": "trueup/late", "path": "", "ref": "", "revision": "", "desired": ""},
+            ]},
+            ["source trueup/shop/apps/web at main@sha1:a",
+             "source trueup/config ($values) at main@sha1:b, should be at main@sha1:c", "source trueup/late at -"],
+        ),
+        (
+            {"rollback": {"commits": [SHA, "c" * 40], "instead_of": ["b" * 40, "c" * 40], "actor": "", "reason": "refused", "at": AT}},
+            ["held at aaaaaaaaaaaa+cccccccccccc at 2026-11-23 10:00 UTC instead of bbbbbbbbbbbb+cccccccccccc: refused",
+             "a newer commit that changes the application ends it, or: trueup app resume trueup/web"],
+        ),
         ({"window": {"is_open": True, "until": None}}, ["sync windows: open"]),
         ({"window": {"is_open": False, "until": "2026-11-23T14:00:00Z"}}, ["sync windows: closed until 2026-11-23 14:00 UTC"]),
         ({"window": {"is_open": False, "until": None}}, ["sync windows: closed"]),
     ],
-    ids=["nothing", "paused for a time", "paused", "rolled back by itself", "open", "shut", "shut for long"],
+    ids=[
+        "nothing", "paused for a time", "paused", "rolled back by itself", "several sources", "several rolled back", "open", "shut",
+        "shut for long",
+    ],
 )  # fmt: skip
 def test_an_application_is_shown_with_what_was_decided_about_it(story, more, lines):
     story.tell("GET", "/api/v1/applications/trueup/web", APPLICATION | more)
