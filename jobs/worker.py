@@ -32,8 +32,8 @@ from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
 from jobs.store.parts import PartStore
 from jobs.tasks import begin, close_forgotten, poll_due, recover, sweep_mirrors, wake_lost
+from reconciler.artifacts.mirror import Stores
 from reconciler.declarations.secrets import FileSecrets
-from reconciler.git.mirror import Mirrors
 from reconciler.kube.client import connect as connect_cluster
 from reconciler.kube.config import Access
 from reconciler.kube.resources import Resources
@@ -148,7 +148,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         log.info("render.confined", **asdict(renderer.confinement))
         memory = Memory(settings)
         stack.callback(memory.close)
-        mirrors = Mirrors(settings, secrets)
+        mirrors = Stores(settings, secrets)
         stack.push_async_callback(mirrors.close)
         heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(

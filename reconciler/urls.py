@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from reconciler.model.declared import Forge
 
-DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22}
+DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "oci": 443}
 
 _SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
 """`git@host:path`, as git reads it: https://git-scm.com/docs/git-clone#_git_urls"""
@@ -48,15 +48,15 @@ class GitUrl:
         return f"{self.host or 'localhost'}{port}/{path}".lower()
 
 
-def parse_url(text: str) -> GitUrl:
-    """Take a remote address apart.
+def parse_url(text: str, *, needs_path: bool = True) -> GitUrl:
+    """Take a remote address apart; one of a Helm repository may be a host alone.
 
     Raises:
         ValueError: saying what is wrong with it, without repeating secrets.
     """
     if _CONTROL.search(text) or "\\" in text:
         raise ValueError("the address contains spaces, backslashes or control characters")
-    url = _parse(text)
+    url = _parse(text, needs_path=needs_path)
     decoded = unquote(url.path)
     if url.host.startswith("-") or decoded.startswith("-"):
         raise ValueError("a host or path that begins with - could be taken for an option")
@@ -65,7 +65,7 @@ def parse_url(text: str) -> GitUrl:
     return url
 
 
-def _parse(text: str) -> GitUrl:
+def _parse(text: str, *, needs_path: bool) -> GitUrl:
     if text.startswith("/"):
         return GitUrl("file", "", None, text)
     if "://" not in text and (match := _SCP.fullmatch(text)):
@@ -75,7 +75,7 @@ def _parse(text: str) -> GitUrl:
         return GitUrl("file", "", None, parts.path)
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"{parts.scheme or 'no'} protocol; write https://, ssh:// or git@host:path")
-    if not parts.hostname or not parts.path.strip("/"):
+    if not parts.hostname or (needs_path and not parts.path.strip("/")):
         raise ValueError("the address names no host or no path; write https://host/owner/name.git")
     if parts.query or parts.fragment:
         raise ValueError("the address has a query or fragment; leave it out")

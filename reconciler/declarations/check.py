@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from reconciler.declarations.problems import Path, Problem, dotted
-from reconciler.model.declared import Application, Name, Repository
+from reconciler.model.declared import Application, Name, Repository, RepositoryType
 from reconciler.yaml.locate import locate
 
 
@@ -44,8 +44,15 @@ def faults(
 ) -> Iterator[tuple[Path, str]]:
     """What is wrong with an application among the others: the field, and the mistake."""
     for index, source in enumerate(application.sources):
+        kind = "git" if RepositoryType.GIT in source.needs else "chart" if RepositoryType.HELM in source.needs else "oci"
         if fault := _fault_of_reference(application.name.namespace, source.repository, repositories):
-            yield ("spec", "sources", index, "git", "repository"), fault
+            yield ("spec", "sources", index, kind, "repository"), fault
+        elif (holds := repositories[source.repository].type) not in source.needs:
+            wanted = " or ".join(source.needs)
+            yield (
+                ("spec", "sources", index, kind, "repository"),
+                f"Repository {source.repository} is of type {holds}, not {wanted}",
+            )
     for index, name in enumerate(application.depends_on):
         if name.namespace == application.name.namespace and name not in applications:
             yield ("spec", "dependsOn", index, "name"), f"there is no Application {name}"

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from reconciler.declarations.schema import API_VERSION, ApplicationSpec, RepositorySpec
+from reconciler.declarations.repository import RepositorySpec
+from reconciler.declarations.schema import API_VERSION, ApplicationSpec
 from reconciler.declarations.status import ApplicationStatus, RepositoryStatus
 from reconciler.model.objects import Document, Kind
 

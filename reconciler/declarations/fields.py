@@ -9,6 +9,7 @@ from reconciler.declarations.rules import Rule, Text
 from reconciler.expressions import parse, parse_condition
 from reconciler.model.patterns import FieldPattern
 from reconciler.model.revisions import TagRange
+from reconciler.model.versions import check_range
 from reconciler.urls import parse_url
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -43,7 +44,7 @@ def _path(value: str) -> str:
 def _url(value: object) -> object:
     """In a file what is wrong is said more exactly than a rule can."""
     if isinstance(value, str):
-        parse_url(value)
+        parse_url(value, needs_path=not value.endswith("/"))
     return value
 
 
@@ -51,6 +52,11 @@ def _whole(value: object) -> object:
     """As in JSON, where 3.0 is a whole number, and neither true nor "3" is one."""
     if isinstance(value, bool | str):
         raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic turns ValueError into a message
+    return value
+
+
+def _version_range(value: str) -> str:
+    check_range(value)
     return value
 
 
@@ -123,9 +129,9 @@ Url = Annotated[
             forbids=True,
         ),
         Rule(
-            rf"^((https?|ssh)://([^/@:?#]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?/+[^/?#][^?#]*"
+            rf"^((https?|ssh|oci)://([^/@:?#]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?(/+[^/?#][^?#]*|/)"
             r"|file:///[^?#]*|/[^/].*|([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+:[^/:][^:]*)$",
-            "must be https://host/path, ssh://host/path or git@host:path, without query or fragment",
+            "must be https://host/path, ssh://host/path, git@host:path or oci://host/path, without query or fragment",
         ),
         Rule(r"(^|@|[^/]:|://)-|://[^/]*/+-", "must not have a host or path that begins with -, as an option does", forbids=True),
         Rule(
@@ -149,6 +155,7 @@ Revision = Annotated[
     ),
     AfterValidator(_revision),
 ]
+VersionRange = Annotated[str, AfterValidator(_version_range), Field(min_length=1, max_length=100)]
 Condition = Annotated[str, AfterValidator(_condition)]
 Expression = Annotated[str, AfterValidator(_expression)]
 FieldPath = Annotated[str, AfterValidator(_field)]

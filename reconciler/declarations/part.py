@@ -22,3 +22,12 @@ class SecretRefSpec(Part):
     """A Secret in the same namespace."""
 
     name: DnsName = Field(description="The Secret's name.")
+
+
+class Metadata(Part):
+    """Name and namespace; labels and annotations are for people."""
+
+    name: DnsName = Field(description="What others call it by; unique among its kind in the namespace.")
+    namespace: DnsName = Field(default="trueup", description="What it may refer to is in the same namespace.")
+    labels: dict[str, str] = Field(default_factory=dict, description="For people.")
+    annotations: dict[str, str] = Field(default_factory=dict, description="For people.")

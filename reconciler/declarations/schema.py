@@ -5,7 +5,7 @@ Custom resource definitions are generated from it, so every field says what it i
 
 import hashlib
 import re
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
     Field,
@@ -23,18 +23,13 @@ from reconciler.declarations.fields import (
     FieldPath,
     Flag,
     NameOrNothing,
-    NamespaceGlob,
-    Path,
-    Revision,
     Seconds,
-    Url,
-    Whole,
 )
-from reconciler.declarations.part import Part, SecretRefSpec
+from reconciler.declarations.part import Metadata, Part
 from reconciler.declarations.rendering import RenderSpec
-from reconciler.declarations.signers import parse_signers
-from reconciler.errors import SourceRefused
-from reconciler.model.declared import Application, CommitStatusPolicy, Destination, Forge, GitSource, Name, Repository, SecretRef
+from reconciler.declarations.repository import RepositoryDocument
+from reconciler.declarations.sources import SourceSpec
+from reconciler.model.declared import Application, Destination, Name
 from reconciler.model.policy import (
     SECRETS_ARE_NOT_WATCHED,
     AdoptPolicy,
@@ -50,123 +45,8 @@ from reconciler.model.policy import (
     WindowKind,
 )
 from reconciler.model.rendering import borrowed
-from reconciler.model.verification import Verification, VerifyMode
-from reconciler.urls import default_api, guess_forge, parse_url
 
 API_VERSION = "trueup.dev/v1alpha1"
-
-
-class Metadata(Part):
-    """Name and namespace; labels and annotations are for people."""
-
-    name: DnsName = Field(description="What others call it by; unique among its kind in the namespace.")
-    namespace: DnsName = Field(default="trueup", description="What it may refer to is in the same namespace.")
-    labels: dict[str, str] = Field(default_factory=dict, description="For people.")
-    annotations: dict[str, str] = Field(default_factory=dict, description="For people.")
-
-
-class SecretUser(Part):
-    """Something that needs a Secret."""
-
-    secret_ref: SecretRefSpec = Field(description="The Secret, in the same namespace.")
-
-
-class WebhookSpec(Part):
-    """The repository's webhook."""
-
-    register_: Flag = Field(default=False, alias="register", description="Let Trueup create and repair the hook at the forge.")
-    generation: Whole = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
-    secret_ref: SecretRefSpec | None = Field(
-        default=None,
-        description="The forge's API token that may write webhooks, under the key `token`; left out: that of commitStatus.",
-    )
-
-
-class CommitStatusSpec(Part):
-    """What is posted on commits."""
-
-    enabled: Flag = Field(default=True, description="Whether anything is posted.")
-    context: str = Field(default="", max_length=100, description="Name of the status; left out: the instance's id.")
-    secret_ref: SecretRefSpec | None = Field(default=None, description="The forge's API token, under the key `token`.")
-
-
-class VerifySpec(Part):
-    """Signatures that are wanted: nothing without one is rendered."""
-
-    mode: VerifyMode = Field(default=VerifyMode.COMMIT, description="What must be signed.")
-    secret_ref: SecretRefSpec | None = Field(
-        default=None,
-        description="Secret with keys in the same namespace: OpenPGP keys, allowed signers of SSH, and `revoked_keys`.",
-    )
-    keys: tuple[Annotated[str, Field(min_length=1, max_length=65536)], ...] = Field(
-        default=(), max_length=50, description="Keys that stand here: a line of allowed signers, or an armored OpenPGP key, each."
-    )
-
-    @model_validator(mode="after")
-    def _has_keys(self) -> Self:
-        if not self.keys and self.secret_ref is None:
-            raise ValueError("needs keys or secretRef: without a key nothing could be verified")
-        if self.keys:
-            try:
-                parse_signers({f"keys[{index}]": key.encode() for index, key in enumerate(self.keys)}, "spec.verify")
-            except SourceRefused as error:
-                raise ValueError(str(error)) from error
-        return self
-
-    def value(self) -> Verification:
-        """The value that travels."""
-        return Verification(self.mode, self.secret_ref.name if self.secret_ref else "", self.keys)
-
-
-class RepositorySpec(Part):
-    """A Git repository to follow."""
-
-    url: Url = Field(description="https://, ssh:// or git@host:path.")
-    forge: Forge | None = Field(default=None, description="Kind of Git host; left out: known from the host's name.")
-    api: str = Field(default="", description="Base address of the forge's API; left out: the public one.")
-    credentials: SecretUser | None = Field(
-        default=None,
-        description="Secret with the keys of Flux or Argo CD: password, bearerToken, identity, a GitHub App and more.",
-    )
-    poll: Seconds = Field(default=60.0, description="How often heads are looked at, webhook or not.")
-    webhook: WebhookSpec = Field(default=WebhookSpec(), description="How pushes are heard of.")
-    commit_status: CommitStatusSpec = Field(default=CommitStatusSpec(), description="How results are told.")
-    allowed_namespaces: tuple[NamespaceGlob, ...] = Field(
-        default=(), max_length=100, description="Other namespaces whose Applications may use it; `*` stands for any letters."
-    )
-    verify: VerifySpec | None = Field(default=None, description="Whose signatures are wanted; left out: none are.")
-
-
-class GitSourceSpec(Part):
-    """A directory of a repository at a revision."""
-
-    repository: DnsName = Field(description="Name of a Repository.")
-    namespace: NameOrNothing = Field(
-        default="", description="The Repository's namespace, which it must allow; left out: the Application's own."
-    )
-    revision: Revision = Field(
-        default="main",
-        description="Branch, tag, full commit hash, any ref such as refs/pull/7/head, or the highest tag of a range: semver:>=1.2 <2.",
-    )
-    path: Path = Field(default="", description="Directory; left out: the top.")
-
-
-class SourceSpec(Part):
-    """Where documents come from."""
-
-    git: GitSourceSpec = Field(description="A directory of a Git repository.")
-    render: RenderSpec | None = Field(default=None, description="How its documents are made; left out: as `spec.render` says.")
-    ref: str = Field(
-        default="",
-        max_length=63,
-        pattern="^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$",
-        description="What `valuesFiles` of the other sources call it by: `$ref/…`. Without a path nothing else of it is rendered.",
-    )
-
-    def value(self, namespace: str) -> GitSource:
-        """The value that travels."""
-        git, render = self.git, self.render.value() if self.render else None
-        return GitSource(Name(git.namespace or namespace, git.repository), git.revision, git.path, render, self.ref)
 
 
 class DestinationSpec(Part):
@@ -285,7 +165,7 @@ class ApplicationSpec(Part):
         refs = [source.ref for source in self.sources if source.ref]
         if len(set(refs)) != len(refs):
             raise ValueError("two sources have the same ref; give each its own")
-        if not any(source.git.path or not source.ref for source in self.sources):
+        if not any(source.path or not source.ref for source in self.sources):
             raise ValueError("every source is only referred to; one needs a path")
         for render in (self.render, *(source.render for source in self.sources if source.render)):
             for path in borrowed(render.value()):
@@ -295,37 +175,6 @@ class ApplicationSpec(Part):
                         f"valuesFiles: {path}: no source has ref: {ref}; a file whose name begins with $ is ./{path}"
                     )
         return self
-
-
-class RepositoryDocument(Part):
-    """A Repository as it is written."""
-
-    api_version: Literal["trueup.dev/v1alpha1"] = Field(description="The version of this schema.")
-    kind: Literal["Repository"] = Field(description="What is declared.")
-    metadata: Metadata = Field(description="Its name.")
-    spec: RepositorySpec = Field(description="What it should be.")
-
-    def value(self) -> Repository:
-        """The value that travels."""
-        spec, namespace = self.spec, self.metadata.namespace
-        url = parse_url(spec.url)
-        forge = spec.forge or guess_forge(url.host)
-        status = spec.commit_status
-        return Repository(
-            name=Name(namespace, self.metadata.name),
-            url=spec.url,
-            scope=url.scope,
-            forge=forge,
-            api=spec.api.rstrip("/") or default_api(forge, url.host),
-            credentials=_ref(namespace, spec.credentials.secret_ref if spec.credentials else None),
-            poll_seconds=spec.poll,
-            webhook_generation=spec.webhook.generation,
-            webhook_register=spec.webhook.register_,
-            webhook_secret=_ref(namespace, spec.webhook.secret_ref or spec.commit_status.secret_ref),
-            status=CommitStatusPolicy(status.enabled, status.context, _ref(namespace, status.secret_ref)),
-            allowed_namespaces=spec.allowed_namespaces,
-            verify=spec.verify.value() if spec.verify else None,
-        )
 
 
 class ApplicationDocument(Part):
@@ -370,7 +219,3 @@ def _sync_policy(spec: SyncSpec) -> SyncPolicy:
         on_failure=spec.on_failure,
         windows=tuple(window.value() for window in spec.windows),
     )
-
-
-def _ref(namespace: str, ref: SecretRefSpec | None) -> SecretRef | None:
-    return SecretRef(namespace, ref.name) if ref else None

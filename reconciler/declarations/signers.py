@@ -1,7 +1,7 @@
 """The keys that signatures are checked with, as people give them: OpenPGP keys, SSH's allowed signers, and keys that were revoked.
 
-What an entry is says its content: an armored or binary OpenPGP key, else lines as in `man ssh-keygen`, ALLOWED SIGNERS. A line that is a
-public key alone counts for any signer. Pure.
+What an entry is says its content: an armored or binary OpenPGP key, a public key as cosign writes it, else lines as in `man ssh-keygen`,
+ALLOWED SIGNERS. A line that is a public key alone counts for any signer. Pure.
 """
 
 import base64
@@ -10,6 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from reconciler.errors import SourceRefused
 
@@ -35,13 +38,15 @@ class Signers:
     revoked: str = ""
     openpgp: bytes = b""
     """Public keys one after another, as they are in a keyring of GnuPG."""
+    cosign: tuple[bytes, ...] = ()
+    """Public keys as PEM, for artifacts."""
     names: tuple[str, ...] = ()
     """What people call them: principals, and the entries of OpenPGP keys."""
 
     @property
     def name(self) -> str:
         """A name for exactly these keys."""
-        return hashlib.blake2b(repr((self.ssh, self.revoked, self.openpgp)).encode(), digest_size=12).hexdigest()
+        return hashlib.blake2b(repr((self.ssh, self.revoked, self.openpgp, self.cosign)).encode(), digest_size=12).hexdigest()
 
 
 def parse_signers(entries: Mapping[str, bytes], what: str) -> Signers:
@@ -59,6 +64,7 @@ def parse_signers(entries: Mapping[str, bytes], what: str) -> Signers:
     ssh: list[str] = []
     openpgp = b""
     names: list[str] = []
+    cosign: list[bytes] = []
     for entry, content in sorted(entries.items()):
         if entry == REVOKED:
             continue
@@ -66,13 +72,25 @@ def parse_signers(entries: Mapping[str, bytes], what: str) -> Signers:
             openpgp += keys
             names.append(entry)
             continue
+        if content.lstrip().startswith(b"-----BEGIN PUBLIC KEY-----"):
+            cosign.append(_pem(content, f"{what}: {entry}"))
+            names.append(entry)
+            continue
         lines = list(_allowed(content, f"{what}: {entry}"))
         ssh += lines
         names += [line.partition(" ")[0] for line in lines]
-    if not ssh and not openpgp:
+    if not (ssh or openpgp or cosign):
         raise SourceRefused(f"{what}: there is no key in it; put in allowed signers of SSH, or an armored OpenPGP public key")
     revoked = "\n".join(_lines(entries.get(REVOKED, b""), f"{what}: {REVOKED}"))
-    return Signers("\n".join(ssh), revoked, openpgp, tuple(dict.fromkeys(names)))
+    return Signers("\n".join(ssh), revoked, openpgp, tuple(cosign), tuple(dict.fromkeys(names)))
+
+
+def _pem(content: bytes, what: str) -> bytes:
+    try:
+        load_pem_public_key(content)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise SourceRefused(f"{what}: the public key is damaged; get it anew: cosign public-key --key cosign.key") from error
+    return content
 
 
 def _openpgp(content: bytes, what: str) -> bytes:

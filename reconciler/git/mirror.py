@@ -92,6 +92,10 @@ class Mirrors:
                 self._mirrors = {key: mirror for key, mirror in self._mirrors.items() if key[1] != path}
         return gone
 
+    def replace(self, mirror: "Mirror") -> None:
+        """Have another one for its Repository and directory."""
+        self._mirrors[mirror.repository.name, mirror.directory.path] = mirror
+
     async def close(self) -> None:
         """End the connections to Git hosts."""
         await self.remotes.pool.close()
@@ -176,8 +180,12 @@ class Mirror:
             self._remember(commit)
         return commit
 
-    async def ensure(self, commit: str) -> None:
+    async def ensure(self, commit: str, _: Iterable[str] = ()) -> None:
         """Have exactly this commit; asks the remote only when it is not there yet.
+
+        Args:
+            commit: a full hash.
+            _: how it is followed; of no use to Git, which gives out commits by their hash.
 
         Raises:
             SourceRefused: when the remote does not have it, or refuses.

@@ -99,9 +99,19 @@ class CommitStatusPolicy:
     """The forge's API token, under the key `token`."""
 
 
+class RepositoryType(enum.StrEnum):
+    """What a repository holds."""
+
+    GIT = "git"
+    HELM = "helm"
+    """Charts, by an index."""
+    OCI = "oci"
+    """Charts or artifacts, in a registry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A Git repository that Trueup follows."""
+    """A repository that Trueup follows."""
 
     name: Name
     url: str
@@ -119,6 +129,7 @@ class Repository:
     status: CommitStatusPolicy = field(default_factory=CommitStatusPolicy)
     allowed_namespaces: tuple[str, ...] = ()
     """Globs of the other namespaces whose Applications may use it."""
+    type: RepositoryType = RepositoryType.GIT
     verify: Verification | None = None
     """The signatures that its commits or tags must have; None: none."""
 
@@ -136,6 +147,13 @@ class GitSource:
     """Its own way of rendering; None: the application's."""
     ref: str = ""
     """What other sources call it by: `$ref/…` in their files of values; empty: nothing."""
+
+    @property
+    def needs(self) -> tuple[RepositoryType, ...]:
+        """The types of repository that have such a thing."""
+        if self.revision.startswith("refs/charts/"):
+            return RepositoryType.HELM, RepositoryType.OCI
+        return (RepositoryType.OCI,) if self.revision.startswith("refs/oci/") else (RepositoryType.GIT,)
 
     @property
     def is_rendered(self) -> bool:

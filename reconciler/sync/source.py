@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reconciler.artifacts.mirror import ArtifactMirror, verify_artifact
 from reconciler.errors import PathMissing, SourceRefused, TrueupError
 from reconciler.git.export import export
 from reconciler.git.mirror import Mirror, Mirrors
@@ -187,7 +188,7 @@ async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop:
     scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="trueup-export-"))
     try:
         mirror = workshop.mirrors.of(repository)
-        await mirror.ensure(commit)
+        await mirror.ensure(commit, sorted({one.ref for one in work}))
         refused, signers = await _verified(mirror, commit, work, workshop)
         passed = [one for one in work if one.ref not in refused and one.source.is_rendered]
         answered = await _recalled(mirror, commit, [one.request for one in passed], workshop, scratch) if passed else []
@@ -210,7 +211,11 @@ async def _verified(
     if mirror.repository.verify is None:
         return {}, ""
     signers = await signers_of(mirror.repository, workshop.secrets)
-    return await verify(mirror, commit, {one.ref for one in work}, signers), signers.name
+    refs = {one.ref for one in work}
+    if isinstance(mirror, ArtifactMirror):
+        error = await verify_artifact(mirror, commit, signers)
+        return dict.fromkeys(refs, error) if error else {}, signers.name
+    return await verify(mirror, commit, refs, signers), signers.name
 
 
 async def _recalled(

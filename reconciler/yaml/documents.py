@@ -57,13 +57,13 @@ def parse_documents(text: bytes, *, name: str, limit_bytes: int = LIMIT_BYTES) -
     return [raw for found in _documents(text, name, limit_bytes) for raw in _expand(found, name)]
 
 
-def load_one(text: bytes, *, name: str) -> Any:
+def load_one(text: bytes, *, name: str, limit_bytes: int = LIMIT_BYTES) -> Any:
     """The value of a file that is one document; None when it is empty.
 
     Raises:
         InvalidManifest: naming the file and the line, also when there are several documents.
     """
-    first, *others = list(_documents(text, name, LIMIT_BYTES)) or [_Found(None, 1)]
+    first, *others = list(_documents(text, name, limit_bytes)) or [_Found(None, 1)]
     if others:
         raise InvalidManifest(f"{name}, line {others[0].line}: a second document, where only one is read; leave it out")
     return first.value

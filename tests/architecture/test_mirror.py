@@ -13,6 +13,13 @@ _SYNC = "a step of a sync: it is judged by what a whole sync leaves in a cluster
 _HEALTH = "every row of its table has a sample object and the verdict on it"
 
 ELSEWHERE = {
+    "reconciler/artifacts/fetch.py": ("tests/reconciler/artifacts/test_mirror.py", "hostile servers, and who gets a login"),
+    "reconciler/artifacts/registry.py": ("tests/reconciler/artifacts/test_mirror.py", "a registry on loopback"),
+    "reconciler/artifacts/unpack.py": ("tests/reconciler/artifacts/test_mirror.py", "hostile archives, taken in by git"),
+    "reconciler/declarations/repository.py": (
+        "tests/reconciler/declarations/test_schema.py",
+        "the parts that the schema is made of",
+    ),
     "reconciler/git/remote.py": ("tests/reconciler/git/test_mirror.py", "how a mirror speaks to its remote"),
     "reconciler/git/ssh_door.py": ("tests/reconciler/git/test_ssh_pool.py", "git's way to the connections"),
     "reconciler/git/ssh_hosts.py": ("tests/reconciler/git/test_ssh_pool.py", "a real server is trusted by it, or is not"),

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from reconciler.declarations.schema import RepositoryDocument
+from reconciler.declarations.repository import RepositoryDocument
 from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
 from reconciler.model.declared import SecretRef
 from tests.servers.git_http import MirrorMaker, repository_at

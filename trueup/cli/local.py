@@ -12,9 +12,9 @@ import yaml
 from jobs.observe import hold_records, step_record
 from jobs.worker import open_secrets, seal_key
 from receiver.settings import ReceiverSettings
+from reconciler.artifacts.mirror import Stores
 from reconciler.declarations.files import load as load_declarations
 from reconciler.errors import SourceRefused, Stalled, TrueupError
-from reconciler.git.mirror import Mirrors
 from reconciler.kube.cluster import open_cluster
 from reconciler.kube.config import Access
 from reconciler.model.declared import Application, ConfigMapRef, Declarations, Instance, Name, SecretRef, Secrets
@@ -146,7 +146,7 @@ class _SecretsWhenNeeded:
 async def _workshop(settings: ReceiverSettings, declared: Declarations) -> AsyncIterator[Workshop]:
     async with AsyncExitStack() as stack, Renderer(settings) as renderer:
         secrets = _SecretsWhenNeeded(settings, stack)
-        mirrors = Mirrors(settings, secrets)
+        mirrors = Stores(settings, secrets)
         try:
             yield Workshop(mirrors, renderer, declared.repositories, secrets, seal_key=seal_key(settings))
         finally:

@@ -4,7 +4,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from reconciler.declarations.fields import seconds
-from reconciler.declarations.schema import DOCUMENTS, ApplicationDocument, RepositoryDocument
+from reconciler.declarations.repository import RepositoryDocument
+from reconciler.declarations.schema import DOCUMENTS, ApplicationDocument
 from reconciler.model.declared import (
     Application,
     CommitStatusPolicy,
@@ -63,6 +64,7 @@ def test_a_repository_with_everything():
         poll_seconds=90.0,
         webhook_generation=2,
         webhook_register=True,
+        webhook_secret=SecretRef("team", "shop-forge"),
         status=CommitStatusPolicy(enabled=False, context="trueup/prod", secret=SecretRef("team", "shop-forge")),
     )
 

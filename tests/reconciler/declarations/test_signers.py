@@ -68,6 +68,9 @@ def test_revoked_keys_are_no_signers():
         pytest.param({"a": b"-----BEGIN PGP PRIVATE KEY BLOCK-----"}, "is a private key; only the public one", id="private"),
         pytest.param({"a": b"-----BEGIN OPENSSH PRIVATE KEY-----"}, "line 1 names no signer", id="private key of ssh"),
         pytest.param({"a": ARMOR % (b"", b"!!!")}, "the OpenPGP key is damaged", id="damaged"),
+        pytest.param(
+            {"a": b"-----BEGIN PUBLIC KEY-----\\nAAAA"}, "a: the public key is damaged; get it anew: cosign", id="damaged pem"
+        ),
         pytest.param({"a": "ada é".encode()}, "here: a: is neither a key of OpenPGP nor allowed signers", id="no ascii"),
         pytest.param({"a": b"x" * (LIMIT_BYTES + 1)}, "here: more than 1 MiB of keys", id="too much"),
     ],

@@ -1,0 +1,251 @@
+"""Charts and artifacts as commits: what a registry or Helm repository has is taken into a bare repository of our own, file by file.
+
+The same archive is the same commit on every host: its message is the digest, its date the beginning of time. So whatever follows branches
+follows versions too: jobs, renders and their cache, history, rollbacks. A *ref* is what is followed: `refs/charts/web/^1.2`,
+`refs/oci/tag/latest`, `refs/oci/semver/>=1`, `refs/oci/digest/sha256:…`.
+"""
+
+import base64
+import hashlib
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+import structlog
+
+from reconciler.artifacts import charts, cosign
+from reconciler.artifacts.fetch import Fetcher, Key, expect
+from reconciler.artifacts.keys import key_of
+from reconciler.artifacts.registry import Manifest, Registry
+from reconciler.artifacts.unpack import stream_of
+from reconciler.declarations.signers import Signers
+from reconciler.errors import NotVerified, SourceRefused
+from reconciler.git.command import Call
+from reconciler.git.credentials import NONE
+from reconciler.git.mirror import Mirror, Mirrors
+from reconciler.model.declared import Repository, RepositoryType, Secrets
+from reconciler.model.versions import newest
+from reconciler.settings import ReconcilerSettings
+
+log = structlog.get_logger()
+
+CHARTS, TAG, SEMVER, DIGEST = "refs/charts/", "refs/oci/tag/", "refs/oci/semver/", "refs/oci/digest/"
+
+KEPT = "refs/trueup/artifacts/"
+"""Where the commit of a digest is."""
+
+SIGNED = "refs/trueup/signatures/"
+"""Where the signatures of a commit are."""
+
+
+class Stores(Mirrors):
+    """The mirrors of one worker: those of Git, and those of charts and artifacts."""
+
+    def __init__(self, settings: ReconcilerSettings, secrets: Secrets) -> None:
+        super().__init__(settings, secrets)
+        self._secrets = secrets
+        self._protocols = tuple(protocol for protocol in settings.git_protocols if protocol in ("http", "https"))
+
+    def of(self, repository: Repository) -> Mirror:
+        """The mirror of a Repository; nothing is fetched yet."""
+        if repository.type is RepositoryType.GIT:
+            return super().of(repository)
+        mirror = super().of(repository)
+        if not isinstance(mirror, ArtifactMirror):
+            mirror = ArtifactMirror(repository, mirror.directory, mirror.git, mirror.remotes, mirror.timeout_seconds)
+            self.replace(mirror)
+        mirror.secrets, mirror.protocols = self._secrets, self._protocols
+        return mirror
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a ref leads to now."""
+
+    version: str
+    digest: str
+    """`sha256:…` of the archive of a chart in a Helm repository, else of the manifest."""
+    manifest: Manifest | None = None
+    registry: Registry | None = None
+    chart: charts.ChartVersion | None = None
+
+
+@dataclass(eq=False)
+class ArtifactMirror(Mirror):
+    """One Repository of charts or artifacts."""
+
+    secrets: Secrets | None = None
+    protocols: tuple[str, ...] = ("https",)
+
+    async def heads(self, revisions: Iterable[str] | None = None) -> Mapping[str, str]:
+        """Where the refs are that are asked for; one that leads nowhere is left out, and said in the log.
+
+        Raises:
+            SourceUnavailable: when the server does not answer.
+        """
+        if not self.directory.identity:
+            async with self.directory.exclusive():
+                pass
+        await self.directory.tidy()
+        found: dict[str, str] = {}
+        async with self._fetcher() as fetcher:
+            entries = await charts.read_index(fetcher, self.repository.url) if self._is_helm else {}
+            for ref in sorted(set(revisions or ())):
+                try:
+                    found[ref] = await self._head(fetcher, entries, ref)
+                except SourceRefused as error:
+                    log.warning("artifact.refused", repository=self._name, ref=ref, error=str(error))
+        return found
+
+    async def fetch(self, ref: str) -> str:
+        """Take in what a ref leads to now; its commit.
+
+        Raises:
+            SourceRefused: when it leads nowhere, or to what cannot be taken in.
+            SourceUnavailable: when the server does not answer.
+        """
+        async with self._fetcher() as fetcher:
+            entries = await charts.read_index(fetcher, self.repository.url) if self._is_helm else {}
+            return await self._head(fetcher, entries, ref)
+
+    async def ensure(self, commit: str, refs: Iterable[str] = ()) -> None:
+        """Have exactly this commit: it is here, or one of the refs leads to it now.
+
+        Raises:
+            SourceRefused: when it is neither.
+            SourceUnavailable: when the server does not answer.
+        """
+        if await self.has(commit):
+            return
+        for ref in refs:
+            if await self.fetch(ref) == commit:
+                return
+        raise SourceRefused(
+            f"{self._name}: what was at {commit[:12]} is not here any more, and {', '.join(refs) or 'nothing'} leads elsewhere by now"
+        )
+
+    async def signatures(self, commit: str) -> tuple[str, list[cosign.Signature]]:
+        """The digest that a commit was taken from, and the signatures that were seen of it."""
+        message = (await self._read("log", "-1", "--format=%s", "--end-of-options", commit)).decode().strip()
+        kept = await self._attempt("cat-file", "blob", f"{SIGNED}{commit}")
+        pairs = orjson.loads(kept.stdout) if kept.code == 0 else []
+        return message, [cosign.Signature(base64.b64decode(payload), base64.b64decode(signed)) for payload, signed in pairs]
+
+    @property
+    def _is_helm(self) -> bool:
+        return self.repository.type is RepositoryType.HELM
+
+    async def _head(self, fetcher: Fetcher, entries: Mapping[str, Any], ref: str) -> str:
+        found = await self._find(fetcher, entries, ref)
+        kept = f"{KEPT}{found.digest.replace(':', '/')}"
+        known = (await self._attempt("rev-parse", "--verify", "--quiet", "--end-of-options", kept)).stdout.decode().strip()
+        commit = known or await self._take_in(fetcher, found, kept)
+        if found.registry is not None and self.repository.verify is not None:
+            await self._keep_signatures(found.registry, found.digest, commit)
+        return commit
+
+    async def _find(self, fetcher: Fetcher, entries: Mapping[str, Any], ref: str) -> _Found:
+        if ref.startswith(CHARTS):
+            name, _, wanted = ref.removeprefix(CHARTS).partition("/")
+            if self._is_helm:
+                chart = charts.choose(entries, name, wanted, self.repository.url, self._name)
+                if not chart.digest:
+                    return _Found(
+                        chart.version, f"sha256:{hashlib.sha256(await self._archive(fetcher, chart)).hexdigest()}", chart=chart
+                    )
+                return _Found(chart.version, f"sha256:{chart.digest}", chart=chart)
+            registry = self._registry(fetcher, name)
+            return await self._tagged(registry, await self._version(registry, wanted.replace("+", "_"), name))
+        registry = self._registry(fetcher, "")
+        for prefix in (TAG, DIGEST):
+            if ref.startswith(prefix):
+                return await self._tagged(registry, ref.removeprefix(prefix))
+        return await self._tagged(registry, await self._version(registry, ref.removeprefix(SEMVER), ""))
+
+    async def _version(self, registry: Registry, wanted: str, name: str) -> str:
+        tags = await registry.tags()
+        plain = {tag.replace("_", "+"): tag for tag in tags}
+        version = wanted if wanted in plain else newest(wanted, plain)
+        if version is None:
+            what = f"chart {name}" if name else self.repository.url
+            raise SourceRefused(f"{self._name}: {what} has no version {wanted!r}; the newest is {newest('*', plain) or 'none'}")
+        return plain[version]
+
+    async def _tagged(self, registry: Registry, reference: str) -> _Found:
+        manifest = await registry.manifest(reference)
+        return _Found(reference, manifest.digest, manifest, registry)
+
+    async def _take_in(self, fetcher: Fetcher, found: _Found, kept: str) -> str:
+        what = f"{self._name}: {found.version}"
+        if found.chart is not None:
+            archive = await self._archive(fetcher, found.chart)
+        else:
+            assert found.manifest is not None
+            assert found.registry is not None
+            layer = found.manifest.layer(what)
+            archive = await found.registry.blob(layer)
+        is_chart = found.chart is not None or "helm.chart" in str(layer.get("mediaType"))
+        stream = stream_of(archive, found.digest, ref=kept, what=what, strip=is_chart)
+        async with self.directory.exclusive() as lock:
+            call = Call(f"{what}: cannot be taken in", self.timeout_seconds, stdin=stream, descriptors=(lock,))
+            await self.git.run(self.directory.path, "fast-import", "--quiet", "--force", "--date-format=raw", call=call)
+            await self.directory.bound(lock)
+        commit = (await self._read("rev-parse", "--verify", "--end-of-options", kept)).decode().strip()
+        log.info("artifact.fetched", repository=self._name, version=found.version, digest=found.digest, commit=commit)
+        return commit
+
+    async def _archive(self, fetcher: Fetcher, chart: charts.ChartVersion) -> bytes:
+        answer = await fetcher.get(chart.url, limit_bytes=charts.ARCHIVE_BYTES, authorization=fetcher.basic_for(chart.url))
+        body = expect(answer, self._name).body
+        if chart.digest and hashlib.sha256(body).hexdigest() != chart.digest:
+            raise SourceRefused(f"{self._name}: {chart.url} is not what the index says: its digest is another one")
+        return body
+
+    async def _keep_signatures(self, registry: Registry, digest: str, commit: str) -> None:
+        """Keep what the registry has of signatures, to be checked with whichever keys count when it is rendered."""
+        manifest = await registry.find(cosign.tag_of(digest))
+        found: list[cosign.Signature] = []
+        for layer in (manifest.layers if manifest else ())[: cosign.MOST]:
+            if layer.get("mediaType") == cosign.MEDIA_TYPE:
+                annotations = layer.get("annotations")
+                said = annotations.get(cosign.ANNOTATION) if isinstance(annotations, dict) else None
+                one = cosign.decoded(await registry.blob(layer, limit_bytes=1024 * 1024), said)
+                found += [one] if one is not None else []
+        pairs = [[base64.b64encode(one.payload).decode(), base64.b64encode(one.signature).decode()] for one in found]
+        blob = (await self._read("hash-object", "-w", "--stdin", stdin=orjson.dumps(pairs))).decode().strip()
+        await self._read("update-ref", f"{SIGNED}{commit}", blob)
+
+    def _registry(self, fetcher: Fetcher, name: str) -> Registry:
+        parts = urlsplit(self.repository.url)
+        path = "/".join(part for part in (parts.path.strip("/"), name) if part)
+        return Registry(fetcher, f"{self._protocol}://{parts.netloc}", path)
+
+    @property
+    def _protocol(self) -> str:
+        return "https" if "https" in self.protocols or not self.protocols else "http"
+
+    @asynccontextmanager
+    async def _fetcher(self) -> AsyncIterator[Fetcher]:
+        """What reads from the server, with its login as it is now."""
+        host = urlsplit(self.repository.url).netloc
+        key, authorities = Key(), NONE.authorities
+        if self.repository.credentials is not None and self.secrets is not None:
+            data = await self.secrets.read(self.repository.credentials)
+            key, authorities = key_of(data, host, f"{self._name}: Secret {self.repository.credentials.name}")
+        tls: ssl.SSLContext | bool = ssl.create_default_context(cadata=authorities.decode()) if authorities else True
+        async with aiohttp.ClientSession(trust_env=True) as session:
+            yield Fetcher(session, self._name, self.protocols, key, tls, min(self.timeout_seconds, 120.0))
+
+
+async def verify_artifact(mirror: ArtifactMirror, commit: str, signers: Signers) -> NotVerified | None:
+    """Why an artifact must not be rendered; None when one of the keys has signed it."""
+    digest, signatures = await mirror.signatures(commit)
+    if cosign.is_signed(digest, signatures, signers.cosign):
+        return None
+    why = "has no signature by one of these keys" if signatures else "is not signed"
+    return NotVerified(f"{mirror.repository.name}: {digest} {why}; spec.verify wants one by: {', '.join(signers.names)}")

@@ -1,0 +1,119 @@
+"""Signatures of artifacts: which keys, which digest, which payload; and that what was not signed is not rendered."""
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+
+from reconciler.artifacts.cosign import Signature, decoded, is_signed, tag_of
+from reconciler.artifacts.mirror import Stores, verify_artifact
+from reconciler.declarations.signers import parse_signers
+from reconciler.model.declared import Forge, Name, Repository, RepositoryType
+from reconciler.model.verification import Verification
+from reconciler.settings import ReconcilerSettings
+from tests.servers.git_http import GivenSecrets
+from tests.servers.registry import Registry, archive
+
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def payload(digest=DIGEST, kind="cosign container image signature"):
+    return b'{"critical":{"identity":{},"image":{"docker-manifest-digest":"%b"},"type":"%b"}}' % (digest.encode(), kind.encode())
+
+
+EC, EVE = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+ED, RSA, ED448 = ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(65537, 2048), ed448.Ed448PrivateKey.generate()
+
+
+def pem(key):
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def by_ec(content, key=EC):
+    return key.sign(content, ec.ECDSA(hashes.SHA256()))
+
+
+SIGNS = {
+    "ecdsa": (EC, by_ec),
+    "ed25519": (ED, ED.sign),
+    "rsa": (RSA, lambda content: RSA.sign(content, padding.PKCS1v15(), hashes.SHA256())),
+}
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_every_kind_of_key(name):
+    key, sign = SIGNS[name]
+    one = Signature(payload(), sign(payload()))
+    assert is_signed(DIGEST, [one], [pem(EVE), pem(key)])
+    assert not is_signed(DIGEST, [one], [pem(EVE)])
+
+
+@pytest.mark.parametrize(
+    ("content", "signature"),
+    [
+        pytest.param(payload(f"sha256:{'b' * 64}"), None, id="another digest"),
+        pytest.param(payload(kind="something else"), None, id="another purpose"),
+        pytest.param(b"{}", None, id="no payload"),
+        pytest.param(b"[]", None, id="a list"),
+        pytest.param(b"x", None, id="no json"),
+        pytest.param(payload(), by_ec(payload(), EVE), id="another key"),
+        pytest.param(payload(), by_ec(b"x"), id="of something else"),
+        pytest.param(payload(), b"", id="empty"),
+        pytest.param(payload(), b"\xff" * 10_000, id="huge"),
+    ],
+)
+def test_anything_else_is_no_signature(content, signature):
+    assert not is_signed(DIGEST, [Signature(content, by_ec(content) if signature is None else signature)], [pem(EC)])
+
+
+@pytest.mark.parametrize("key", [b"", b"x", pem(ED448)], ids=["nothing", "no key", "a kind that is not used"])
+def test_a_key_that_is_none_signs_nothing(key):
+    assert not is_signed(DIGEST, [Signature(payload(), by_ec(payload()))], [key])
+
+
+def test_without_a_key_or_a_signature_nothing_is_signed():
+    assert not is_signed(DIGEST, [], [pem(EC)])
+    assert not is_signed(DIGEST, [Signature(payload(), by_ec(payload()))], [])
+    assert decoded(b"x", None) is None
+    assert decoded(b"x", "no base64!") is None
+    assert tag_of(DIGEST) == f"sha256-{'a' * 64}.sig"
+
+
+@pytest.fixture
+async def signed(tmp_path):
+    async with Registry() as registry:
+        digest = registry.push("acme/app", "latest", archive({"a.yaml": "a: 1\n"}))
+        settings = ReconcilerSettings(state=tmp_path / "state", git_protocols=("http",))
+        repository = Repository(
+            Name("trueup", "app"), f"oci://{registry.host}/acme/app", "x", Forge.GENERIC, "", type=RepositoryType.OCI,
+            verify=Verification(keys=("x",)),
+        )  # fmt: skip
+        yield registry, digest, Stores(settings, GivenSecrets()).of(repository)
+
+
+async def refusal(mirror):
+    commit = await mirror.fetch("refs/oci/tag/latest")
+    return str(await verify_artifact(mirror, commit, parse_signers({"cosign.pub": pem(EC)}, "here")) or "")
+
+
+async def test_what_is_signed_later_passes_then(signed):
+    registry, digest, mirror = signed
+    assert await refusal(mirror) == f"trueup/app: {digest} is not signed; spec.verify wants one by: cosign.pub"
+    registry.sign("acme/app", digest, by_ec)
+    assert await refusal(mirror) == ""
+
+
+async def test_what_others_signed_does_not(signed):
+    registry, digest, mirror = signed
+    registry.sign("acme/app", digest, lambda content: by_ec(content, EVE))
+    assert "has no signature by one of these keys" in await refusal(mirror)
+    other = registry.push("acme/app", "other", archive({"a.yaml": "a: 2\n"}))
+    registry.sign("acme/app", digest, by_ec, of=other)
+    assert "has no signature by one of these keys" in await refusal(mirror)
+
+
+async def test_keys_of_git_vouch_for_no_artifact(signed):
+    registry, digest, mirror = signed
+    registry.sign("acme/app", digest, by_ec)
+    commit = await mirror.fetch("refs/oci/tag/latest")
+    line = b"ada@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINOdxSuCAaljY92jdGBaLZUdsfazPATn1NSgyMLM52XX"
+    assert await verify_artifact(mirror, commit, parse_signers({"allowed_signers": line}, "here")) is not None
