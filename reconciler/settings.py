@@ -185,6 +185,11 @@ class ReconcilerSettings(Settings):
         default=None,
         description="The Helm program, which charts are templated with; left out: the one on PATH, when there is one.",
     )
+    sops: Path | None = Field(
+        default=None,
+        description="The SOPS program, which opens what is encrypted for OpenPGP or a key service; left out: the one on PATH. "
+        "Files for age need none.",
+    )
     api_concurrency: int = Field(
         default=4,
         ge=1,

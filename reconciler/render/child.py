@@ -25,9 +25,10 @@ from reconciler.render.choose import Tools, render
 from reconciler.render.confine import ROOT_SUFFIX, Confinement, Grants, attempt, enforce
 from reconciler.render.helm import ask_version as ask_helm
 from reconciler.render.kustomize import ask_version
+from reconciler.render.locks import Locked
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, RenderRequest
 from reconciler.render.tree import Tree
-from reconciler.render.wire import HEADER, Answer, Order, decode_order, encode_answer, frame
+from reconciler.render.wire import HEADER, Answer, Order, decode_order, encode_answer, encode_locked, frame
 
 REAP_SECONDS = 1.0
 """How soon children that ended are taken note of."""
@@ -112,6 +113,8 @@ def _child(connection: socket.socket, tools: Tools, path: str, found: Confinemen
 def _answer(tree: Tree, request: RenderRequest, order: Order, tools: Tools) -> bytes:
     try:
         return encode_answer(request, render(tree, request, tools))
+    except Locked as locked:
+        return encode_locked(locked)
     except TrueupError as error:
         answer: Answer = error
     except MemoryError:

