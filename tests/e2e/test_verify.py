@@ -37,6 +37,14 @@ class Signed:
         _, found = await self.system.kube("GET", path)
         return found["data"]["value"]
 
+    async def told(self, commit):
+        """What the commit is told in the end, a moment after its job has ended."""
+
+        async def look():
+            return [status for status in self.system.forge.statuses("acme/shop", commit) if status.state != "pending"]
+
+        return (await self.system.until(look, "the commit is told"))[-1]
+
     async def becomes(self, value):
         async def look():
             return await self.value() == value
@@ -66,7 +74,7 @@ async def test_what_is_not_signed_changes_nothing_and_the_commit_says_why(signed
         assert f"trueup/shop: commit {made[:12]} {why}" in failed["message"]
         assert "spec.verify wants a signature by: ada@example.com" in failed["message"]
         assert await signed.value() == "1"
-        status = signed.system.forge.statuses("acme/shop", made)[-1]
+        status = await signed.told(made)
         assert (status.state, why in status.description) == ("failure", True)
     done, _ = await signed.push(signed.ada.sign, "3")
     assert (done["state"], await signed.value()) == ("succeeded", "3")
