@@ -10,6 +10,7 @@ import structlog
 from jobs import metrics
 from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
+from jobs.forges.hooks import Hooks
 from jobs.inputs import InputCache
 from jobs.intake import new_job_id
 from jobs.keys import Keys
@@ -19,13 +20,14 @@ from jobs.settings import JobSettings
 from jobs.statuses import Statuses
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
+from jobs.store.hooks import HookRecord, HookStore
 from jobs.store.jobs import JobFilter, JobStore
 from jobs.store.parts import Part, PartStore
 from jobs.verdicts import verdicts, worst
 from reconciler.declarations.resources import ResourceKey
 from reconciler.git.mirror import Mirrors
 from reconciler.kube.resources import Resources
-from reconciler.model.declared import Application, Declarations, Instance, Name, Repository, Secrets
+from reconciler.model.declared import Application, Declarations, Forge, Instance, Name, Repository, Secrets
 from reconciler.render.renderer import Renderer
 from reconciler.sync.recall import Memory
 
@@ -90,6 +92,10 @@ class Context:
     """Set, all of them, at every change of the declarations."""
     inputs: dict[Name, InputCache] = field(default_factory=dict)
     """By repository; forgotten when Redis was lost."""
+    hooks: Mapping[Forge, Hooks] = field(default_factory=dict)
+    """The forges at which webhooks are registered."""
+    hook_troubles: tuple[str, ...] = ()
+    """What is wrong with some of these webhooks."""
     running: set[Part] = field(default_factory=set)
     """Parts of jobs that this worker is busy with."""
     statuses_due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -164,17 +170,33 @@ class Context:
 
     async def publish(self) -> None:
         """Tell receivers what is declared: whose webhooks are welcome, and which applications there are."""
-        await self.applications.publish_scopes(self.scopes())
+        await self.applications.publish_scopes(self.scopes(await HookStore(self.redis, self.keys).all()))
         await self.applications.introduce(_introduction(a) for a in self.declarations.applications.values())
         known = self.declarations
         await self.applications.keep_only(str(name) for name in {*known.applications, *known.leaving, *known.refused})
 
-    def scopes(self) -> tuple[ScopeRecord, ...]:
-        """Whose webhooks are welcome."""
+    def scopes(self, hooks: Mapping[str, HookRecord]) -> tuple[ScopeRecord, ...]:
+        """Whose webhooks are welcome, and with which generations of their secrets."""
+        now = datetime.now(UTC)
         return tuple(
-            ScopeRecord(scope=r.scope, provider=str(r.forge), repository=str(r.name), generation=r.webhook_generation)
+            ScopeRecord(scope=r.scope, provider=str(r.forge), repository=str(r.name), generation=generation)
             for r in self.declarations.repositories.values()
+            for generation in generations(r, hooks.get(str(r.name)), now)
         )
+
+
+def generations(repository: Repository, hook: HookRecord | None, now: datetime) -> tuple[int, ...]:
+    """The generations of a repository's secret that open the door: the declared one, and while the forge is given it, the one before."""
+    declared = repository.webhook_generation
+    if not repository.webhook_register or hook is None:
+        return (declared,)
+    is_untold = bool(hook.fingerprint) and hook.generation not in (declared, hook.former)  # nobody looked at it since
+    is_former = hook.former not in (None, declared) and hook.former_until is not None and now < hook.former_until
+    return (
+        declared,
+        *([hook.generation] if is_untold else []),
+        *([hook.former] if is_former and hook.former is not None else []),
+    )
 
 
 def _introduction(application: Application) -> ApplicationRecord:

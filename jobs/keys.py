@@ -80,6 +80,11 @@ class Keys:
         """list (JSON of OutcomeRecord, newest first), trimmed to HISTORY_LENGTH, gone with its application: what its syncs came to."""
         return self._key("history", application)
 
+    @property
+    def hooks(self) -> str:
+        """hash (repository -> JSON of HookRecord), no expiry: how the webhooks are that Trueup registers; gone with their repository."""
+        return self._key("hooks")
+
     def head(self, repository: str) -> str:
         """hash (ref -> JSON {commit, observed}), no expiry: where the refs of a repository are, newest observation wins."""
         return self._key("head", repository)

@@ -32,6 +32,12 @@ ROLLED_BACK = Gauge(
     registry=REGISTRY,
 )
 HELD = Gauge("trueup_held_clusters", "Clusters that this worker holds.", registry=REGISTRY)
+WEBHOOKS = Gauge(
+    "trueup_webhook_repositories", "Repositories whose webhook Trueup registers, by how it is.", ("state",), registry=REGISTRY
+)
+REDELIVERIES = Counter(
+    "trueup_redeliveries_total", "Deliveries that never arrived, and that the forge was asked for again.", registry=REGISTRY
+)
 STATUSES = Counter(
     "trueup_commit_statuses_total", "Commit statuses, by outcome of the forge's call.", ("outcome",), registry=REGISTRY
 )

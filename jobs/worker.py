@@ -19,8 +19,11 @@ from jobs.connection import connect, forever, until_done
 from jobs.context import Context
 from jobs.declaring import follow_declarations
 from jobs.forges.github import GitHub
+from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.gitlab import GitLab
+from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.holder.clusters import Clusters
+from jobs.hooks import care_for_hooks
 from jobs.keys import Keys
 from jobs.lease import BEAT_SECONDS, Heartbeat, claim_state
 from jobs.probes import Check, probes
@@ -46,6 +49,9 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 5
 """How often the periodic job looks what is due: heads, statuses."""
+
+HOOKS_SECONDS = 5.0
+"""How often it is looked which webhooks are due to be looked at."""
 
 COLLECT_AFTER = (100_000, 50, 1000)
 """New objects after which Python looks for cycles. What is desired and owned are some hundred objects an application, which stay; with
@@ -77,7 +83,8 @@ class Worker:
             group.create_task(self._once_declared(forever("statuses", self._drain_statuses, 0.0)))
             group.create_task(self._once_declared(work(context.url, load)))
             group.create_task(Clusters(context, self.predecessor).hold_forever())
-            async with probes(context.settings.probe_listen, self.checks()):
+            group.create_task(self._once_declared(forever("hooks", lambda: care_for_hooks(context), HOOKS_SECONDS)))
+            async with probes(context.settings.probe_listen, self.checks(), notes={"webhooks": self._webhooks}):
                 await asyncio.Event().wait()
 
     def checks(self) -> Mapping[str, Check]:
@@ -95,6 +102,9 @@ class Worker:
             return "; ".join([*self.context.problems[:5], *filter(None, [unread])])
 
         return {"redis": redis, "declarations": declarations}
+
+    async def _webhooks(self) -> str:
+        return "; ".join(self.context.hook_troubles)
 
     async def _once_declared(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something from when the declarations were read: before, a job or a status would seem to be about nothing."""
@@ -170,6 +180,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             secrets=secrets,
             seal_key=seal_key(settings),
             resources=Resources(instance, settings.resource_namespaces),
+            hooks={Forge.GITHUB: GitHubHooks(session), Forge.GITLAB: GitLabHooks(session)},
         )
         await until_done(lambda: heartbeat.bury(place.predecessor, keys))
         try:

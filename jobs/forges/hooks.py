@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from jobs.derive import Purpose, derive_secret, text_of, webhook_path
 from reconciler.errors import Stalled, Transient
 from reconciler.model.declared import Repository
+from reconciler.urls import default_api, parse_url
 
 DECLARED_AT = "spec.webhook.secretRef (left out: of spec.commitStatus.secretRef)"
 """Which field names the Secret with the token, for messages."""
@@ -211,10 +212,31 @@ def wish_of(repository: Repository, public_url: str, master: bytes) -> Wish:
         repository: whose hook it is.
         public_url: where forges reach Trueup.
         master: the newest key.
+
+    Raises:
+        Stalled: when the API is another host's, which must not learn the secret, or is spoken to in clear.
     """
+    check_api(repository)
     forge, scope, generation = str(repository.forge), repository.scope, repository.webhook_generation
     derived = {purpose: text_of(derive_secret(master, forge, purpose, scope, generation), purpose) for purpose in Purpose}
     return Wish(public_url.rstrip("/") + webhook_path(forge, scope), derived)
+
+
+def check_api(repository: Repository) -> None:
+    """Whether a repository's API may be given its secrets: who declares one names the host that learns them.
+
+    Raises:
+        Stalled: when it may not.
+    """
+    url, api = parse_url(repository.url), urlsplit(repository.api)
+    known = urlsplit(default_api(repository.forge, url.host)).hostname
+    if api.hostname is None or api.hostname not in (url.host, f"api.{url.host}", known):
+        raise Stalled(
+            f"{repository.name}: spec.api is on the host {api.hostname}, and the repository on {url.host}: the secret of its webhooks is not"
+            " given away; enter the hook by hand: trueup webhook show"
+        )
+    if api.scheme != "https" and url.protocol != "http":
+        raise Stalled(f"{repository.name}: spec.api must begin with https://, since tokens and secrets are sent there")
 
 
 def trouble_of(hook: Hook, log: Sequence[Attempt]) -> str:

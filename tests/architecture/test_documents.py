@@ -99,7 +99,7 @@ def test_every_metric_is_documented_and_ends_in_its_unit(registry):
     for family in registry.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name
         assert f"| `{name}` | {family.type} |" in TEXT["operations.md"], name
-        assert name.endswith(("_total", "_seconds", "_objects", "_clusters", "_applications")), name
+        assert name.endswith(("_total", "_seconds", "_objects", "_clusters", "_applications", "_repositories")), name
 
 
 def errors() -> set[str]:

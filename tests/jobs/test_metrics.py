@@ -5,7 +5,7 @@ import pytest
 from jobs.metrics import REGISTRY
 
 FAMILIES = list(REGISTRY.collect())
-UNITS = ("seconds", "bytes", "objects", "clusters", "applications")
+UNITS = ("seconds", "bytes", "objects", "clusters", "applications", "repositories")
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

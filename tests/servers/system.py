@@ -78,6 +78,8 @@ class System:
         self.plane: Any = None
         """The real control plane, where it runs on one."""
         self._prepare = prepare
+        self.webhook = ""
+        """Of the Repository: fields of spec.webhook."""
         """Done before Trueup starts."""
 
     async def __aenter__(self) -> Self:
@@ -121,7 +123,7 @@ class System:
         repository = (
             "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: shop}\n"
             f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 100000h,"
-            " commitStatus: {secretRef: {name: forge}}}\n"
+            f" commitStatus: {{secretRef: {{name: forge}}}}, webhook: {{{self.webhook}}}}}\n"
         )
         documents = [repository]
         documents += [

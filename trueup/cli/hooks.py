@@ -101,9 +101,9 @@ def _at_desk(name: Name, token_file: Path | None, work: Callable[[Desk, Wish], A
         raise Failure(f"{name}: webhooks of {repository.forge} are entered by hand; this command knows {known}")
     if not settings.public_url:
         raise Failure("TRUEUP_PUBLIC_URL is not set; it is where the forge sends to", ExitCode.USAGE)
-    wish = wish_of(repository, settings.public_url, settings.master_keys[0])
 
     async def at_desk() -> T:
+        wish = wish_of(repository, settings.public_url, settings.master_keys[0])
         token = await _token(settings, repository, token_file)
         async with aiohttp.ClientSession() as session:
             return await work(Desk(CLIENTS[repository.forge](session), repository, token), wish)

@@ -1,5 +1,6 @@
 """What is done about a hook: the same on GitHub and GitLab, against servers that really deliver to a door that knows one secret."""
 
+import dataclasses
 import hashlib
 import hmac
 
@@ -10,7 +11,7 @@ from jobs.derive import Purpose
 from jobs.forges import hooks
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.gitlab_hooks import GitLabHooks
-from jobs.forges.hooks import Attempt, Desk, Hook, Wish, choose, lost
+from jobs.forges.hooks import Attempt, Desk, Hook, Wish, choose, lost, wish_of
 from reconciler.errors import ForgeUnavailable, Stalled
 from reconciler.model.declared import Forge
 from tests.servers.forges import TOKEN, on_forge
@@ -333,3 +334,30 @@ def attempts(*lines):
 )
 def test_what_is_asked_for_again(lines, again):
     assert "".join(attempt.delivery for attempt in lost(attempts(*lines), now=0.0)) == again
+
+
+@pytest.mark.parametrize(
+    ("url", "forge", "api", "refused"),
+    [
+        ("https://github.com/acme/shop", Forge.GITHUB, "https://api.github.com", ""),
+        ("git@github.com:acme/shop", Forge.GITHUB, "https://api.github.com", ""),
+        ("https://git.example/acme/shop", Forge.GITHUB, "https://git.example/api/v3", ""),
+        ("https://git.example:8443/acme/shop", Forge.GITLAB, "https://git.example:9443/api/v4", ""),
+        ("https://git.example/acme/shop", Forge.GITHUB, "https://api.git.example", ""),
+        ("http://git.example/acme/shop", Forge.GITHUB, "http://git.example", ""),
+        ("https://github.com/acme/shop", Forge.GITHUB, "https://evil.example", "is not given away"),
+        ("https://github.com/acme/shop", Forge.GITHUB, "https://api.github.com.evil.example", "is not given away"),
+        ("https://github.com/acme/shop", Forge.GITHUB, "https://api.github.com@evil.example", "is not given away"),
+        ("https://github.com/acme/shop", Forge.GITHUB, "api.github.com", "is not given away"),
+        ("https://github.com/acme/shop", Forge.GITHUB, "", "is not given away"),
+        ("https://github.com/acme/shop", Forge.GITHUB, "http://api.github.com", "must begin with https://"),
+        ("git@github.com:acme/shop", Forge.GITHUB, "http://api.github.com", "must begin with https://"),
+    ],
+)
+def test_a_secret_is_given_to_the_repositorys_own_host_alone(url, forge, api, refused):
+    repository = dataclasses.replace(on_forge(api, forge), url=url)
+    if not refused:
+        assert wish_of(repository, "https://trueup.example/", b"k" * 32).address.startswith("https://trueup.example/webhooks/git")
+        return
+    with pytest.raises(Stalled, match=refused):
+        wish_of(repository, "https://trueup.example/", b"k" * 32)

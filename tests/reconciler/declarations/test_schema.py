@@ -241,3 +241,13 @@ def test_every_field_says_what_it_is_for(kind):
     described = parts(DOCUMENTS[kind], kind)
     assert len(described) > 10
     assert [where for where, description in described if not description.endswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("webhook", "status", "secret"),
+    [({}, {}, None), ({}, {"secretRef": {"name": "b"}}, "b"), ({"secretRef": {"name": "a"}}, {"secretRef": {"name": "b"}}, "a")],
+    ids=["none", "that of commit statuses", "its own"],
+)
+def test_whose_token_writes_webhooks(webhook, status, secret):
+    found = repository(webhook=webhook, commitStatus=status).webhook_secret
+    assert found == (SecretRef("trueup", secret) if secret else None)

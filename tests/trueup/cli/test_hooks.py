@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs.forges import hooks
+from jobs.records import ScopeRecord
 from tests.servers.command_line import run
 from tests.servers.front_door import KEY as DOOR_KEY
 from tests.servers.front_door import front_door
@@ -34,6 +35,10 @@ class World:
         self.forge = await ForgeServer().__aenter__()
         self.manager = front_door(self.valkey.url, self.keys)
         self.door = await self.manager.__aenter__()
+        scopes = [
+            ScopeRecord(scope="127.0.0.1/acme/shop", provider=name, repository=f"trueup/{name}") for name in ("github", "gitlab")
+        ]
+        await self.door.front.applications.publish_scopes(scopes)
         self.url = f"http://127.0.0.1:{self.door.port}"
 
     def close(self):
@@ -56,12 +61,13 @@ def world(valkey, keys, monkeypatch):
 def environment(tmp_path, world):
     declared = [
         f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: {name}}}\n"
-        f"spec: {{url: 'https://git.example/acme/shop', forge: {forge}, {more}}}\n"
+        f"spec: {{url: 'http://127.0.0.1/acme/shop', forge: {forge}, {more}}}\n"
         for name, forge, more in [
             ("github", "github", f"api: '{world.forge.url}', webhook: {{secretRef: {{name: hooks}}}}"),
             ("gitlab", "gitlab", f"api: '{world.forge.url}', commitStatus: {{secretRef: {{name: hooks}}}}"),
             ("bare", "github", f"api: '{world.forge.url}'"),
             ("away", "github", "api: 'http://127.0.0.1:1', webhook: {secretRef: {name: hooks}}"),
+            ("elsewhere", "github", "api: 'https://evil.example', webhook: {secretRef: {name: hooks}}"),
             ("other", "generic", "poll: 60s"),
         ]
     ]
@@ -82,7 +88,7 @@ def test_the_circle_of_a_hook(world, environment, name):
     stored = world.forge.hooks.stored["acme/shop"]
     ended = run("webhook", "verify", name, environment=environment)
     assert (ended.code, ended.out) == (1, "")
-    assert f"there is no hook to {world.url}/webhooks/{name}/git.example/acme/shop" in ended.err
+    assert f"there is no hook to {world.url}/webhooks/{name}/127.0.0.1/acme/shop" in ended.err
     ended = run("webhook", "rotate", name, environment=environment)
     assert (ended.code, f"trueup webhook register trueup/{name}" in ended.err) == (1, True)
     ended = run("webhook", "register", name, environment=environment)
@@ -117,6 +123,7 @@ def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
         pytest.param(["bare"], {}, 1, "spec.webhook.secretRef, or give one with --token-file", id="no token"),
         pytest.param(["bare", "--token-file", "{HERE}/none"], {}, 2, "holds no token", id="an empty file"),
         pytest.param(["bare", "--token-file", "{HERE}/nowhere"], {}, 2, "No such file", id="no file"),
+        pytest.param(["elsewhere"], {}, 1, "is not given away", id="another host's API"),
         pytest.param(["away"], {}, 6, "http://127.0.0.1:1/repos/acme/shop/hooks", id="a forge that is away"),
     ],
 )
