@@ -168,6 +168,8 @@ class Git:
 def failure(completed: Completed, what: str) -> TrueupError:
     """What git's failure means."""
     known = explain(completed.message)
+    if known is None and "remote error: " in completed.message:
+        return SourceRefused(f"{what}: the server says: {last_line(completed.message).removeprefix('remote error: ')}")
     if known is None:
         return MirrorBroken(f"{what}: {last_line(completed.message) or f'git ended with {completed.code}'}", retry_seconds=0.0)
     kind, meaning = known

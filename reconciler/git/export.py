@@ -6,13 +6,14 @@ written as a link to itself: whoever reads it fails and names it, and whoever do
 """
 
 import asyncio
+import errno
 import os
 import posixpath
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.errors import SourceRefused
+from reconciler.errors import SourceRefused, SourceUnavailable
 from reconciler.git.mirror import Mirror
 
 LIMIT_BYTES = 256 * 1024 * 1024
@@ -46,6 +47,10 @@ async def _add(mirror: Mirror, commit: str, paths: tuple[str, ...], taken: "_Exp
     try:
         await mirror.archive(commit, paths, archive, limit_bytes=2 * LIMIT_BYTES)  # headers and padding are not content
         await asyncio.to_thread(taken.unpack, archive)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise SourceRefused(f"{taken.what}: has a path that is longer than a file system takes; rename it") from error
+        raise SourceUnavailable(f"{taken.what}: cannot be written to {taken.root}: {error.strerror}") from error
     finally:
         archive.unlink(missing_ok=True)
 

@@ -16,6 +16,7 @@ UNADVERTISED = "the server gives out only what its branches and tags are at"
 ELSEWHERE = "the server redirects elsewhere, and credentials are not sent after it; write the address it redirects to in spec.url"
 UNREACHED = "nobody answers there; check spec.url if that lasts"
 TOO_LARGE = "a pack of it is larger than TRUEUP_MIRROR_LIMIT; this is no configuration repository, or raise that"
+NONSENSE = "the server sends what no Git server sends"
 UNTRUSTED = "the server's certificate is not trusted here; add its authority to the file that SSL_CERT_FILE names"
 
 MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] = (
@@ -50,6 +51,37 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("does not appear to be a git repository", REFUSED, ABSENT),
     ("not valid: is this a git repository", REFUSED, "the address answers, but not as a Git server; check spec.url"),
     ("detected dubious ownership", REFUSED, "the repository belongs to another user of this machine"),
+    (
+        "dumb http transport",
+        REFUSED,
+        "the server has no smart protocol, which single commits are fetched by; serve it by git http-backend",
+    ),
+    ("remote did not send all necessary objects", UNAVAILABLE, "the server left out objects of the commit"),
+    *(
+        (said, UNAVAILABLE, NONSENSE)
+        for said in (
+            "protocol error",
+            "unknown protocol",
+            "server doesn't support",
+            "expected 'packfile'",
+            "expected flush after",
+            "expected no other sections",
+            "invalid shallow line",
+            "unexpected wanted-ref",
+            "unexpected acknowledgment",
+            "pack is corrupted",
+            "pack has bad object",
+            "pack has junk",
+            "pack signature mismatch",
+            "pack version",
+            "inflate returned",
+            "inflate inconsistency",
+            "unknown object type",
+            "premature end of pack",
+            "pack exceeds maximum",
+            "too many objects",
+        )
+    ),
     ("the remote end hung up", UNAVAILABLE, "the server ended the connection"),
     ("early EOF", UNAVAILABLE, "the server ended the connection"),
     ("RPC failed", UNAVAILABLE, "the server ended the connection"),
