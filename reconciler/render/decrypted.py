@@ -5,9 +5,9 @@ By name and by what is in them: YAML and JSON with a mapping `sops`, dotenv with
 """
 
 import base64
-import configparser
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,13 +16,15 @@ from typing import Any
 import orjson
 
 from reconciler.errors import InvalidManifest
+from reconciler.render import ini
 from reconciler.render.locks import Lock, lock_of
-from reconciler.render.sops import METADATA, NeedsOther, Undecryptable, decrypt, identities, lines_of, nested
+from reconciler.render.sops import METADATA, NeedsOther, Undecryptable, decrypt, identities, lines_of, nested, raw
 from reconciler.render.tree import Tree
 from reconciler.yaml.documents import LIMIT_BYTES, parse_documents
 
 _YAML = (".yaml", ".yml")
 _MARK = b"sops"
+_SECTION = re.compile(r"^\[sops\][ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _plain(path: Path, content: bytes, keys: Keys) -> Plain | None:
         if path.suffix == ".ini":
             return _ini(content.decode(), keys)
         return _json(content, keys, is_wrapped=path.suffix != ".json")
-    except (InvalidManifest, UnicodeDecodeError, configparser.Error):
+    except (InvalidManifest, UnicodeDecodeError):
         return None  # whoever reads it says what is wrong with it
 
 
@@ -161,7 +163,7 @@ def _yaml(content: bytes, keys: Keys) -> Plain | None:
     if not isinstance(metadata, dict) or "mac" not in metadata:
         return None
     found = decrypt(documents, keys.identities, keys.opened)
-    return Plain(b"\n---\n".join(orjson.dumps(document) for document in found.documents) + b"\n", found.values)
+    return Plain(b"\n---\n".join(_json_of(document) for document in found.documents) + b"\n", found.values)
 
 
 def _json(content: bytes, keys: Keys, *, is_wrapped: bool) -> Plain | None:
@@ -173,7 +175,14 @@ def _json(content: bytes, keys: Keys, *, is_wrapped: bool) -> Plain | None:
         return None
     found = decrypt([document], keys.identities, keys.opened)
     (plain,) = found.documents
-    return Plain(str(plain.get("data", "")).encode() if is_wrapped else orjson.dumps(plain), found.values)
+    return Plain(raw(plain.get("data", "")) if is_wrapped else _json_of(plain), found.values)
+
+
+def _json_of(document: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError as error:
+        raise Undecryptable(f"has a value that cannot be written as JSON: {error}") from None
 
 
 def _dotenv(text: str, keys: Keys) -> Plain | None:
@@ -189,16 +198,17 @@ def _dotenv(text: str, keys: Keys) -> Plain | None:
 
 
 def _ini(text: str, keys: Keys) -> Plain | None:
-    parser = configparser.RawConfigParser(default_section="", strict=True, comment_prefixes=("#", ";"), delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their letters
-    parser.read_string(text)
-    if METADATA not in parser:
+    if _SECTION.search(text) is None:
         return None
-    sections = {name: dict(parser[name]) for name in parser.sections() if name != METADATA}
-    found = decrypt([{**sections, METADATA: nested(dict(parser[METADATA]))}], keys.identities, keys.opened)
+    try:
+        sections: dict[str, Any] = dict(ini.read(text))
+    except ValueError as error:
+        raise Undecryptable(f"cannot be read: {error}") from error
+    metadata = nested(sections.pop(METADATA))
+    found = decrypt([{**sections, METADATA: metadata}], keys.identities, keys.opened)
     (plain,) = found.documents
-    lines = (f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in section.items()) for name, section in plain.items())
-    return Plain("\n".join(lines).encode(), found.values)
+    texts = {name: {key: str(value) for key, value in section.items()} for name, section in plain.items()}
+    return Plain(ini.write(texts).encode(), found.values)
 
 
 def _put(source: Path, target: Path, plain: Plain | None) -> None:

@@ -79,7 +79,7 @@ class Hidden:
             return {**document, "items": [self._marked(item) if isinstance(item, dict) else item for item in items]}
         apart = ("data", "stringData") if is_secret(document) else ()  # masked anyway
         searched = {name: value for name, value in document.items() if name not in apart}
-        search = _Search(self, "\0".join(_texts(searched)).lower())
+        search = _Search(self, "\0".join(form for text in _texts(searched) for form in _unwrapped(text.lower())))
         return marked(document, find(searched, search.has))
 
     @contextlib.contextmanager
@@ -129,7 +129,7 @@ class _Search:
         text = "" if value is None else str(value).lower()
         return (
             text.strip() in self._whole
-            or any(form in text for form in self._within)
+            or any(form in whole for whole in _unwrapped(text) for form in self._within)
             or (self._words is not None and self._words.search(text) is not None)
             or (isinstance(value, str) and len(text) >= PART and text in self._long)
         )
@@ -157,6 +157,11 @@ def _texts(value: Any) -> Iterator[str]:
     yield from (str(leaf) for leaf in _leaves(value))
 
 
+def _unwrapped(text: str) -> tuple[str, ...]:
+    """A text, and itself without line breaks: base64 is often written in lines."""
+    return (text, "".join(text.split())) if "\n" in text else (text,)
+
+
 def _forms(text: str) -> Iterator[str]:
     """A text as programs write it: without spaces around, quoted for JSON, YAML and URLs, line by line; and what it encodes."""
     for plain in (text, text.strip(), _decoded(text)):
@@ -165,7 +170,7 @@ def _forms(text: str) -> Iterator[str]:
             json.dumps(plain)[1:-1],
             json.dumps(plain, ensure_ascii=False)[1:-1],
             plain.replace("'", "''"),
-            quote(plain),
+            quote(plain, errors="replace"),
         )
         for line in plain.splitlines() if "\n" in plain else ():
             shown = line.strip()
@@ -174,12 +179,20 @@ def _forms(text: str) -> Iterator[str]:
 
 def _encoded(text: str) -> Iterator[str]:
     """A text in base64, also within a longer one: what of it is the same whatever stands around it."""
-    for form in {text, text.strip()}:
-        yield base64.b64encode(form.encode(errors="replace")).decode()
+    for form in (_bytes(text), _bytes(text.strip())):
+        yield base64.b64encode(form).decode()
         for before in range(3):
-            code = base64.b64encode(b"\0" * before + form.encode(errors="replace")).decode().rstrip("=")
-            inner = code[(before * 8 + 5) // 6 : (before + len(form.encode(errors="replace"))) * 8 // 6]
+            code = base64.b64encode(b"\0" * before + form).decode().rstrip("=")
+            inner = code[(before * 8 + 5) // 6 : (before + len(form)) * 8 // 6]
             yield from (inner, inner.replace("+", "-").replace("/", "_")) if len(inner) >= LINE else ()
+
+
+def _bytes(text: str) -> bytes:
+    """Bytes that were no text are what they were; half a character is none."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="replace")
 
 
 def _decoded(text: str) -> str:

@@ -27,6 +27,9 @@ _ENCRYPTED = re.compile(r"ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]
 _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
 """What the MAC begins with when it is over encrypted values only."""
 
+EXACT = 2**53
+"""Below, a number of JSON without a fraction is written without one, as `sops` does."""
+
 _IDENTITY = re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+")
 _SSH = re.compile(r"-----BEGIN (?:OPENSSH|RSA) PRIVATE KEY-----.+?-----END (?:OPENSSH|RSA) PRIVATE KEY-----", re.DOTALL)
 _DROPPED = object()
@@ -185,7 +188,8 @@ class _Run:
             self._decrypted += [(path, value)] if value not in ("", _DROPPED) else []
         if value is not _DROPPED and (is_encrypted or not self._only_encrypted):
             self._mac.update(_bytes(value))
-        return value
+        is_whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+        return int(value) if is_whole else value
 
     def _value(self, text: str, bound_to: str, where: str) -> Any:
         if not text:
@@ -209,7 +213,7 @@ def _is_identity(path: tuple[str, ...], document: Mapping[str, Any]) -> bool:
 
 
 def _typed(plain: bytes, kind: str) -> Any:
-    text = plain.decode() if kind != "bytes" else plain.decode(errors="replace")
+    text = plain.decode(errors="surrogateescape")
     match kind:
         case "int":
             return int(text)
@@ -228,7 +232,12 @@ def _bytes(value: Any) -> bytes:
         return b"True" if value else b"False"
     if isinstance(value, float):
         return format(Decimal(repr(value)).normalize(), "f").encode()
-    return str(value).encode()
+    return raw(value)
+
+
+def raw(value: Any) -> bytes:
+    """A value as bytes; those that were no text are what they were."""
+    return str(value).encode(errors="surrogateescape")
 
 
 def nested(flat: Mapping[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Held against the real sops: what it encrypted is decrypted to what it decrypts itself; what was changed since is not."""
 
+import base64
 import json
 import os
 import re
@@ -280,3 +281,70 @@ def test_what_is_in_a_file_of_another_source_is_masked_too(plant, tmp_path, kube
     found = render(tree, RenderRequest(Name("t", "web"), "c", options, given), Tools(kubectl, ask_version(find("helm"))))
     assert found.documents[0].document["metadata"]["annotations"] == {"trueup.dev/masked": "spec.url"}
     assert found.documents[0].document["spec"] == {"url": "x://swordfish@y"}
+
+
+OPTIONS = {
+    "everything": (),
+    "regex": ("--encrypted-regex", "^(b|d|data)$"),
+    "all but a regex": ("--unencrypted-regex", "^(a|c|metadata|apiVersion|kind|g|e)$"),
+    "suffix": ("--encrypted-suffix", "b"),
+    "all but a suffix": ("--unencrypted-suffix", "a"),
+    "MAC over what is encrypted": ("--encrypted-regex", "^(b|d)$", "--mac-only-encrypted"),
+}
+FILES = {
+    "words.yaml": "a: yes\nb: on\nc: y\nd: Off\nyes: 1\n",
+    "numbers.yaml": "a: 0644\nb: 0o644\nc: 0x1F\nd: 0b11\ne: 1_000\ng: 9223372036854775807\n",
+    "fractions.yaml": "a: 1.0\nb: 1e3\nc: .5\nd: 1e-7\ne: 12e03\ng: 123456789.123456789\n",
+    "dates.yaml": "a: 2001-12-14\nb: 2001-12-14t21:59:43.10-05:00\nc: 2001-12-14 21:59:43\nd: '2001-12-14'\n",
+    "nothing.yaml": "a: null\nb: ~\nc:\nd: ''\ne: {}\ng: []\nh: {i: {}}\n",
+    "anchors.yaml": "a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}\n",
+    "comments.yaml": "# top\na: 1 # side\n# mid\nb:\n  # in\n  - x # y\n  # z\n  - {c: d}\n# end\n",
+    "blocks.yaml": "a: |\n  x\n  y\nb: >\n  f\n  g\n\nc: |+\n  k\n\n\nd: |-\n  z\n",
+    "texts.yaml": "a: '0644'\nb: \"yes\"\nc: ' x '\ne: '123'\nf: 'null'\ng: 1:30\nh: =\n'a:b': {'c:d': 1}\n'a.b': x\nü: '😀'\n",
+    "lists.yaml": "a: [[1,[2,3]],{b: [c]}]\nb:\n- c: 1\n- null\n- ''\n- true\n",
+    "several.yaml": "a: 1\n---\nb: 2\n---\n# only\nc: yes\n---\n---\nd: 3\n",
+    "windows.yaml": "a: 1\r\nb: x\r\n",
+    "basic.json": '{"a":1,"b":"x","c":[1,null,true,2.5,{"d":"e"}],"d":{},"e":[]}',
+    "deep.json": '{"a":{"b":{"c":{"d":1}}},"b":[[1],[[2]]],"g":"é\\u0000😀"}',
+    "basic.env": "a=1\nb=x=y\nc=\n# c\nd='q'\ne=\"q\"\n",
+    "odd.env": "a = b\nb= c \nexport c=1\nd=$x\\n\ng=é😀\n",
+    "basic.ini": "[a]\nb = c\nd=e\n\n[b]\na = 1\n",
+    "first.ini": "x = 1\n[a]\nb = c\n",
+    "quoted.ini": '[a]\nb = """x\ny"""\nd = `a;b`\na = " s "\n[A b]\nB c = D=e\nd =\n',
+    "comments.ini": "; c\n[a]\n# d\nb = c ; e\nd: %(x)s $y\n",
+}
+
+
+def _without_comments(content: bytes) -> list[str]:
+    return [line.replace(" ", "") for line in content.decode().splitlines() if line.strip() and not line.startswith(("#", ";"))]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("name", FILES)
+def test_every_option_in_every_format_as_sops_does_it(tmp_path, name, options):
+    path = tmp_path / name
+    first = [option for option in options if option == "--mac-only-encrypted"]
+    path.write_text(FILES[name])
+    sops(*first, "encrypt", "--in-place", "--age", str(IDENTITY.to_public()), *(o for o in options if o not in first), str(path))
+    read = documents if path.suffix in (".yaml", ".json") else _without_comments
+    ours, theirs = read(plain_of(path, (IDENTITY,))), read(sops("decrypt", str(path)))
+    assert repr(ours) == repr(theirs)
+
+
+def test_bytes_that_are_no_text(plant, kubectl):
+    content = bytes(range(256))
+    tree = plant({"k/kustomization.yaml": "configMapGenerator: [{name: g, files: [store.p12]}]\n"})
+    (tree.root / "k/store.p12").write_bytes(content)
+    sops("encrypt", "--in-place", "--age", str(IDENTITY.to_public()), str(tree.root / "k/store.p12"))
+    assert plain_of(tree.root / "k/store.p12", (IDENTITY,)) == content
+    found = rendered(tree, "k", Tools(kubectl)).documents[0].document
+    assert base64.b64decode(found["binaryData"]["store.p12"]) == content
+    assert found["metadata"]["annotations"]["trueup.dev/masked"] == "binaryData[store.p12]"
+
+
+def test_ini_that_cannot_be_read_is_not_taken_for_plain(tmp_path):
+    encrypt(tmp_path / "a.ini", "[a]\nb = c\n")
+    (tmp_path / "a.ini").write_text("nonsense\n" + (tmp_path / "a.ini").read_text())
+    with pytest.raises(Undecryptable, match="cannot be read: line 1: is no key = value"):
+        plain_of(tmp_path / "a.ini", (IDENTITY,))

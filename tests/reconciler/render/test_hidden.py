@@ -37,6 +37,7 @@ def b64(text):
         pytest.param(b64(VALUE), id="base64"),
         *(pytest.param(b64(f"{'u' * n}:{VALUE}:{'x' * n}"), id=f"within base64, {n}") for n in range(4)),
         pytest.param(base64.urlsafe_b64encode(f"??>{VALUE}".encode()).decode(), id="base64 for URLs"),
+        pytest.param("\n".join(b64(VALUE)[n : n + 5] for n in range(0, 30, 5)), id="base64 in lines"),
         pytest.param(json.dumps({"a": f"\n{VALUE}"}), id="JSON"),
         pytest.param(f"a: '{VALUE.replace(chr(39), chr(39) * 2)}'", id="YAML"),
         pytest.param(quote(VALUE), id="a URL"),
