@@ -20,9 +20,22 @@ async def two(tmp_path, valkey):
         yield system
 
 
-async def test_who_waits_for_health_gives_way_to_the_other_repository_and_is_told_of_all_the_same(two):
-    two.policy = "timeout: 60s"
-    two.declare()
+@pytest.fixture
+async def patient(tmp_path, valkey):
+    """The same, where health is waited for longer than the test lasts."""
+
+    class Patient(Two):
+        policy = "timeout: 60s"
+
+    async with Patient(tmp_path, applications={}, redis_url=valkey.url) as system:
+        await system.other({"common/b.yaml": config_map("b")})
+        await system.ended(await system.push({"apps/web/a.yaml": config_map("a")}))
+        await system.become(a="1", b="1")
+        yield system
+
+
+async def test_who_waits_for_health_gives_way_to_the_other_repository_and_is_told_of_all_the_same(patient):
+    two = patient
     job = await two.push({"apps/web/web.yaml": NEVER_READY})
     await two.until(lambda: is_applied(two, job), "it waits for health")
     other = await two.other({"common/b.yaml": config_map("b", "2")})

@@ -14,20 +14,20 @@ from jobs.worker import open_secrets, seal_key
 from receiver.settings import ReceiverSettings
 from reconciler.artifacts.mirror import Stores
 from reconciler.declarations.files import load as load_declarations
-from reconciler.errors import SourceRefused, Stalled, TrueupError
+from reconciler.errors import Stalled, TrueupError
 from reconciler.kube.cluster import open_cluster
 from reconciler.kube.config import Access
-from reconciler.model.declared import Application, ConfigMapRef, Declarations, Instance, Name, SecretRef, Secrets
+from reconciler.model.declared import ConfigMapRef, Declarations, Instance, Name, SecretRef, Secrets
 from reconciler.model.objects import Kind, Kinds, Manifest
-from reconciler.model.outcome import Action, Revision
-from reconciler.model.revisions import is_commit, is_range, resolve
+from reconciler.model.outcome import Action
 from reconciler.plan.manifest import Stamp, prepare
 from reconciler.plan.redact import mask
 from reconciler.render.renderer import Renderer
 from reconciler.sync.environment import Environment
 from reconciler.sync.preview import Preview, preview
-from reconciler.sync.source import Source, Target, Workshop, load
+from reconciler.sync.source import Source, Workshop, load
 from trueup.cli.arguments import NameType
+from trueup.cli.chosen import Chosen, directory_option, revision_option
 from trueup.cli.declared import application_of, declarations
 from trueup.cli.output import ExitCode, Failure, json_option, print_json, say
 from trueup.cli.serve import load_settings
@@ -71,13 +71,14 @@ def validate(directory: Path | None, as_json: bool) -> None:
         say(f"{len(found.repositories)} repositories and {len(found.applications)} applications, all good")
 
 
-@click.command(epilog="Example: trueup render my-web-app --revision 3f1c9a2…")
+@click.command(epilog="Example: trueup render my-web-app --source-dir .")
 @click.argument("application", type=NameType())
-@click.option("--revision", default="", help="A branch, tag, range of tags or full commit hash instead of the declared one.")
+@revision_option
+@directory_option
 @json_option
-def render(application: Name, revision: str, as_json: bool) -> None:
+def render(application: Name, revisions: tuple[str, ...], directories: tuple[str, ...], as_json: bool) -> None:
     """Print what an application's source renders to, as it would be applied; Secrets are masked."""
-    manifests = run(_render(application, revision))
+    manifests = run(_render(application, revisions, directories))
     documents = [mask(manifest.document) for manifest in manifests]
     if as_json:
         print_json({"items": documents})
@@ -87,11 +88,12 @@ def render(application: Name, revision: str, as_json: bool) -> None:
 
 @click.command(epilog="Example: trueup diff my-web-app; exit code 3 when something differs")
 @click.argument("application", type=NameType())
-@click.option("--revision", default="", help="A branch, tag, range of tags or full commit hash instead of the declared one.")
+@revision_option
+@directory_option
 @json_option
-def diff(application: Name, revision: str, as_json: bool) -> None:
+def diff(application: Name, revisions: tuple[str, ...], directories: tuple[str, ...], as_json: bool) -> None:
     """Show what a sync would change, by the server's own dry run; changes nothing."""
-    found = run(_diff(application, revision))
+    found = run(_diff(application, revisions, directories))
     if as_json:
         print_json(
             {
@@ -153,32 +155,13 @@ async def _workshop(settings: ReceiverSettings, declared: Declarations) -> Async
             await mirrors.close()
 
 
-async def _target(application: Application, revision: str, workshop: Workshop) -> Target:
-    """The application at the newest commit of its revisions, or of the one that was asked for."""
-    revisions = []
-    for source in application.sources:
-        wanted = revision or source.revision
-        mirror = workshop.mirrors.of(workshop.repositories[source.repository])
-        if is_commit(wanted):
-            revisions.append(Revision("", wanted))
-            continue
-        try:
-            ref = resolve(wanted, heads := await mirror.heads([wanted]))
-        except ValueError as error:
-            raise SourceRefused(f"{wanted!r}: {error}") from error
-        if ref is None:
-            raise SourceRefused(f"{source.repository} has no {'tag within' if is_range(wanted) else 'branch or tag'} {wanted!r}")
-        revisions.append(Revision(ref, heads[ref]))
-    return Target(application, tuple(revisions))
-
-
-async def _render(name: Name, revision: str) -> Sequence[Manifest]:
+async def _render(name: Name, revisions: Sequence[str], directories: Sequence[str]) -> Sequence[Manifest]:
     settings = load_settings(ReceiverSettings)
     declared = await declarations(settings)
     application = application_of(declared, name)
+    chosen = Chosen.of(application, revisions, directories)
     try:
-        async with _workshop(settings, declared) as workshop:
-            target = await _target(application, revision, workshop)
+        async with _workshop(settings, declared) as shop, chosen.target(application, shop) as (target, workshop):
             source = (await load([target], workshop))[application.name]
     except TrueupError as error:
         raise Failure.of(error) from error
@@ -211,14 +194,19 @@ _CLUSTER_SCOPED = [
 """`render` asks no cluster; these are known to have no namespace."""
 
 
-async def _diff(name: Name, revision: str) -> Preview:
+async def _diff(name: Name, revisions: Sequence[str], directories: Sequence[str]) -> Preview:
     settings = load_settings(ReceiverSettings)
     declared = await declarations(settings)
     application = application_of(declared, name)
+    chosen = Chosen.of(application, revisions, directories)
     instance = Instance(settings.instance)
     access = Access.of(settings, application.destination.cluster)
     try:
-        async with _workshop(settings, declared) as workshop, open_cluster(access, instance, settings) as cluster:
+        async with (
+            _workshop(settings, declared) as shop,
+            chosen.target(application, shop) as (target, workshop),
+            open_cluster(access, instance, settings) as cluster,
+        ):
             await cluster.resume()
             environment = Environment(
                 instance,
@@ -228,7 +216,6 @@ async def _diff(name: Name, revision: str) -> Preview:
                 applications=declared.applications,
                 ignore=settings.ignore,
             )
-            target = await _target(application, revision, workshop)
             return await preview(target, environment)
     except TrueupError as error:
         raise Failure.of(error) from error
