@@ -105,13 +105,15 @@ class Context:
         """What the applications of a repository were rendered from, as this worker knows it."""
         return self.inputs.setdefault(repository, InputCache())
 
-    def record(self, kind: JobKind, repository: str = "", *, ref: str = "", commit: str = "", **more: object) -> JobRecord:
-        """A new job, received now."""
+    def record(
+        self, kind: JobKind, repository: str = "", *, ref: str = "", commit: str = "", detail: str = "", **more: object
+    ) -> JobRecord:
+        """A new job, received now; the detail says how."""
         now = datetime.now(UTC)
         fields = {"repository": repository, "ref": ref, "commit": commit, **more}
         return JobRecord(
             id=new_job_id(now), kind=kind, state=JobState.QUEUED, created=now, updated=now,
-            stages=(StageRecord(name="received", at=now),), **fields,
+            stages=(StageRecord(name="received", at=now, detail=detail),), **fields,
         )  # fmt: skip
 
     async def enqueue(self, record: JobRecord) -> None:

@@ -151,8 +151,11 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
         about = await jobs_about(context, name, commit)
         if any(_is_going_on(job) for job in about) or (about and not is_moved):
             continue
-        await context.enqueue(context.record(kind, name, ref=ref, commit=commit))
-        log.info("head.moved", repository=name, ref=ref, commit=commit, kind=str(kind))
+        is_unheard = kind is JobKind.POLL and is_moved and ref in known and repository.webhook_register
+        detail = f"no webhook had told of it; at most {repository.poll_seconds:g} s late" if is_unheard else ""
+        found = JobKind.RECOVERED if is_unheard else kind
+        await context.enqueue(context.record(found, name, ref=ref, commit=commit, detail=detail))
+        log.info("head.moved", repository=name, ref=ref, commit=commit, kind=str(found))
         count += 1
     await forget(context, repository, ranges, observation)  # last, so that one who stops before does it all again
     return count

@@ -1,5 +1,9 @@
 """Nobody enters a hook: it is registered, delivers, is mended, and what was lost is asked for again."""
 
+import random
+import time
+from collections import Counter
+
 import pytest
 
 from jobs import hooks, worker
@@ -12,7 +16,7 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-async def system(tmp_path, valkey, monkeypatch):
+def system(tmp_path, valkey, monkeypatch):
     monkeypatch.setattr(hooks, "LOOK_SECONDS", 1.0)
     monkeypatch.setattr(hooks, "MEND_SECONDS", 0.2)
     monkeypatch.setattr(worker, "HOOKS_SECONDS", 0.1)
@@ -20,8 +24,7 @@ async def system(tmp_path, valkey, monkeypatch):
     monkeypatch.setattr(desk, "TEST_PAUSE_SECONDS", 0.02)
     system = System(tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url)
     system.webhook = "register: true"
-    async with system:
-        yield system
+    return system
 
 
 async def pushed(system, value):
@@ -46,7 +49,38 @@ async def state(system, wanted):
     return await system.until(is_so, f"the hook is {wanted}")
 
 
-async def test_the_life_of_a_hook(system):
+@pytest.fixture
+async def running(system):
+    async with system:
+        yield system
+
+
+@pytest.mark.parametrize(("lost", "pushes"), [(0.3, 10), (1.0, 4)], ids=["some are lost", "all are lost"])
+async def test_every_commit_is_live_within_the_poll_interval_whatever_is_lost(system, monkeypatch, lost, pushes):
+    monkeypatch.setattr(worker, "TICK_SECONDS", 1)
+    monkeypatch.setattr(hooks, "LOOK_SECONDS", 900.0)  # the poll alone
+    system.poll = "2s"
+    chance, times, kinds = random.Random(7), [], Counter()
+    async with system:
+        await state(system, "working")
+        await pushed(system, "first")
+        await live(system, "first")
+        for number in range(pushes):
+            system.forge.hooks.is_down = chance.random() < lost
+            await pushed(system, str(number))
+            started = time.monotonic()
+            await live(system, str(number))
+            times.append(time.monotonic() - started)
+        _, jobs = await system.get("/api/v1/jobs?limit=100")
+        kinds.update(job["kind"] for job in jobs["items"])
+        told = {job["stages"][0]["detail"] for job in jobs["items"] if job["kind"] == "recovered"}
+    assert max(times) < 2 + 1 + 2, "the interval, the look whether it is due, and the sync"
+    assert kinds["recovered"] >= pushes * lost * 0.5
+    assert told - {""} == {"no webhook had told of it; at most 2 s late"}, "without words: Redis was empty at the start"
+
+
+async def test_the_life_of_a_hook(running):
+    system = running
     stored = system.forge.hooks.stored[REPOSITORY]
     await state(system, "working")
     assert await pushed(system, "1") == [202]

@@ -1,5 +1,6 @@
 """When a look at the heads makes a job: whenever something is left to do that nobody does, and never twice."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -38,7 +39,7 @@ def context(redis, keys, made):
         redis=redis, keys=keys, heads=HeadStore(redis, keys), jobs=JobStore(redis, keys, retention_seconds=60),
         mirrors=SimpleNamespace(of=lambda _: SimpleNamespace(heads=heads)), enqueue=enqueue,
         declarations=Declarations(applications={"web": web}),
-        record=lambda kind, _, *, ref, commit: SimpleNamespace(kind=kind, ref=ref, commit=commit),
+        record=lambda kind, _, *, ref, commit, **more: SimpleNamespace(kind=kind, ref=ref, commit=commit, **more),
     )  # fmt: skip
 
 
@@ -89,3 +90,27 @@ async def test_a_job_that_is_about_something_else_does_not_count(context, made, 
     await has_job(context, JobState.RUNNING, **other)
     assert await poll(context, REPOSITORY, kind=JobKind.RECOVERED) == 1
     assert made == [(JobKind.RECOVERED, REF, NEW)]
+
+
+@pytest.mark.parametrize(
+    ("is_registered", "head", "kind", "detail"),
+    [
+        pytest.param(
+            True, OLD, JobKind.RECOVERED, "no webhook had told of it; at most 60 s late", id="a webhook should have told"
+        ),
+        pytest.param(False, OLD, JobKind.POLL, "", id="nobody knows of a webhook"),
+        pytest.param(True, None, JobKind.POLL, "", id="never seen before"),
+        pytest.param(True, NEW, JobKind.POLL, "", id="seen, and left undone"),
+    ],
+)
+async def test_what_no_webhook_told_of_is_recovered(context, is_registered, head, kind, detail):
+    records = []
+
+    async def enqueue(record):
+        records.append((record.kind, record.detail))
+
+    context.enqueue = enqueue
+    if head:
+        await seen(context, head, checked=OLD)
+    assert await poll(context, replace(REPOSITORY, webhook_register=is_registered)) == 1
+    assert records == [(kind, detail)]

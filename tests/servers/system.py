@@ -78,6 +78,7 @@ class System:
         self.plane: Any = None
         """The real control plane, where it runs on one."""
         self._prepare = prepare
+        self.poll = "100000h"
         self.webhook = ""
         """Of the Repository: fields of spec.webhook."""
         """Done before Trueup starts."""
@@ -122,7 +123,7 @@ class System:
         directory.mkdir(exist_ok=True)
         repository = (
             "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: shop}\n"
-            f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: 100000h,"
+            f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: {self.poll},"
             f" commitStatus: {{secretRef: {{name: forge}}}}, webhook: {{{self.webhook}}}}}\n"
         )
         documents = [repository]
