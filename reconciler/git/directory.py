@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -145,15 +146,34 @@ class Directory:
         stack.callback(os.close, descriptor)
         return descriptor
 
-    async def _make(self) -> None:
+    @property
+    def is_sha256(self) -> bool:
+        """Whether it is a repository whose commits are named by SHA-256."""
+        try:
+            return "objectformat = sha256" in (self.path / "config").read_text()
+        except FileNotFoundError:
+            return False
+
+    async def remake(self, *, is_sha256: bool) -> None:
+        """Make the repository anew and empty, for commits that are named by an algorithm; under its lock."""
+        await self._make(is_sha256=is_sha256)
+
+    async def _make(self, *, is_sha256: bool = False) -> None:
         new = self.path.with_suffix(".new")
         await asyncio.to_thread(shutil.rmtree, new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        await self._git.run(new, "init", "--quiet", "--bare", "--template=", new, call=Call(f"{self.path}: cannot be made"))
+        call = Call(f"{self.path}: cannot be made")
+        algorithm = f"--object-format={'sha256' if is_sha256 else 'sha1'}"
+        await self._git.run(new, "init", "--quiet", "--bare", "--template=", algorithm, new, call=call)
         (new / "info").mkdir()
         (new / "info" / "attributes").write_text(ATTRIBUTES)
         await asyncio.to_thread(shutil.rmtree, self.path, ignore_errors=True)  # what is no repository
         new.rename(self.path)
+
+
+def mirrors_in(root: Path) -> list[Path]:
+    """The repositories of a state directory."""
+    return [path for path in root.iterdir() if re.fullmatch(r"[0-9a-f]{32}", path.name)] if root.exists() else []
 
 
 def _locked(descriptor: int) -> bool:

@@ -17,6 +17,7 @@ ELSEWHERE = "the server redirects elsewhere, and credentials are not sent after 
 UNREACHED = "nobody answers there; check spec.url if that lasts"
 TOO_LARGE = "a pack of it is larger than TRUEUP_MIRROR_LIMIT; this is no configuration repository, or raise that"
 NONSENSE = "the server sends what no Git server sends"
+MISMATCHED = "the server names its commits by another algorithm than it did"
 UNTRUSTED = "the server's certificate is not trusted here; add its authority to the file that SSL_CERT_FILE names"
 
 MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] = (
@@ -42,7 +43,7 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("not our ref", REFUSED, NO_COMMIT),
     ("unadvertised object", REFUSED, UNADVERTISED),
     ("transport '", REFUSED, "it is reached by a protocol that TRUEUP_GIT_PROTOCOLS does not list"),
-    ("mismatched algorithms", REFUSED, "it is a SHA-256 repository, and this version reads SHA-1 only"),
+    ("mismatched algorithms", REFUSED, MISMATCHED),
     ("died of signal 25", REFUSED, TOO_LARGE),  # SIGXFSZ: the file was larger than it may be
     ("Out of memory", REFUSED, "git needed more memory than it may have; this is no configuration repository"),
     ("unable to mmap", REFUSED, "git needed more memory than it may have; this is no configuration repository"),

@@ -89,6 +89,15 @@ async def read_refs(reader: Reader, what: str) -> Mapping[str, str]:
     return refs
 
 
+def parse_listed(output: bytes) -> dict[str, str]:
+    """What `git ls-remote` printed: every ref with its commit; annotated tags are followed to theirs."""
+    refs: dict[str, str] = {}
+    for line in output.decode(errors="replace").splitlines():
+        commit, _, ref = line.partition("\t")
+        refs[ref.removesuffix("^{}")] = commit  # the peeled line follows the tag's own
+    return refs
+
+
 class _Packets:
     """The packets of a stream up to the next flush."""
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from reconciler.errors import InvalidManifest, PathMissing, SourceRefused
 from reconciler.git.command import FILE_BYTES, Call, Git
-from reconciler.git.directory import Directory
-from reconciler.git.failures import NO_REF, UNADVERTISED, MirrorBroken, last_line
+from reconciler.git.directory import Directory, mirrors_in
+from reconciler.git.failures import MISMATCHED, NO_REF, UNADVERTISED, MirrorBroken, last_line
+from reconciler.git.listing import parse_listed
 from reconciler.git.remote import Remotes
 from reconciler.model.declared import Name, Repository, Secrets
 from reconciler.model.revisions import BRANCHES, TAGS, is_commit, names_of
@@ -82,7 +83,7 @@ class Mirrors:
     async def sweep(self, repositories: Iterable[Repository], *, unused_seconds: float = UNUSED_SECONDS) -> int:
         """Remove the mirrors of Repositories that are declared no more, a while after their last use; how many."""
         kept = {self._path(repository) for repository in repositories}
-        found = [path for path in await asyncio.to_thread(_mirrors_in, self._root) if path not in kept]
+        found = [path for path in await asyncio.to_thread(mirrors_in, self._root) if path not in kept]
         gone = 0
         for path in found:
             directory = self._directories.get(path) or Directory(path, self._git, self._limit_bytes)
@@ -151,11 +152,7 @@ class Mirror:
     async def _every_head(self, names: Iterable[str]) -> Mapping[str, str]:
         """As a server is asked that knows no prefixes: for all branches and tags; what else is wanted is fetched, one by one."""
         arguments = ("ls-remote", "--heads", "--tags", "--end-of-options", self.repository.url)
-        output = await self._remote(*arguments, what=f"cannot list the refs of {self._url}")
-        refs: dict[str, str] = {}
-        for line in output.decode(errors="replace").splitlines():
-            commit, _, ref = line.partition("\t")
-            refs[ref.removesuffix("^{}")] = commit  # the peeled line follows the tag's own
+        refs = parse_listed(await self._remote(*arguments, what=f"cannot list the refs of {self._url}"))
         for ref in (name for name in names if not name.startswith(LISTED)):
             try:
                 refs[ref] = await self.fetch(ref)
@@ -192,11 +189,13 @@ class Mirror:
             SourceUnavailable: when it does not answer.
         """
         if not is_commit(commit):
-            raise SourceRefused(f"{self._name}: {commit!r} is no commit; write all of its 40 digits")
+            raise SourceRefused(f"{self._name}: {commit!r} is no commit; write all of its 40 digits (64 in a SHA-256 repository)")
         if await self.has(commit):
             return
         local, what = f"refs/trueup/commits/{commit}", f"cannot fetch the commit {commit[:12]} of {self._url}"
         async with self._mended(), self.directory.exclusive() as lock:
+            if len(commit) == 64 and not self.directory.is_sha256:
+                await self.directory.remake(is_sha256=True)
             try:
                 await self._fetch(f"+{commit}:{local}", lock=lock, what=what)
             except SourceRefused as error:
@@ -321,10 +320,18 @@ class Mirror:
         self._present.add((self.directory.identity, commit))
 
     async def _fetch(self, *refspecs: str, lock: int, what: str, depth: int = 1) -> None:
-        await self._remote(
+        arguments = (
             "fetch", "--quiet", f"--depth={depth}", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
-            "--prune", "--no-show-forced-updates", "--end-of-options", self.repository.url, *refspecs, what=what, descriptors=(lock,),
+            "--prune", "--no-show-forced-updates", "--end-of-options", self.repository.url, *refspecs,
         )  # fmt: skip
+        try:
+            await self._remote(*arguments, what=what, descriptors=(lock,))
+        except SourceRefused as error:
+            if MISMATCHED not in str(error):
+                raise
+            self._present.clear()  # it is known by the first fetch only how a server names its commits
+            await self.directory.remake(is_sha256=not self.directory.is_sha256)
+            await self._remote(*arguments, what=what, descriptors=(lock,))
         try:
             await self.directory.bound(lock)
         except SourceRefused as error:
@@ -391,10 +398,6 @@ class Mirror:
 def _local(ref: str) -> str:
     """Where a ref of the remote is kept: `a` may become `a/b`."""
     return f"refs/trueup/heads/{hashlib.sha256(ref.encode()).hexdigest()[:32]}"
-
-
-def _mirrors_in(root: Path) -> list[Path]:
-    return [path for path in root.iterdir() if re.fullmatch(r"[0-9a-f]{32}", path.name)] if root.exists() else []
 
 
 def _is_plain(path: str) -> bool:

@@ -1,6 +1,7 @@
 """What a mirror says of a remote, with real git over HTTP: branches that move, vanish and come back, tags, damage, old servers."""
 
 import asyncio
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -71,15 +72,35 @@ async def test_a_server_of_the_older_protocol_is_asked_for_everything(mirror, re
     assert await mirror.heads(["semver:*"]) == {"refs/tags/v1.3.0": commit}
 
 
-async def test_a_repository_of_sha256_is_refused_plainly(mirror, remote, git_server):
+async def test_a_repository_of_sha256_is_read_as_any_other(worker, mirror, remote, git_server):
     path = git_server.path(remote.name)
     path.mkdir(parents=True)
     await remote.git("init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main")
     await remote.git("config", "uploadpack.allowAnySHA1InWant", "true")
-    commit = await remote.commit({"a": "1"})
-    assert len(commit) == 64
-    with pytest.raises(SourceRefused, match="SHA-256"):
-        await mirror.fetch(MAIN)
+    old = await remote.commit({"a": "1", "b/c.yaml": "2"})
+    new = await remote.commit({"a": "2"})
+    assert len(old) == 64
+    await mirror.ensure(old)
+    assert (await mirror.heads(["main"]))[MAIN] == new
+    assert await mirror.fetch(MAIN) == new
+    assert await mirror.changed(old, new) == {"a"}
+    assert len(await mirror.tree(new, "b")) == 64
+    assert await mirror.trees(new, ["b"]) == {"b": await mirror.tree(new, "b")}
+    with pytest.raises(SourceRefused):
+        await mirror.ensure("1" * 40)
+    assert await worker(repository_at(remote.url)).has(new)
+
+
+async def test_a_repository_that_becomes_one_of_sha256_is_followed(mirror, remote, git_server):
+    old = await remote.commit({"a": "1"})
+    assert await mirror.fetch(MAIN) == old
+    shutil.rmtree(git_server.path(remote.name))
+    git_server.path(remote.name).mkdir()
+    await remote.git("init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main")
+    new = await remote.commit({"a": "1"})
+    assert (len(old), len(new)) == (40, 64)
+    assert await mirror.fetch(MAIN) == new
+    assert not await mirror.has(old)
 
 
 async def test_an_empty_repository_has_no_heads(mirror, remote):
