@@ -5,28 +5,22 @@ knows no history; what was fetched once is not fetched again. A mirror that cann
 """
 
 import asyncio
-import contextlib
 import hashlib
-import posixpath
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import InvalidManifest, PathMissing, SourceRefused
+from reconciler.errors import SourceRefused
 from reconciler.git.command import FILE_BYTES, Call, Git
+from reconciler.git.contents import Contents
 from reconciler.git.directory import Directory, mirrors_in
-from reconciler.git.failures import MISMATCHED, NO_REF, UNADVERTISED, MirrorBroken, last_line
+from reconciler.git.failures import MISMATCHED, NO_REF, UNADVERTISED
 from reconciler.git.listing import parse_listed
 from reconciler.git.remote import Remotes
 from reconciler.model.declared import Name, Repository, Secrets
 from reconciler.model.revisions import BRANCHES, TAGS, is_commit, names_of
-from reconciler.process import Completed
 from reconciler.settings import ReconcilerSettings
-from reconciler.urls import redact
-
-REMEMBERED = 1000
-"""Commits that are known to be here without asking git."""
 
 UNUSED_SECONDS = 86400.0
 """A mirror whose Repository is declared no more is kept so long: whoever declares it again fetches nothing."""
@@ -36,9 +30,6 @@ OLD_SERVER_DEPTH = 100
 
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|\.$|\.lock(/|$)|(^|/)\.")
 """https://git-scm.com/docs/git-check-ref-format; what passes is one ref, never a pattern."""
-
-NAMED_AT_ONCE = 500
-"""Paths in one command."""
 
 LISTED = (BRANCHES, TAGS)
 """What every server lists."""
@@ -113,18 +104,11 @@ class Tag:
 
 
 @dataclass(eq=False)
-class Mirror:
+class Mirror(Contents):
     """One Repository's bare mirror."""
 
-    repository: Repository
-    directory: Directory
-    git: Git
     remotes: Remotes
     timeout_seconds: float = 120.0
-
-    def __post_init__(self) -> None:
-        self._present: set[tuple[int, str]] = set()
-        self._failures = 0
 
     async def heads(self, revisions: Iterable[str] | None = None) -> Mapping[str, str]:
         """Where the refs of the remote are that some revisions may mean; annotated tags are followed to their commit.
@@ -202,88 +186,6 @@ class Mirror:
                 await self._fetch_around(commit, local, lock, error)
             self._remember(commit)
 
-    async def has(self, commit: str) -> bool:
-        """Whether a commit is here with its tree."""
-        if (identity := self.directory.identity) == 0:
-            return False
-        if (identity, commit) in self._present:
-            return True
-        completed = await self._attempt("cat-file", "-e", f"{commit}^{{tree}}")
-        if completed.code == 0:
-            self._remember(commit)
-        return completed.code == 0
-
-    async def changed(self, old: str, new: str) -> frozenset[str]:
-        """The paths that differ between two commits that are here; a rename is both its paths."""
-        output = await self._read("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", old, new)
-        return frozenset(path.decode(errors="surrogateescape") for path in output.split(b"\0") if path)
-
-    async def tree(self, commit: str, path: str = "") -> str | None:
-        """The object id of a directory or file in a commit that is here; None when there is none."""
-        if not path:
-            return (await self._read("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")).decode().strip()
-        listed = await self._read("ls-tree", "-z", "--full-tree", commit, "--", path.strip("/"))
-        return listed.split(b"\t")[0].split(b" ")[2].decode() if listed else None
-
-    async def trees(self, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
-        """The object ids of directories in a commit that is here, by path; what is not there, or is no directory, is left out."""
-        asked = [path for path in dict.fromkeys(paths) if not path or _is_plain(path)]
-        lines = "".join(f"{commit}:{path}\n" if path else f"{commit}^{{tree}}\n" for path in asked)
-        stdin = lines.encode(errors="surrogateescape")
-        output = (await self._read("cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname)", stdin=stdin)).splitlines()
-        if len(output) != len(asked):
-            return {}
-        found = zip(asked, output, strict=True)
-        return {path: line[5:].decode() for path, line in found if line.startswith(b"tree ") and b" " not in line[5:]}
-
-    async def files(self, commit: str, paths: Sequence[str], *, limit_bytes: int) -> Mapping[str, bytes | InvalidManifest]:
-        """What is in files of a commit that is here, or why it cannot be used; what is not there is left out.
-
-        Args:
-            commit: a full hash.
-            paths: from the top, normalised.
-            limit_bytes: of one file.
-        """
-        found: dict[str, bytes | InvalidManifest] = {}
-        wanted: dict[str, str] = {}
-        for start in range(0, len(paths), NAMED_AT_ONCE):
-            named = paths[start : start + NAMED_AT_ONCE]
-            listed = await self._read("ls-tree", "-l", "-z", "--full-tree", commit, "--", *named)
-            for entry in listed.split(b"\0")[:-1]:
-                about, _, name = entry.partition(b"\t")
-                mode, kind, blob, size = about.decode().split()
-                path = name.decode(errors="surrogateescape")
-                if kind != "blob" or mode == "120000":
-                    what = "a link; name the file that it leads to" if mode == "120000" else "no file"
-                    found[path] = InvalidManifest(f"{path}: is {what} in {self._name}")
-                elif int(size) > limit_bytes:
-                    found[path] = InvalidManifest(f"{path}: more than {limit_bytes >> 20} MiB in {self._name}")
-                else:
-                    wanted[path] = blob
-        stdin = "".join(f"{blob}\n" for blob in wanted.values()).encode()
-        output = await self._read("cat-file", "--buffer", "--batch=%(objectsize)", stdin=stdin) if wanted else b""
-        at = 0
-        for path in wanted:
-            end = output.index(b"\n", at)
-            start, at = end + 1, end + 2 + int(output[at:end])
-            found[path] = output[start : at - 1]
-        return found
-
-    async def archive(self, commit: str, paths: tuple[str, ...], into: Path, *, limit_bytes: int = FILE_BYTES) -> None:
-        """Write files of a commit that is here as a tar archive; all of them when no paths are given.
-
-        Raises:
-            PathMissing: when the commit has one of the paths not.
-            SourceRefused: when the archive is larger than the limit.
-        """
-        arguments = ("archive", "--format=tar", f"--output={into}", commit, "--", *paths)
-        async with self._mended():
-            completed = await self._attempt(*arguments, file_bytes=limit_bytes)
-            if completed.code != 0 and "did not match any files" in completed.message:
-                absent = f"commit {commit[:12]} has no path {' or '.join(map(repr, paths))}"
-                raise PathMissing(f"{self._name}: {absent}; check spec.sources[].git.path")
-            _expect_success(completed, self._name)
-
     async def tag(self, ref: str, commit: str) -> Tag | None:
         """The annotated tag that a ref has, which leads to a commit; None when the ref leads to the commit itself.
 
@@ -305,19 +207,6 @@ class Mirror:
         header, _, _ = (await self._read("cat-file", "tag", found)).partition(b"\n\n")
         names = [line[4:].decode(errors="replace") for line in header.splitlines() if line.startswith(b"tag ")]
         return Tag(found, names[0] if len(names) == 1 else "")
-
-    @property
-    def _name(self) -> str:
-        return str(self.repository.name)
-
-    @property
-    def _url(self) -> str:
-        return redact(self.repository.url)
-
-    def _remember(self, commit: str) -> None:
-        if len(self._present) >= REMEMBERED:
-            self._present.clear()
-        self._present.add((self.directory.identity, commit))
 
     async def _fetch(self, *refspecs: str, lock: int, what: str, depth: int = 1) -> None:
         arguments = (
@@ -368,44 +257,7 @@ class Mirror:
         call = Call(f"{self._name}: {what}", self.timeout_seconds, file_bytes=limit, descriptors=descriptors)
         return await self.remotes.run(self.repository, self.directory.path, *arguments, call=call)
 
-    async def _read(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Run git on what is here."""
-        async with self._mended():
-            completed = await self._attempt(*arguments, stdin=stdin)
-            _expect_success(completed, self._name)
-            return completed.stdout
-
-    async def _attempt(self, *arguments: str, file_bytes: int = FILE_BYTES, stdin: bytes = b"") -> Completed:
-        call = Call(f"{self._name}: cannot read the mirror", file_bytes=file_bytes, stdin=stdin)
-        return await self.git.attempt(self.directory.path, *arguments, call=call)
-
-    @contextlib.asynccontextmanager
-    async def _mended(self) -> AsyncIterator[None]:
-        """A mirror that fails twice in a row for no reason of the remote's is thrown away; the next try makes it again."""
-        identity = self.directory.identity
-        try:
-            yield
-        except MirrorBroken:
-            self._present.clear()
-            self._failures += 1
-            if self._failures >= 2:
-                self._failures = 0
-                await self.directory.throw_away(identity)
-            raise
-        self._failures = 0
-
 
 def _local(ref: str) -> str:
     """Where a ref of the remote is kept: `a` may become `a/b`."""
     return f"refs/trueup/heads/{hashlib.sha256(ref.encode()).hexdigest()[:32]}"
-
-
-def _is_plain(path: str) -> bool:
-    """Whether git takes a path as it stands, on a line of its own."""
-    return posixpath.normpath(path) == path and not path.startswith(("../", "/")) and "\n" not in path
-
-
-def _expect_success(completed: Completed, name: str) -> None:
-    """A read that fails is the mirror's fault, not the remote's."""
-    if completed.code != 0:
-        raise MirrorBroken(f"{name}: cannot read the mirror: {last_line(completed.message)}", retry_seconds=0.0)

@@ -20,6 +20,7 @@ ELSEWHERE = {
         "tests/reconciler/declarations/test_schema.py",
         "the parts that the schema is made of",
     ),
+    "reconciler/git/contents.py": ("tests/reconciler/git/test_mirror.py", "what a mirror has fetched is read"),
     "reconciler/git/remote.py": ("tests/reconciler/git/test_mirror.py", "how a mirror speaks to its remote"),
     "reconciler/git/ssh_door.py": ("tests/reconciler/git/test_ssh_pool.py", "git's way to the connections"),
     "reconciler/git/ssh_hosts.py": ("tests/reconciler/git/test_ssh_pool.py", "a real server is trusted by it, or is not"),

@@ -1,0 +1,166 @@
+"""What is in the commits of a mirror that are here: their trees, files and differences, read without asking the remote."""
+
+import contextlib
+import posixpath
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import InvalidManifest, PathMissing
+from reconciler.git.command import FILE_BYTES, Call, Git
+from reconciler.git.directory import Directory
+from reconciler.git.failures import MirrorBroken, last_line
+from reconciler.model.declared import Repository
+from reconciler.process import Completed
+from reconciler.urls import redact
+
+REMEMBERED = 1000
+"""Commits that are known to be here without asking git."""
+
+NAMED_AT_ONCE = 500
+"""Paths in one command."""
+
+
+@dataclass(eq=False)
+class Contents:
+    """The part of one Repository's mirror that needs no remote."""
+
+    repository: Repository
+    directory: Directory
+    git: Git
+
+    def __post_init__(self) -> None:
+        self._present: set[tuple[int, str]] = set()
+        self._failures = 0
+
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is here with its tree."""
+        if (identity := self.directory.identity) == 0:
+            return False
+        if (identity, commit) in self._present:
+            return True
+        completed = await self._attempt("cat-file", "-e", f"{commit}^{{tree}}")
+        if completed.code == 0:
+            self._remember(commit)
+        return completed.code == 0
+
+    async def changed(self, old: str, new: str) -> frozenset[str]:
+        """The paths that differ between two commits that are here; a rename is both its paths."""
+        output = await self._read("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", old, new)
+        return frozenset(path.decode(errors="surrogateescape") for path in output.split(b"\0") if path)
+
+    async def tree(self, commit: str, path: str = "") -> str | None:
+        """The object id of a directory or file in a commit that is here; None when there is none."""
+        if not path:
+            return (await self._read("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")).decode().strip()
+        listed = await self._read("ls-tree", "-z", "--full-tree", commit, "--", path.strip("/"))
+        return listed.split(b"\t")[0].split(b" ")[2].decode() if listed else None
+
+    async def trees(self, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
+        """The object ids of directories in a commit that is here, by path; what is not there, or is no directory, is left out."""
+        asked = [path for path in dict.fromkeys(paths) if not path or _is_plain(path)]
+        lines = "".join(f"{commit}:{path}\n" if path else f"{commit}^{{tree}}\n" for path in asked)
+        stdin = lines.encode(errors="surrogateescape")
+        output = (await self._read("cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname)", stdin=stdin)).splitlines()
+        if len(output) != len(asked):
+            return {}
+        found = zip(asked, output, strict=True)
+        return {path: line[5:].decode() for path, line in found if line.startswith(b"tree ") and b" " not in line[5:]}
+
+    async def files(self, commit: str, paths: Sequence[str], *, limit_bytes: int) -> Mapping[str, bytes | InvalidManifest]:
+        """What is in files of a commit that is here, or why it cannot be used; what is not there is left out.
+
+        Args:
+            commit: a full hash.
+            paths: from the top, normalised.
+            limit_bytes: of one file.
+        """
+        found: dict[str, bytes | InvalidManifest] = {}
+        wanted: dict[str, str] = {}
+        for start in range(0, len(paths), NAMED_AT_ONCE):
+            named = paths[start : start + NAMED_AT_ONCE]
+            listed = await self._read("ls-tree", "-l", "-z", "--full-tree", commit, "--", *named)
+            for entry in listed.split(b"\0")[:-1]:
+                about, _, name = entry.partition(b"\t")
+                mode, kind, blob, size = about.decode().split()
+                path = name.decode(errors="surrogateescape")
+                if kind != "blob" or mode == "120000":
+                    what = "a link; name the file that it leads to" if mode == "120000" else "no file"
+                    found[path] = InvalidManifest(f"{path}: is {what} in {self._name}")
+                elif int(size) > limit_bytes:
+                    found[path] = InvalidManifest(f"{path}: more than {limit_bytes >> 20} MiB in {self._name}")
+                else:
+                    wanted[path] = blob
+        stdin = "".join(f"{blob}\n" for blob in wanted.values()).encode()
+        output = await self._read("cat-file", "--buffer", "--batch=%(objectsize)", stdin=stdin) if wanted else b""
+        at = 0
+        for path in wanted:
+            end = output.index(b"\n", at)
+            start, at = end + 1, end + 2 + int(output[at:end])
+            found[path] = output[start : at - 1]
+        return found
+
+    async def archive(self, commit: str, paths: tuple[str, ...], into: Path, *, limit_bytes: int = FILE_BYTES) -> None:
+        """Write files of a commit that is here as a tar archive; all of them when no paths are given.
+
+        Raises:
+            PathMissing: when the commit has one of the paths not.
+            SourceRefused: when the archive is larger than the limit.
+        """
+        arguments = ("archive", "--format=tar", f"--output={into}", commit, "--", *paths)
+        async with self._mended():
+            completed = await self._attempt(*arguments, file_bytes=limit_bytes)
+            if completed.code != 0 and "did not match any files" in completed.message:
+                absent = f"commit {commit[:12]} has no path {' or '.join(map(repr, paths))}"
+                raise PathMissing(f"{self._name}: {absent}; check spec.sources[].git.path")
+            _expect_success(completed, self._name)
+
+    @property
+    def _name(self) -> str:
+        return str(self.repository.name)
+
+    @property
+    def _url(self) -> str:
+        return redact(self.repository.url)
+
+    def _remember(self, commit: str) -> None:
+        if len(self._present) >= REMEMBERED:
+            self._present.clear()
+        self._present.add((self.directory.identity, commit))
+
+    async def _read(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run git on what is here."""
+        async with self._mended():
+            completed = await self._attempt(*arguments, stdin=stdin)
+            _expect_success(completed, self._name)
+            return completed.stdout
+
+    async def _attempt(self, *arguments: str, file_bytes: int = FILE_BYTES, stdin: bytes = b"") -> Completed:
+        call = Call(f"{self._name}: cannot read the mirror", file_bytes=file_bytes, stdin=stdin)
+        return await self.git.attempt(self.directory.path, *arguments, call=call)
+
+    @contextlib.asynccontextmanager
+    async def _mended(self) -> AsyncIterator[None]:
+        """A mirror that fails twice in a row for no reason of the remote's is thrown away; the next try makes it again."""
+        identity = self.directory.identity
+        try:
+            yield
+        except MirrorBroken:
+            self._present.clear()
+            self._failures += 1
+            if self._failures >= 2:
+                self._failures = 0
+                await self.directory.throw_away(identity)
+            raise
+        self._failures = 0
+
+
+def _is_plain(path: str) -> bool:
+    """Whether git takes a path as it stands, on a line of its own."""
+    return posixpath.normpath(path) == path and not path.startswith(("../", "/")) and "\n" not in path
+
+
+def _expect_success(completed: Completed, name: str) -> None:
+    """A read that fails is the mirror's fault, not the remote's."""
+    if completed.code != 0:
+        raise MirrorBroken(f"{name}: cannot read the mirror: {last_line(completed.message)}", retry_seconds=0.0)
