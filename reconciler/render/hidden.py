@@ -8,8 +8,9 @@ import base64
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +33,13 @@ LINE = 8
 PART = 8
 """Letters of a text that is looked for in long values: renderers may take a value apart."""
 
+LONG = 4096
+"""Letters of a value from which on it is not searched for parts of any sort, but taken apart itself."""
+
+MANY = 200
+"""Values from which on looking for each of them takes longer than asking how they begin."""
+
+_QUOTES, _WORDS = re.compile(r"[\"'`<>]"), re.compile(r"[\s\"'`,;:=<>(){}\[\]]+")
 _MOST_CUT = 200
 """Letters at the end of a message that may be the beginning of a value."""
 
@@ -46,7 +54,11 @@ class Hidden:
         self._whole: set[str] = set()
         self._within: set[str] = set()
         self._words: set[str] = set()
+        self._by_start: dict[str, list[str]] = {}
+        """What is looked for within words, by its first letters."""
         self._long: set[str] = set()
+        self._parts: set[str] = set()
+        """What very long values consist of."""
         self._has_truth = False
         self.add(values)
 
@@ -65,9 +77,15 @@ class Hidden:
     def _take(self, text: str) -> None:
         forms = {form.lower() for form in (*_forms(text), *_encoded(text)) if form}
         self._whole.add(text.strip().lower())
-        self._within |= {form for form in forms if len(form) >= WITHIN}
+        new = {form for form in forms if len(form) >= WITHIN} - self._within
+        self._within |= new
+        for form in new:
+            self._by_start.setdefault(form[:WITHIN], []).append(form)
         self._words |= {form for form in forms if 1 < len(form) < WITHIN}
-        self._long |= {text.lower()} if len(text) > PART else set()
+        if len(text) > LONG:
+            self._parts |= {part for part in _parts(text.lower()) if len(part) >= PART}
+        elif len(text) > PART:
+            self._long.add(text.lower())
 
     def marked(self, raw: RawDocument) -> RawDocument:
         """A document with an annotation that names its fields with such values; the items of a List each with its own."""
@@ -79,8 +97,24 @@ class Hidden:
             return {**document, "items": [self._marked(item) if isinstance(item, dict) else item for item in items]}
         apart = ("data", "stringData") if is_secret(document) else ()  # masked anyway
         searched = {name: value for name, value in document.items() if name not in apart}
-        search = _Search(self, "\0".join(form for text in _texts(searched) for form in _unwrapped(text.lower())))
+        search = self._search("\0".join(form for text in _texts(searched) for form in _unwrapped(text.lower())))
         return marked(document, find(searched, search.has))
+
+    def _search(self, text: str) -> "_Search":
+        """A search through one document with this text; most values are nowhere in it, so only those are looked for that are."""
+        within: Iterable[str] = self._within
+        if len(self._within) > MANY:
+            starts = {text[place : place + WITHIN] for place in range(len(text))} & self._by_start.keys()
+            within = (form for start in starts for form in self._by_start[start])
+        words = [re.escape(form) for form in self._words if form in text]
+        return _Search(
+            whole=self._whole,
+            parts=self._parts,
+            within=[form for form in within if form in text],
+            words=re.compile(rf"(?<![a-z0-9])(?:{'|'.join(words)})(?![a-z0-9])") if words else None,
+            long="\0".join(self._long),
+            has_truth=self._has_truth,
+        )
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
@@ -112,26 +146,28 @@ class Hidden:
         return f"{message[:-cut]}{MASK}" if cut else message
 
 
+@dataclass(frozen=True, slots=True)
 class _Search:
-    """A search through one document; most values are nowhere in it, so only those are looked for that are."""
+    """What may be found in one document."""
 
-    def __init__(self, hidden: Hidden, text: str) -> None:
-        self._whole, self._has_truth = hidden._whole, hidden._has_truth  # noqa: SLF001 - a part of it
-        self._within = [form for form in hidden._within if form in text]  # noqa: SLF001
-        words = [re.escape(form) for form in hidden._words if form in text]  # noqa: SLF001
-        self._words = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(words)})(?![a-z0-9])") if words else None
-        self._long = "\0".join(hidden._long)  # noqa: SLF001
+    whole: AbstractSet[str]
+    parts: AbstractSet[str]
+    within: Sequence[str]
+    words: re.Pattern[str] | None
+    long: str
+    has_truth: bool
 
     def has(self, value: Any) -> bool:
         """Whether a value is one of them, or has one in it."""
         if isinstance(value, bool):
-            return self._has_truth
+            return self.has_truth
         text = "" if value is None else str(value).lower()
         return (
-            text.strip() in self._whole
-            or any(form in whole for whole in _unwrapped(text) for form in self._within)
-            or (self._words is not None and self._words.search(text) is not None)
-            or (isinstance(value, str) and len(text) >= PART and text in self._long)
+            text.strip() in self.whole
+            or text.strip() in self.parts
+            or any(form in whole for whole in (_unwrapped(text) if self.within else ()) for form in self.within)
+            or (self.words is not None and self.words.search(text) is not None)
+            or (isinstance(value, str) and len(text) >= PART and text in self.long)
         )
 
 
@@ -160,6 +196,13 @@ def _texts(value: Any) -> Iterator[str]:
 def _unwrapped(text: str) -> tuple[str, ...]:
     """A text, and itself without line breaks: base64 is often written in lines."""
     return (text, "".join(text.split())) if "\n" in text else (text,)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What a long text may be taken apart into: lines, what is quoted, what stands behind `:` and `=`, and words."""
+    for line in text.splitlines():
+        yield from (line.strip(), *(part.strip() for part in _QUOTES.split(line)), *_WORDS.split(line))
+        yield from (line.partition(mark)[2].strip(" \t\"',") for mark in ":=")
 
 
 def _forms(text: str) -> Iterator[str]:

@@ -131,4 +131,16 @@ def test_values_of_given_secrets_are_hidden_also_those_in_a_file_of_values():
 
 def test_very_many_values_are_looked_for_in_bounds():
     values = [f"value-number-{number}-of-many" for number in range(1500)]
-    assert fields(values, **{f"a{number}": f"plain {number}" for number in range(2000)}, b=f"x {values[7]}") == ["b"]
+    assert fields(
+        values, **{f"a{number}": f"plain {number}" for number in range(2000)}, b=f"x {values[7]}", c=b64(values[8])
+    ) == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["correct horse battery", "swordfish", "a line by itself, of words", "x: a line by itself, of words", "value of a key"],
+)
+def test_parts_of_a_very_long_value_are_found(shown):
+    filler = "\n".join(f"line {number} of a filler" for number in range(1000))
+    text = f'{{"a": "correct horse battery", "b": [swordfish]}}\n  a line by itself, of words\nkey: value of a key\n{filler}'
+    assert fields([text], a=shown, b="plain and simple") == ["a"]
