@@ -1,15 +1,20 @@
 """What is asked of a forge, and what its refusals have in common."""
 
 import enum
-from collections.abc import Mapping
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import aiohttp
 
 from reconciler.errors import ForgeUnavailable, Stalled, TrueupError
 from reconciler.model.declared import Repository, SecretRef, Secrets
+
+F = TypeVar("F")
+T = TypeVar("T")
+P = ParamSpec("P")
 
 DESCRIPTION_LENGTH = 140
 """GitHub's limit; longer ones are cut."""
@@ -116,6 +121,22 @@ def _until(date: str, now: float) -> float | None:
         return parsedate_to_datetime(date).timestamp() - now
     except ValueError:
         return None
+
+
+def as_documented(
+    call: Callable[Concatenate[F, Repository, P], Awaitable[T]],
+) -> Callable[Concatenate[F, Repository, P], Coroutine[Any, Any, T]]:
+    """Make a call of a forge's API say in words when the answer is none that the forge documents: whatever answers, nobody else waits."""
+
+    @functools.wraps(call)
+    async def answered(forge: F, repository: Repository, /, *args: P.args, **more: P.kwargs) -> T:
+        try:
+            return await call(forge, repository, *args, **more)
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+            what = f"{repository.name}: {repository.api} speaks, but not as {repository.forge} does"
+            raise ForgeUnavailable(f"{what}; is spec.api its address?") from error
+
+    return answered
 
 
 async def token_of(repository: Repository, secret: SecretRef, secrets: Secrets) -> str:

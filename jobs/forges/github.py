@@ -14,7 +14,7 @@ import aiohttp
 import gidgethub
 from gidgethub.abc import GitHubAPI
 
-from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, cut, path_of, read, short
+from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, as_documented, cut, path_of, read, short
 from reconciler.errors import ForgeUnavailable, TrueupError
 from reconciler.model.declared import Repository
 
@@ -27,6 +27,7 @@ class GitHub:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
+    @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit."""
         body = {"state": str(status.state), "context": status.context, "description": cut(status.description)}
@@ -34,6 +35,7 @@ class GitHub:
             body["target_url"] = status.target_url
         await self._call("POST", repository, f"/repos/{_path(repository)}/statuses/{commit}", token, body)
 
+    @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose newest status of this context is pending."""
         path = f"/repos/{_path(repository)}/commits"

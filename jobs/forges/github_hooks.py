@@ -11,7 +11,7 @@ from urllib.parse import quote
 import aiohttp
 
 from jobs.derive import Purpose
-from jobs.forges.forge import PAGES, path_of
+from jobs.forges.forge import PAGES, as_documented, path_of
 from jobs.forges.github import Request, call
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Wish
 from reconciler.errors import ForgeUnavailable, Stalled
@@ -28,6 +28,7 @@ class GitHubHooks:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
+    @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks of a repository."""
         found: list[Hook] = []
@@ -38,16 +39,19 @@ class GitHubHooks:
                 break
         return found
 
+    @as_documented
     async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:
         """Make a hook."""
         body = {"name": "web", "active": True, "events": list(EVENTS), "config": _config(wish)}
         return _hook(await self._call("POST", repository, "", token, body))
 
+    @as_documented
     async def update(self, repository: Repository, hook: Hook, wish: Wish, token: str) -> Hook:
         """Make a hook what it should be; events that it sends besides are left."""
         body = {"active": True, "events": sorted({*hook.events, *EVENTS}), "config": _config(wish)}
         return _hook(await self._call("PATCH", repository, f"/{hook.id}", token, body))
 
+    @as_documented
     async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
         """Delete a hook; one that is gone is as good."""
         try:
@@ -56,15 +60,18 @@ class GitHubHooks:
             if any(other.id == hook.id for other in await self.hooks(repository, token)):
                 raise
 
+    @as_documented
     async def test(self, repository: Repository, hook: Hook, token: str) -> None:
         """Let the forge send a ping."""
         await self._call("POST", repository, f"/{hook.id}/pings", token)
 
+    @as_documented
     async def attempts(self, repository: Repository, hook: Hook, token: str) -> list[Attempt]:
         """The latest hundred lines of its log."""
         lines = await self._call("GET", repository, f"/{hook.id}/deliveries?per_page=100", token)
         return [_attempt(line) for line in _listed(lines, repository)]
 
+    @as_documented
     async def redeliver(self, repository: Repository, hook: Hook, attempt: Attempt, token: str) -> None:
         """Ask for a delivery again."""
         await self._call("POST", repository, f"/{hook.id}/deliveries/{attempt.id}/attempts", token)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
-from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, StatusState, cut, path_of, read, short
+from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, StatusState, as_documented, cut, path_of, read, short
 from reconciler.errors import ForgeUnavailable
 from reconciler.model.declared import Repository
 
@@ -31,6 +31,7 @@ class GitLab:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
+    @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit; a status that is there already is as good."""
         body = {"state": STATES[status.state], "name": status.context, "description": cut(status.description)}
@@ -38,6 +39,7 @@ class GitLab:
             body["target_url"] = status.target_url
         await self._call("POST", repository, f"/projects/{project_of(repository)}/statuses/{commit}", token, body)
 
+    @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose newest status of this context is pending."""
         path = f"/projects/{project_of(repository)}/repository/commits"

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from jobs.derive import Purpose
-from jobs.forges.forge import PAGES, Refusal
+from jobs.forges.forge import PAGES, Refusal, as_documented
 from jobs.forges.gitlab import ask, parsed, project_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Wish
 from reconciler.errors import ForgeUnavailable
@@ -27,6 +27,7 @@ class GitLabHooks:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
+    @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks of a project."""
         found: list[Hook] = []
@@ -39,27 +40,33 @@ class GitLabHooks:
                 break
         return found
 
+    @as_documented
     async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:
         """Make a hook."""
         return _hook(await self._call("POST", repository, "", token, _body(wish)))
 
+    @as_documented
     async def update(self, repository: Repository, hook: Hook, wish: Wish, token: str) -> Hook:
         """Make a hook what it should be; events that it sends besides are left."""
         return _hook(await self._call("PUT", repository, f"/{hook.id}", token, _body(wish)))
 
+    @as_documented
     async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
         """Delete a hook; one that is gone is as good."""
         await self._call("DELETE", repository, f"/{hook.id}", token, or_absent=True)
 
+    @as_documented
     async def test(self, repository: Repository, hook: Hook, token: str) -> None:
         """Let GitLab send the newest commits; a hook that it gave up is used again when that is taken."""
         await self._call("POST", repository, f"/{hook.id}/test/push_events", token)
 
+    @as_documented
     async def attempts(self, repository: Repository, hook: Hook, token: str) -> list[Attempt]:
         """The latest twenty lines of its log; they hold payloads. GitLab before 17.3 keeps none for us."""
         lines = await self._call("GET", repository, f"/{hook.id}/events?per_page=20", token, or_absent=True)
         return [_attempt(line) for line in lines or ()]
 
+    @as_documented
     async def redeliver(self, repository: Repository, hook: Hook, attempt: Attempt, token: str) -> None:
         """Ask for a delivery again."""
         await self._call("POST", repository, f"/{hook.id}/events/{attempt.id}/resend", token)

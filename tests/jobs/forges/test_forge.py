@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.forges.forge import DESCRIPTION_LENGTH, Refusal, cut, path_of, retry_seconds, short
+from jobs.forges.forge import DESCRIPTION_LENGTH, Refusal, as_documented, cut, path_of, retry_seconds, short
 from reconciler.errors import ForgeUnavailable, Stalled
 from tests.servers.forges import on_forge
 
@@ -71,3 +71,18 @@ def test_descriptions_fit_and_are_one_line():
 def test_names():
     assert path_of(on_forge("")) == "acme/shop"
     assert [short(ref) for ref in ("refs/heads/a/b", "refs/tags/v1", "x")] == ["a/b", "v1", "x"]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("id"), TypeError(), AttributeError(), ValueError(), OverflowError(), RecursionError()], ids=repr
+)
+async def test_an_answer_that_is_not_understood_may_pass(error):
+    @as_documented
+    async def call(forge, repository):
+        raise error
+
+    with pytest.raises(
+        ForgeUnavailable, match=r"^trueup/shop: http://x speaks, but not as github does; is spec\.api its address\?"
+    ) as caught:
+        await call(None, on_forge("http://x"))
+    assert caught.value.__cause__ is error

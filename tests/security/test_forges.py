@@ -1,0 +1,129 @@
+"""Answers of forges that are none: each ends in a named error, at once, and other repositories' hooks are cared for all the same."""
+
+import itertools
+
+import pytest
+from aiohttp import web
+
+from jobs.derive import Purpose
+from jobs.forges import forge as forge_room
+from jobs.forges import hooks
+from jobs.forges.forge import Status, StatusState
+from jobs.forges.github import GitHub
+from jobs.forges.github_hooks import GitHubHooks
+from jobs.forges.gitlab import GitLab
+from jobs.forges.gitlab_hooks import GitLabHooks
+from jobs.forges.hooks import Desk, Wish
+from reconciler.errors import Stalled, Transient
+from reconciler.model.declared import Forge
+from tests.servers.forges import TOKEN, on_forge
+
+pytestmark = pytest.mark.long
+
+WISH = Wish("https://trueup.example/webhooks/x", dict.fromkeys(Purpose, "secret-canary"))
+JSON = "application/json"
+DEEP = b"[" * 200_000
+
+BODIES = {
+    "nothing": b"",
+    "null": b"null",
+    "a number": b"7",
+    "a word": b'"hook"',
+    "an object": b'{"message": [1]}',
+    "nulls": b"[null]",
+    "numbers": b"[1, 2]",
+    "lists": b"[[]]",
+    "hooks without id": b'[{"url": "u"}]',
+    "ids that are objects": b'[{"id": {"a": 1}, "config": {"url": WISH}, "url": WISH}]',
+    "config as a word": b'[{"id": 1, "config": "x", "events": "push"}]',
+    "config as a list": b'[{"id": 1, "config": [1], "events": 7}]',
+    "events as numbers": b'[{"id": 1, "config": {"url": "u"}, "events": [1, null, {}]}]',
+    "a log of words": b'[{"id": 1, "status_code": "many", "response_status": [], "request_headers": "x"}]',
+    "numbers without end": b'[{"id": 1, "status_code": 1' + b"0" * 5000 + b"}]",
+    "infinity": b'[{"id": 1, "status_code": Infinity, "delivered_at": 7}]',
+    "a date that is none": b'[{"id": 1, "status_code": 1, "delivered_at": "0001-01-01T00:00:00+23:59"}]',
+    "depth": DEEP,
+    "half of it": b'[{"id": 1,',
+    "no text": b"\xff\xfe\x00",
+    "a page": b"<html>sign in</html>",
+}
+TYPES = [JSON, "text/html", "application/json; charset=klingon", ""]
+STATUSES = [200, 204, 299, 302, 400, 403, 418, 422, 429, 500, 599]
+
+CASES = [
+    *((200, JSON, name) for name in BODIES),
+    *((422, JSON, name) for name in BODIES),
+    *((status, kind, "an object") for status, kind in itertools.product(STATUSES, TYPES)),
+]
+
+
+@pytest.fixture
+async def answering():
+    """A server that answers everything with one thing."""
+    told = {}
+
+    async def answer(_: web.Request) -> web.Response:
+        headers = {
+            "Content-Type": told["type"],
+            "Retry-After": "soon",
+            "X-RateLimit-Reset": "9" * 400,
+            "Link": "<<>;",
+        } | told.get("headers", {})
+        return web.Response(status=told["status"], body=told["body"], headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    told["url"] = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield told
+    await runner.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    monkeypatch.setattr(hooks, "TEST_SECONDS", 0.02)
+    monkeypatch.setattr(hooks, "TEST_PAUSE_SECONDS", 0.01)
+
+
+async def ends_in_words(work):
+    """Anything but an error that Trueup has a name for is a defect."""
+    told = "trueup/shop: "
+    try:
+        await work
+    except (Stalled, Transient) as error:
+        told = str(error)
+    assert told.startswith("trueup/shop: ")
+    assert len(told) < 1000
+    assert TOKEN not in told
+    assert "secret-canary" not in told
+
+
+@pytest.mark.parametrize("client", [GitHubHooks, GitLabHooks])
+@pytest.mark.parametrize(("status", "kind", "body"), CASES, ids=[f"{s}-{k or 'no type'}-{b}" for s, k, b in CASES])
+async def test_a_hooks_answer_that_is_none(session, answering, client, status, kind, body):  # noqa: PLR0917
+    answering |= {"status": status, "type": kind, "body": BODIES[body].replace(b"WISH", f'"{WISH.address}"'.encode())}
+    forge = Forge.GITHUB if client is GitHubHooks else Forge.GITLAB
+    desk = Desk(client(session), on_forge(answering["url"], forge), TOKEN)
+    await ends_in_words(desk.care(WISH, known_id="1", has_secret=False))
+    await ends_in_words(desk.verify(WISH))
+    await ends_in_words(desk.remove(WISH))
+
+
+@pytest.mark.parametrize("client", [GitHub, GitLab])
+@pytest.mark.parametrize(("status", "kind", "body"), CASES, ids=[f"{s}-{k or 'no type'}-{b}" for s, k, b in CASES])
+async def test_an_answer_about_statuses_that_is_none(session, answering, client, status, kind, body):  # noqa: PLR0917
+    answering |= {"status": status, "type": kind, "body": BODIES[body]}
+    repository = on_forge(answering["url"], Forge.GITHUB if client is GitHub else Forge.GITLAB)
+    await ends_in_words(client(session).post_status(repository, "a" * 40, Status(StatusState.PENDING, "trueup", "x"), TOKEN))
+    await ends_in_words(client(session).pending(repository, "refs/heads/main", "trueup", TOKEN))
+
+
+@pytest.mark.parametrize("client", [GitHubHooks, GitLabHooks])
+async def test_an_answer_without_end_is_given_up(session, answering, client, monkeypatch):
+    monkeypatch.setattr(forge_room, "ANSWER_BYTES", 1000)
+    answering |= {"status": 200, "type": JSON, "body": b"[" + b" " * 5000 + b"]"}
+    forge = Forge.GITHUB if client is GitHubHooks else Forge.GITLAB
+    with pytest.raises(Transient, match="more than 1000 bytes"):
+        await client(session).hooks(on_forge(answering["url"], forge), TOKEN)
