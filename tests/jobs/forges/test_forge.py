@@ -78,7 +78,7 @@ def test_names():
 )
 async def test_an_answer_that_is_not_understood_may_pass(error):
     @as_documented
-    async def call(forge, repository):
+    async def call(_forge, _repository):
         raise error
 
     with pytest.raises(
