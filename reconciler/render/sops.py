@@ -120,16 +120,24 @@ class _Choice:
     encrypted_suffix: str
     unencrypted_regex: str
     encrypted_regex: str
+    is_by_comments: bool
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> "_Choice":
-        if metadata.get("encrypted_comment_regex") or metadata.get("unencrypted_comment_regex"):
-            raise Undecryptable("chooses what is encrypted by comments, which is not possible here; use encrypted_regex")
-        names = ("unencrypted_suffix", "encrypted_suffix", "unencrypted_regex", "encrypted_regex")
-        return cls(*(str(metadata.get(name) or "") for name in names))
+        is_by_comments = bool(metadata.get("encrypted_comment_regex") or metadata.get("unencrypted_comment_regex"))
+        unencrypted_suffix, encrypted_suffix, unencrypted_regex, encrypted_regex = (
+            str(metadata.get(name) or "")
+            for name in ("unencrypted_suffix", "encrypted_suffix", "unencrypted_regex", "encrypted_regex")
+        )
+        return cls(unencrypted_suffix, encrypted_suffix, unencrypted_regex, encrypted_regex, is_by_comments)
 
-    def takes(self, path: Sequence[str]) -> bool:
-        """Whether the value at a path is encrypted."""
+    def takes(self, path: Sequence[str], value: Any) -> bool:
+        """Whether the value at a path is encrypted.
+
+        Comments, which nobody reads here, need not be asked: a value that was put in place of an encrypted one is missing in the MAC.
+        """
+        if self.is_by_comments:
+            return isinstance(value, str) and _ENCRYPTED.match(value) is not None
         taken = True
         if self.unencrypted_suffix:
             taken = not any(part.endswith(self.unencrypted_suffix) for part in path)
@@ -180,7 +188,7 @@ class _Run:
                 return [inner for inner in walked if inner is not _DROPPED]
             case None:
                 return None
-        is_encrypted = self._choice.takes(path)
+        is_encrypted = self._choice.takes(path, value)
         if is_encrypted:
             if not isinstance(value, str):
                 raise Undecryptable(f"{'.'.join(path)} should be encrypted, and is not; run `sops encrypt` on the file")

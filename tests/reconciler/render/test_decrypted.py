@@ -348,3 +348,47 @@ def test_ini_that_cannot_be_read_is_not_taken_for_plain(tmp_path):
     (tmp_path / "a.ini").write_text("nonsense\n" + (tmp_path / "a.ini").read_text())
     with pytest.raises(Undecryptable, match="cannot be read: line 1: is no key = value"):
         plain_of(tmp_path / "a.ini", (IDENTITY,))
+
+
+COMMENTED = {
+    "a.yaml": "# secret\na: 1\nb: x\nc:\n  # secret\n  d: {e: y, f: [z, true]}\n  g: w # secret\n  h: ''\n---\n# secret\ni: v\nj: 1.5\n",
+    "a.env": "# secret\na=1\nb=x\n",
+    "a.ini": "[a]\n; secret\nb = c\nd = e\n",
+}
+
+
+def by_comments(path, text, **rule):
+    """Encrypt as a rule of `.sops.yaml` says; there are no arguments for it."""
+    config = path.with_name("config")
+    config.write_text(json.dumps({"creation_rules": [{"age": str(IDENTITY.to_public()), **rule}]}))
+    seal(path, text, environment={"SOPS_CONFIG": str(config)})
+
+
+@pytest.mark.parametrize("rule", ["encrypted_comment_regex", "unencrypted_comment_regex"])
+@pytest.mark.parametrize("name", COMMENTED)
+def test_values_that_are_chosen_by_comments(tmp_path, name, rule):
+    path = tmp_path / name
+    by_comments(path, COMMENTED[name], **{rule: "secret"})
+    read = documents if path.suffix == ".yaml" else _without_comments
+    assert read(plain_of(path, (IDENTITY,))) == read(sops("decrypt", str(path)))
+
+
+@pytest.mark.parametrize("mac_only_encrypted", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda t: re.sub(r"^a: ENC.*$", "a: plain", t, flags=re.MULTILINE), id="in clear"),
+        pytest.param(lambda t: re.sub(r"#.*\na: ENC.*$", "a: plain", t, flags=re.MULTILINE), id="in clear, without its comment"),
+        pytest.param(lambda t: re.sub(r"^a: ENC.*\n", "", t, flags=re.MULTILINE), id="removed"),
+        pytest.param(lambda t: t.replace("a: ENC", "b: ENC"), id="moved"),
+    ],
+)
+def test_what_was_changed_though_comments_choose_is_refused(tmp_path, change, mac_only_encrypted):
+    path = tmp_path / "a.yaml"
+    rule = {"encrypted_comment_regex": "secret", "mac_only_encrypted": mac_only_encrypted}
+    by_comments(path, "# secret\na: hunter2\nc: x\n", **rule)
+    plain_of(path, (IDENTITY,))
+    assert change(path.read_text()) != path.read_text()
+    path.write_text(change(path.read_text()))
+    with pytest.raises(Undecryptable, match=r"its MAC is another|b was changed"):
+        plain_of(path, (IDENTITY,))
