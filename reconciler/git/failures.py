@@ -39,6 +39,9 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("certificate verification failed", REFUSED, UNTRUSTED),
     ("SSL certificate problem", REFUSED, UNTRUSTED),
     ("no alternative certificate subject name", REFUSED, "the server's certificate is for another host name; check spec.url"),
+    ("does not match target host name", REFUSED, "the server's certificate is for another host name; check spec.url"),
+    ("certificate required", REFUSED, "the server asks for a client certificate; give tls.crt and tls.key in the Secret"),
+    ("alert unknown ca", REFUSED, "the server does not trust the client certificate of the Secret"),
     ("couldn't find remote ref", REFUSED, NO_REF),
     ("not our ref", REFUSED, NO_COMMIT),
     ("unadvertised object", REFUSED, UNADVERTISED),
@@ -84,6 +87,7 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
         )
     ),
     ("the remote end hung up", UNAVAILABLE, "the server ended the connection"),
+    ("endpoint is not connected", UNAVAILABLE, "the server ended the connection; it may want a client certificate"),
     ("early EOF", UNAVAILABLE, "the server ended the connection"),
     ("RPC failed", UNAVAILABLE, "the server ended the connection"),
     ("No space left on device", UNAVAILABLE, "the disk with TRUEUP_STATE is full"),
