@@ -161,6 +161,7 @@ class Progress:
             application=str(event.application),
             cluster=self._cluster,
             revision=str(event.revision),
+            commits=event.commits,
             state=SyncState.RUNNING,
             started=_now(),
         )

@@ -148,7 +148,8 @@ class SyncRecord(Record):
 
     application: str = Field(description="`namespace/name`.")
     cluster: str
-    revision: str = Field(description="`main@sha1:<hex>`.")
+    revision: str = Field(description="`main@sha1:<hex>`, of the first source.")
+    commits: tuple[str, ...] = Field(default=(), description="One for each source; none where they are not known.")
     state: SyncState
     message: str = ""
     started: datetime | None = None

@@ -19,6 +19,8 @@ class SyncStarted:
 
     application: Name
     revision: Revision
+    commits: tuple[str, ...] = ()
+    """One for each source; none where they are not known yet."""
 
 
 @dataclass(frozen=True, slots=True)

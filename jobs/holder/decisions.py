@@ -9,7 +9,7 @@ import structlog
 
 from jobs import metrics
 from jobs.holder.held import Held
-from jobs.holder.ready import at, commits_of, look
+from jobs.holder.ready import at, look
 from jobs.records import DecisionRecord, JobKind, JobRecord, JobState, OutcomeRecord
 from jobs.store.jobs import JobFilter
 from reconciler.errors import SourceRefused, Stalled, TrueupError
@@ -103,7 +103,7 @@ async def _roll_back(held: Held, job: JobRecord, decision: DecisionRecord, name:
     targets, waiting = await held.targets([held.environment.applications[name]])
     if waiting:
         raise waiting[0]
-    target, heads = targets[0], commits_of(targets[0])
+    target, heads = targets[0], targets[0].commits
     await held.context.jobs.update(job.id, commit=target.revision.commit, ref=target.revision.ref)
     intent = (await held.cluster.records.intents()).get(name, Intent())
     if intent.rollback is not None and intent.rollback.job == job.id:
@@ -126,7 +126,7 @@ async def _roll_back(held: Held, job: JobRecord, decision: DecisionRecord, name:
 
 async def _chosen(held: Held, wanted: str, history: Sequence[OutcomeRecord], target: Target, intent: Intent) -> Commits:
     """The commits to return to: those that were named, or the last that were healthy."""
-    name, heads = target.name, commits_of(target)
+    name, heads = target.name, target.commits
     if wanted:
         found = found_by(wanted, [outcome.commits for outcome in history if len(outcome.commits) == len(heads)])
         if len(found) == 1:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from jobs.holder.held import Held
-from jobs.holder.ready import Head, commits_of, windows_of_instance
+from jobs.holder.ready import Head, windows_of_instance
 from jobs.inputs import input_record
 from jobs.observe import hold_records, unhealthy_records
 from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord, SourceRecord
@@ -72,7 +72,7 @@ def _settled(held: Held, target: Target, report: SyncReport, intent: Intent, *, 
     if rendering is not None:
         intent = replace(intent, ends_with_hooks=rendering.ends_with_hooks)
     if target.application.sync.on_failure is OnFailure.ROLLBACK and rendering is not None:
-        healthy = Healthy(commits_of(target), rendering.content, datetime.now(UTC).isoformat())
+        healthy = Healthy(target.commits, rendering.content, datetime.now(UTC).isoformat())
         is_new = known is None or (known.digest, len(known.commits)) != (healthy.digest, len(healthy.commits))
         intent = replace(intent, fallback=healthy) if is_new else intent
     return released(intent)
@@ -172,7 +172,7 @@ def _outcome(held: Held, job: JobRecord, target: Target, report: SyncReport, out
     rendering = held.environment.desired.of(target.name) if target.name in outcome.inputs else None
     return OutcomeRecord(
         revision=str(target.revision),
-        commits=commits_of(target),
+        commits=target.commits,
         state=report.state,
         message=report.message,
         digest=rendering.content if rendering else "",

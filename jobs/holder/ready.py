@@ -198,7 +198,7 @@ async def _rolled_back(held: Held, target: Target, intent: Intent) -> Head | Non
     Raises:
         TrueupError: when that depends on what the head renders to, and it does not render.
     """
-    answer = is_rolled_back(intent, commits_of(target))
+    answer = is_rolled_back(intent, target.commits)
     inputs: Mapping[Name, Inputs] = {}
     if answer is None:
         rendering, inputs = await look(held, target)
@@ -226,11 +226,6 @@ def at(target: Target, commits: Commits) -> Target:
     return dataclasses.replace(
         target, revisions=tuple(dataclasses.replace(revision, commit=commit) for revision, commit in pairs)
     )
-
-
-def commits_of(target: Target) -> Commits:
-    """A target's commits, one for each source."""
-    return tuple(revision.commit for revision in target.revisions)
 
 
 def windows_of_instance(held: Held) -> tuple[SyncWindow, ...]:

@@ -14,7 +14,7 @@ import structlog
 from jobs import metrics
 from jobs.holder.held import Held
 from jobs.holder.notes import note
-from jobs.holder.ready import Gate, Head, Way, at, commits_of
+from jobs.holder.ready import Gate, Head, Way, at
 from jobs.observe import Progress
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.parts import Part, begun_by
@@ -86,7 +86,7 @@ def _returns_to(held: Held, target: Target, report: SyncReport, intent: Intent) 
     rendering = held.environment.desired.of(target.name)
     if target.application.sync.on_failure is not OnFailure.ROLLBACK or not is_failure(report) or rendering is None:
         return None
-    commits, now = commits_of(target), datetime.now(UTC).isoformat()
+    commits, now = target.commits, datetime.now(UTC).isoformat()
     fallback = returns_to(intent, Healthy(commits, rendering.content))
     if fallback is None:
         log.warning("application.not_rolled_back", application=str(target.name), note="no other revision is known to be healthy")

@@ -16,7 +16,7 @@ from jobs.holder.decisions import decide
 from jobs.holder.held import UNKNOWN_SECONDS, Held
 from jobs.holder.looks import previewed
 from jobs.holder.notes import HEALTHY, applications_of, note
-from jobs.holder.ready import Ready, Way, commits_of, ready
+from jobs.holder.ready import Ready, Way, ready
 from jobs.holder.removals import Removals
 from jobs.holder.rollbacks import roll_back
 from jobs.holder.several import given_way, tell_others
@@ -107,7 +107,7 @@ class Syncs:
     async def _sync(self, job: JobRecord, names: Sequence[Name], around: JobSurroundings) -> Sequence[SyncReport] | None:
         """Sync some of a job's applications once; None when a newer commit has taken its place."""
         held, context = self._held, self._context
-        wanted = {target.name: commits_of(target) for target in (await self._ready(job, names)).all}
+        wanted = {target.name: target.commits for target in (await self._ready(job, names)).all}
         async with held.turns.taken(wanted) as preempted:
             found = await self._ready(job, names)
             if await self._is_overtaken(job, found.all):

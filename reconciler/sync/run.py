@@ -64,7 +64,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
     """Make the cluster match the given commits, as one unit."""
     began = time.monotonic()
     for target in order.targets:
-        observer(SyncStarted(target.name, target.revision))
+        observer(SyncStarted(target.name, target.revision, target.commits))
     await environment.cluster.records.intents()
     for target in order.targets if order.asked_at else ():
         await forget_failures(target.name, order.asked_at, environment)

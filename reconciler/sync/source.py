@@ -43,6 +43,11 @@ class Target:
         """The first source's commit; what the application is said to be at."""
         return self.revisions[0]
 
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """One for each source."""
+        return tuple(revision.commit for revision in self.revisions)
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

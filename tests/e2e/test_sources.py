@@ -33,6 +33,8 @@ async def test_a_push_to_either_brings_the_newest_of_both(plain):
     assert await plain.maps() == {"a": "2", "b": "2"}
     status, found = await plain.get("/api/v1/applications/trueup/web/history?limit=1")
     assert (status, len(found["items"][0]["commits"])) == (200, 2)
+    assert done["syncs"][0]["commits"] == found["items"][0]["commits"]
+    assert done["commit"] == done["syncs"][0]["commits"][0]
 
 
 async def test_what_one_source_leaves_out_is_pruned_and_what_two_have_is_refused(plain):
