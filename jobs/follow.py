@@ -11,6 +11,7 @@ from reconciler.model.intent import Intent
 from reconciler.model.outcome import SyncState
 from reconciler.model.policy import SyncMode
 from reconciler.plan.intent import describe_rollback, is_about
+from reconciler.sync.verified import verified
 
 REFS = frozenset({JobKind.PUSH, JobKind.POLL, JobKind.RECOVERED, JobKind.DECLARED})
 """Jobs that begin at a ref; the others begin at an application."""
@@ -146,7 +147,12 @@ async def _dispatch(
 
 
 async def _conclude_untouched(context: Context, job: JobRecord, applications: Mapping[str, Application], detail: str) -> None:
-    """Nothing to sync: the commit is live as far as its applications are healthy, and none was rolled back from it."""
+    """Nothing to sync: the commit is live as far as its applications are healthy, and none was rolled back from it.
+
+    Raises:
+        NotVerified: when it has not the signature that is wanted: nothing good is said of it.
+    """
+    await _expect_verified(context, job)
     bad = []
     for name, record in (await context.applications.troubled(tuple(applications))).items():
         short_name = applications[name].name.name
@@ -158,6 +164,18 @@ async def _conclude_untouched(context: Context, job: JobRecord, applications: Ma
     message = f"{detail}; {bad[0]}" if bad else detail
     await context.end(job, state, message)
     await context.tell_verdict(job, state, message)
+
+
+async def _expect_verified(context: Context, job: JobRecord) -> None:
+    """What is rendered is verified then; this is for a commit of which nothing is."""
+    repository = context.repository_of(job)
+    if repository is None or repository.verify is None or not job.commit:
+        return
+    mirror = context.mirrors.of(repository)
+    await mirror.ensure(job.commit, (job.ref,))
+    refused, _ = await verified(mirror, job.commit, (job.ref,), context.secrets)
+    if job.ref in refused:
+        raise refused[job.ref]
 
 
 def _intent(record: ApplicationRecord) -> Intent:

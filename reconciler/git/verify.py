@@ -37,12 +37,22 @@ CONFIG = """[gpg]
 GPG_CONFIG = "trust-model always\nno-auto-key-retrieve\nno-auto-key-locate\nbatch\nno-tty\nno-autostart\nlock-never\n"
 """Every declared key is trusted, and no other is looked for."""
 
+_VALID = r"^\[GNUPG:\] GOODSIG .*\n(?:.*\n)*?\[GNUPG:\] VALIDSIG (\S+)(?: \S+){6} "
+"""Up to the number of the hash: https://github.com/gpg/gnupg/blob/master/doc/DETAILS, VALIDSIG."""
+
+_STRONG = "(?:8|9|10|11|12|14) "
+"""SHA-2 and SHA-3: https://www.rfc-editor.org/rfc/rfc9580#section-9.5. What SHA-1 names may be one of two things."""
+
 _GOOD = (
     re.compile(r'^Good "git" signature for \S', re.MULTILINE),
-    re.compile(r"^\[GNUPG:\] GOODSIG .*\n(.*\n)*?\[GNUPG:\] VALIDSIG ", re.MULTILINE),
+    re.compile(_VALID + _STRONG, re.MULTILINE),
 )
 
 _REASONS = (
+    (
+        f"{_VALID}(?!{_STRONG})",
+        "is signed by the OpenPGP key {0} over a hash that is broken, such as SHA-1; sign it anew, with digest-algo SHA512 in gpg.conf",
+    ),
     (r"key is not permitted for use in signature namespace", "is signed by a key that is declared for something else"),
     (
         r"(?=[\s\S]*key has expired)[\s\S]*?^Good .* key (\S+)",

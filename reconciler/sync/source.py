@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler.artifacts.mirror import ArtifactMirror, verify_artifact
 from reconciler.errors import PathMissing, SourceRefused, TrueupError
 from reconciler.git.export import export
 from reconciler.git.mirror import Mirror, Mirrors
-from reconciler.git.verify import signers_of, verify
 from reconciler.model.declared import Application, GitSource, Name, Repository, Secrets
 from reconciler.model.objects import Kinds, RawDocument
 from reconciler.model.outcome import Revision
@@ -24,6 +22,7 @@ from reconciler.render.wire import Answer
 from reconciler.sync.borrowed import Borrowed, Lender
 from reconciler.sync.outside import digest, gather
 from reconciler.sync.recall import Memory, Recalled, at_destination
+from reconciler.sync.verified import verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop:
     try:
         mirror = workshop.mirrors.of(repository)
         await mirror.ensure(commit, sorted({one.ref for one in work}))
-        refused, signers = await _verified(mirror, commit, work, workshop)
+        refused, signers = await verified(mirror, commit, {one.ref for one in work}, workshop.secrets)
         passed = [one for one in work if one.ref not in refused and one.source.is_rendered]
         answered = await _recalled(mirror, commit, [one.request for one in passed], workshop, scratch) if passed else []
         found: dict[_Place, _Part | TrueupError] = {one.place: refused.get(one.ref) or (NOTHING, signers) for one in work}
@@ -207,20 +206,6 @@ async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop:
         return found
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-
-
-async def _verified(
-    mirror: Mirror, commit: str, work: Sequence[_Work], workshop: Workshop
-) -> tuple[Mapping[str, TrueupError], str]:
-    """The refs whose commit must not be rendered, and a name for the keys that decided it; empty where no signature is wanted."""
-    if mirror.repository.verify is None:
-        return {}, ""
-    signers = await signers_of(mirror.repository, workshop.secrets)
-    refs = {one.ref for one in work}
-    if isinstance(mirror, ArtifactMirror):
-        error = await verify_artifact(mirror, commit, signers)
-        return dict.fromkeys(refs, error) if error else {}, signers.name
-    return await verify(mirror, commit, refs, signers), signers.name
 
 
 async def _recalled(

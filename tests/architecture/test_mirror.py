@@ -87,6 +87,7 @@ ELSEWHERE = {
     "reconciler/sync/send.py": ("tests/e2e/test_adoption.py", _SYNC),
     "reconciler/sync/run.py": ("tests/e2e/test_push.py", _SYNC),
     "reconciler/sync/runs.py": ("tests/e2e/test_hooks.py", _SYNC),
+    "reconciler/sync/verified.py": ("tests/e2e/test_verify.py", _SYNC),
     "reconciler/sync/vigil.py": ("tests/e2e/test_waves.py", _SYNC),
     "reconciler/health/custom.py": ("tests/reconciler/health/test_rules.py", _HEALTH),
     "reconciler/health/extension.py": ("tests/reconciler/health/test_rules.py", _HEALTH),

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from tests.servers.declarations import Kubectl, application, condition, repository
 from tests.servers.git_http import Remote
-from tests.servers.signing import Ssh, commit
+from tests.servers.signing import OpenPgp, Ssh, commit
 from tests.servers.system import REPOSITORY, System, config_map
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")]
@@ -35,7 +36,7 @@ class Signed:
     async def value(self):
         path = f"/api/v1/namespaces/{self.system.namespace}/configmaps/web"
         _, found = await self.system.kube("GET", path)
-        return found["data"]["value"]
+        return found.get("data", {}).get("value")
 
     async def told(self, commit):
         """What the commit is told in the end, a moment after its job has ended."""
@@ -118,3 +119,62 @@ async def test_a_sync_by_hand_and_a_rollback_pass_no_other_way(signed):
     if status == 202:
         assert (await signed.system.ended(answer["id"]))["state"] == "failed"
     assert await signed.value() == "1"
+
+
+async def test_a_rollback_to_what_was_live_needs_a_signature_that_counts_now(signed):
+    signed.trust(ada=signed.ada, eve=signed.eve)
+    _, first = await signed.push(signed.ada.sign, "1")
+    assert (await signed.push(signed.eve.sign, "2"))[0]["state"] == "succeeded"
+    signed.trust(eve=signed.eve)
+    status, answer = await signed.system.post("/api/v1/applications/trueup/web/rollback", {"to": first})
+    assert status == 202, answer
+    done = await signed.system.ended(answer["id"])
+    assert (done["state"], "which is not among them" in done["message"]) == ("failed", True)
+    assert await signed.value() == "2"
+
+
+async def test_a_commit_that_changes_no_application_is_told_all_the_same(signed):
+    await signed.push(signed.ada.sign, "1")
+    remote = Remote(signed.system.git, REPOSITORY)
+    for sign, state in ((None, "failure"), (signed.ada.sign, "success")):
+        made = await commit(remote, sign, files={"apps/web/a.yaml": config_map("web", "1"), "README": state})
+        await signed.system.ended(await signed.system.redeliver(made))
+        status = await signed.told(made)
+        assert (status.state, "is not signed" in status.description) == (state, sign is None)
+    assert await signed.value() == "1"
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+async def test_people_with_keys_of_openpgp(signed, tmp_path):
+    grace = OpenPgp.make(tmp_path / "grace", "grace")
+    failed, _ = await signed.push(grace.sign, "1")
+    assert "is signed by the OpenPGP key" in failed["message"]
+    (signed.system.directory / "secrets/signers/grace.asc").write_bytes(grace.public)
+    await signed.becomes("1")
+
+
+async def test_an_application_in_the_cluster_says_it_in_its_conditions(tmp_path, valkey):
+    async def installed(system):
+        system.kubectl = Kubectl(system.kubeconfig, system.directory, "trueup")
+        await system.kubectl.install()
+
+    key = f"ada@example.com {Ssh.make(tmp_path, 'ada').public}"
+    async with System(
+        tmp_path, applications={}, redis_url=valkey.url, settings={"declarations": None}, prepare=installed
+    ) as system:
+        made = await commit(Remote(system.git, REPOSITORY), None, files={"apps/web/a.yaml": config_map("web", "1")})
+        url, forge = system.git.url(REPOSITORY), {"forge": "github", "api": system.forge.url}
+        destination = {"namespace": system.namespace, "createNamespace": True}
+        await system.kubectl.apply(
+            repository("shop", url, "trueup", **forge, verify={"keys": [key]}),
+            application("web", "trueup", destination=destination),
+        )
+
+        async def is_told():
+            return condition(await system.kubectl.get("tapp", "web"), "Ready")[0] == "False"
+
+        await system.until(is_told, "it is told")
+        found = await system.kubectl.get("tapp", "web")
+        for kind, state in (("Ready", "False"), ("Synced", "False"), ("Stalled", "True")):
+            said = condition(found, kind)
+            assert (said[0], f"commit {made[:12]} is not signed" in said[2]) == (state, True)

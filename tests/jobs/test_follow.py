@@ -1,5 +1,7 @@
 """From a ref that may have moved to the applications that are affected: on a real Git server, with real heads in Redis."""
 
+from dataclasses import replace
+
 import pytest
 
 from jobs import metrics
@@ -7,12 +9,15 @@ from jobs.follow import follow, short
 from jobs.inputs import InputCache, input_record
 from jobs.records import JobKind, JobState
 from jobs.store.parts import Part
-from reconciler.errors import SourceRefused, Waiting
+from reconciler.errors import NotVerified, SourceRefused, Waiting
 from reconciler.model.declared import Name
+from reconciler.model.verification import Verification
 from tests.servers.held import MAIN, SHOP
 from tests.servers.system import config_map
 
 FILES = {"web/a.yaml": config_map("a"), "api/c.yaml": config_map("c")}
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIbfwCxCoQsL4kV3KwHOTQRAlLVGbUSlrnbUFXQK1bnG"
 
 
 async def begun(world, commit, kind=JobKind.PUSH, ref=MAIN, **fields):
@@ -60,6 +65,22 @@ async def test_only_what_depends_on_a_change_is_affected(world, change, affected
     assert job.applications == affected
     if not affected:
         assert (job.state, job.message) == (JobState.SUCCEEDED, "0 of 2 applications affected")
+
+
+@pytest.mark.parametrize(
+    ("policy", "change"),
+    [("", {"README.md": "x"}), (", mode: manual", {"web/a.yaml": config_map("a", "2")})],
+    ids=["nothing is affected", "what is affected is synced by hand"],
+)
+async def test_nothing_good_is_said_of_a_commit_without_the_signature_that_is_wanted(world, policy, change):
+    world.declare({"web": policy, "api": ""})
+    await live(world, await world.commit(FILES))
+    declared = world.context.declarations
+    (repository,) = declared.repositories.values()
+    wanted = replace(repository, verify=Verification(keys=(f"ada@example.com {KEY}",)))
+    world.context.declarations = replace(declared, repositories={repository.name: wanted})
+    with pytest.raises(NotVerified, match=r"is not signed; spec\.verify wants a signature by: ada@example\.com"):
+        await begun(world, await world.commit(change, is_observed=False))
 
 
 async def test_what_is_declared_otherwise_is_affected_whatever_changed(world):

@@ -2,7 +2,8 @@
 
 import shutil
 import subprocess
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.servers.signing import OpenPgp, Ssh, commit, header, tag
 MAIN, TAG = "refs/heads/main", "refs/tags/v1"
 GPG = shutil.which("gpg")
 HUGE = b"-----BEGIN SSH SIGNATURE-----\n" + b"A" * 1_000_000 + b"\n-----END SSH SIGNATURE-----"
+BROKEN = "a hash that is broken, such as SHA-1; sign it anew, with digest-algo SHA512 in gpg.conf"
 LIES = b'Good "git" signature for ada@example.com with ED25519 key SHA256:x\n[GNUPG:] GOODSIG x\n[GNUPG:] VALIDSIG x'
 
 
@@ -80,10 +82,12 @@ async def test_a_good_signature_by_a_declared_key_passes(wants, remote, people, 
 
 
 async def test_an_ordinary_client_of_git_passes(wants, remote, people, signers):
-    """As `git commit -S` makes them."""
+    """As `git merge -S` makes them, in whatever encoding."""
     base = await remote.commit({"a.yaml": "1"})
+    other = await remote.commit({"b.yaml": "1"}, branch="other")
     tree = await remote.git("rev-parse", f"{base}^{{tree}}")
-    arguments = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={people['ada'].key}", "commit-tree", "-S", "-m", "x", tree)
+    signed = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={people['ada'].key}", "-c", "i18n.commitEncoding=ISO-8859-1")
+    arguments = (*signed, "commit-tree", "-S", "-m", "x", "-p", base, "-p", other, tree)
     who = {f"GIT_{who}_{what}": "ada@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     made = await remote.server.git(remote.server.path(remote.name), *arguments, env=who)
     await remote.set_ref(MAIN, made)
@@ -99,6 +103,14 @@ def moved(payload):
     return payload.replace(b"Ada <ada@", b"Eve <eve@", 1)
 
 
+def emptied(payload):
+    return b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n" + payload.partition(b"\n")[2]
+
+
+def encoded(payload):
+    return payload.replace(b"\n\n", b"\nencoding UTF-16\n\n", 1)
+
+
 @pytest.mark.parametrize(
     "case",
     [
@@ -109,6 +121,9 @@ def moved(payload):
         pytest.param(("ca", {}, "is signed by the SSH key SHA256:"), id="an authority's own key"),
         pytest.param(("ada", {"signed": told}, "has a signature of something else"), id="another message"),
         pytest.param(("ada", {"signed": moved}, "has a signature of something else"), id="another author"),
+        pytest.param(("ada", {"signed": emptied}, "has a signature of something else"), id="another tree"),
+        pytest.param(("ada", {"signed": encoded}, "has a signature of something else"), id="another encoding"),
+        pytest.param(("ada", {"signed": lambda payload: payload + b"\n"}, "has a signature of something else"), id="a line more"),
         pytest.param(("ada", {"name": "gpgsig-sha256"}, "is not signed"), id="in the header of the other hash"),
         pytest.param(("ada", {"name": "mergetag"}, "is not signed"), id="in a merge tag"),
         pytest.param((None, {"signature": b"x"}, "has no good signature"), id="a signature that is none"),
@@ -136,6 +151,53 @@ async def test_anything_else_does_not(wants, remote, people, signers, case):
     assert why in found
     assert found.startswith(f"trueup/shop: commit {made[:12]} ")
     assert "spec.verify wants a signature by: ada@example.com, " in found
+
+
+@dataclass(frozen=True, slots=True)
+class Forger:
+    """Somebody who has what Grace signed, but cannot have her sign what Eve wants."""
+
+    grace: OpenPgp
+    eve: OpenPgp
+    text: bytes
+    """What Eve wants to be taken for signed by Grace."""
+
+    def grace_on(self, text=b"another", how="--detach-sign"):
+        return self.grace.gpg(how, stdin=text)
+
+    def eve_on_it(self, *more):
+        return self.eve.gpg(*more, "--detach-sign", stdin=self.text)
+
+    def armored(self, *packets):
+        return self.grace.gpg("--enarmor", stdin=b"".join(packets)).replace(b"PGP ARMORED FILE", b"PGP SIGNATURE")
+
+    def expired(self):
+        signature = self.grace.sign(self.text, "--default-sig-expire", "seconds=1")
+        time.sleep(2.1)
+        return signature
+
+
+NOTE = "a@example.com=%0A[GNUPG:] GOODSIG x%0A[GNUPG:] VALIDSIG x 1 1 0 4 0 22 10 00 x"
+TRICKS = {
+    "a message with a good signature of its own": lambda it: it.grace.gpg("--armor", "--sign", stdin=b"another"),
+    "a clear text with a good signature of its own": lambda it: it.grace_on(how="--clear-sign"),
+    "a good one, then one of nobody": lambda it: it.grace.sign(it.text) + it.eve.sign(it.text),
+    "one of nobody, then a good one": lambda it: it.eve.sign(it.text) + it.grace.sign(it.text),
+    "one of something else, then a good one": lambda it: it.grace.sign(b"another") + it.grace.sign(it.text),
+    "both in one armor": lambda it: it.armored(it.grace_on(), it.eve_on_it()),
+    "with the key that it was made with": lambda it: it.armored(it.eve.gpg("--export"), it.eve_on_it()),
+    "with a note that says it is good": lambda it: it.armored(it.eve_on_it("--sig-notation", NOTE)),
+    "one that has expired": lambda it: it.expired(),
+    "over SHA-1": lambda it: it.grace.sign(it.text, "--digest-algo", "SHA1"),
+}
+
+
+@NEEDS_GPG
+@pytest.mark.long
+@pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
+async def test_what_openpgp_would_let_pass_somewhere_does_not_pass(wants, remote, people, signers, trick):
+    made = await commit(remote, lambda payload: trick(Forger(people["GRACE"], people["EVE"], payload)))
+    assert await refusal(wants, made, signers) != ""
 
 
 async def test_of_two_signatures_both_must_be_good(wants, remote, people, signers):
@@ -278,6 +340,10 @@ async def test_keys_are_those_of_the_secret_and_of_the_declaration(people):
         ("error: no signature found", "is not signed"),
         ("", "is not signed"),
         ("whatever", "has no good signature"),
+        (
+            "[GNUPG:] GOODSIG ABC Grace\n[GNUPG:] VALIDSIG ABCD 2026-11-28 1 0 4 0 22 2 00 ABCD",
+            f"is signed by the OpenPGP key ABCD over {BROKEN}",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_words(said, words):
