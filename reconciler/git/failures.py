@@ -18,6 +18,7 @@ UNREACHED = "nobody answers there; check spec.url if that lasts"
 TOO_LARGE = "a pack of it is larger than TRUEUP_MIRROR_LIMIT; this is no configuration repository, or raise that"
 NONSENSE = "the server sends what no Git server sends"
 MISMATCHED = "the server names its commits by another algorithm than it did"
+ENDED = "the server ended the connection; it may want a client certificate"
 UNTRUSTED = "the server's certificate is not trusted here; add its authority to the file that SSL_CERT_FILE names"
 
 MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] = (
@@ -40,6 +41,7 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("SSL certificate problem", REFUSED, UNTRUSTED),
     ("no alternative certificate subject name", REFUSED, "the server's certificate is for another host name; check spec.url"),
     ("does not match target host name", REFUSED, "the server's certificate is for another host name; check spec.url"),
+    ("certificate is required", REFUSED, "the server asks for a client certificate; give tls.crt and tls.key in the Secret"),
     ("certificate required", REFUSED, "the server asks for a client certificate; give tls.crt and tls.key in the Secret"),
     ("alert unknown ca", REFUSED, "the server does not trust the client certificate of the Secret"),
     ("couldn't find remote ref", REFUSED, NO_REF),
@@ -87,7 +89,7 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
         )
     ),
     ("the remote end hung up", UNAVAILABLE, "the server ended the connection"),
-    ("endpoint is not connected", UNAVAILABLE, "the server ended the connection; it may want a client certificate"),
+    *((said, UNAVAILABLE, ENDED) for said in ("endpoint is not connected", "Send failure", "Recv failure", "GnuTLS recv error")),
     ("early EOF", UNAVAILABLE, "the server ended the connection"),
     ("RPC failed", UNAVAILABLE, "the server ended the connection"),
     ("No space left on device", UNAVAILABLE, "the disk with TRUEUP_STATE is full"),

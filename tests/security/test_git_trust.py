@@ -66,7 +66,7 @@ async def test_a_client_certificate_opens_what_asks_for_one(maker, remote, git_s
         url = f"https://127.0.0.1:{port}/{remote.name}.git"
         assert await seen(maker, url, ca_crt=authority.pem, tls_crt=certificate, tls_key=key) == commit
         for wrong in ({}, {"tls_crt": stranger, "tls_key": its_key}):
-            with pytest.raises(TrueupError, match="client certificate|ended the connection"):
+            with pytest.raises(TrueupError, match="client certificate"):
                 await seen(maker, url, ca_crt=authority.pem, **wrong)
 
 
