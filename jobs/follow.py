@@ -40,16 +40,18 @@ async def follow(context: Context, job: JobRecord) -> None:
     if not applications:
         await context.end(job, JobState.IGNORED, f"no application follows {short(job.ref)} of {name}")
         return
-    await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
+    if job.kind is not JobKind.DECLARED:
+        await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
     observation = await context.heads.begin_observation()
     fetched = await context.mirrors.of(repository).fetch(job.ref)
     head = await context.heads.observe(name, job.ref, fetched, observation)
     await context.jobs.add_stage(job.id, "fetched", f"{short(job.ref)} is at {head[:12]}")
     if job.commit and head != job.commit:
-        await supersede(context, job, repository, head)
-        await _ensure_job(context, repository, job, head)
+        await _go_over(context, job, repository, head)
         return
-    await _supersede_older(context, job, repository, head)
+    if job.kind is JobKind.DECLARED:
+        await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
+    await _supersede_older(context, job, repository, head, applications)
     is_checked = await context.heads.checked(name, job.ref) == head
     dirty = await _advance(context, repository, job.ref, head, applications) | await _put_off(context, job)
     if job.kind is JobKind.DECLARED and job.applications and is_checked:
@@ -81,8 +83,18 @@ async def supersede(context: Context, job: JobRecord, repository: Repository | N
         await context.tell_forge(job, repository, JobState.SUPERSEDED, message)
 
 
-async def _ensure_job(context: Context, repository: Repository, job: JobRecord, head: str) -> None:
-    """The newer commit has a job of its own, unless its delivery was lost."""
+async def _go_over(context: Context, job: JobRecord, repository: Repository, head: str) -> None:
+    """Leave a job whose commit was overtaken to the newer commit's, which has one of its own, unless its delivery was lost.
+
+    What was declared anew may not have been known when that job was begun: it gets another job, and its older commit, which was told
+    how the others are, is told nothing.
+    """
+    if job.kind is JobKind.DECLARED:
+        await context.end(job, JobState.SUPERSEDED, f"superseded by {head[:12]}", superseded_by=head)
+        again = context.record(JobKind.DECLARED, str(repository.name), ref=job.ref, commit=head, applications=job.applications)
+        await context.enqueue(again)
+        return
+    await supersede(context, job, repository, head)
     if not await jobs_about(context, str(repository.name), head):
         await context.enqueue(context.record(JobKind.RECOVERED, str(repository.name), ref=job.ref, commit=head))
 
@@ -92,9 +104,13 @@ async def jobs_about(context: Context, repository: str, commit: str) -> list[Job
     return [job for job in await context.jobs.about(repository, commit) if job.kind in REFS]
 
 
-async def _supersede_older(context: Context, job: JobRecord, repository: Repository, head: str) -> None:
+async def _supersede_older(
+    context: Context, job: JobRecord, repository: Repository, head: str, applications: Mapping[str, Application]
+) -> None:
+    """End the older jobs of a ref; not one about an application that this job does not know yet."""
     for other in await context.jobs.active_of(str(repository.name)):
-        if other.id == job.id or other.created > job.created:
+        is_unknown = other.kind is JobKind.DECLARED and not set(other.applications) <= applications.keys()
+        if other.id == job.id or other.created > job.created or is_unknown:
             continue
         is_overtaken = (
             other.commit not in ("", head) if other.ref == job.ref else is_left(context, repository, other.ref, job.ref)

@@ -19,6 +19,9 @@ from reconciler.model.declared import HOME, IN_CLUSTER
 from reconciler.model.policy import HealthRule, IgnoreRule
 from reconciler.yaml.documents import load_one
 
+PROTOCOLS = ("https", "ssh", "http", "file")
+"""What repositories may be fetched by."""
+
 
 class Settings(BaseSettings):
     """Base: the environment wins over the file; unknown variables are not ours, see `unknown_keys` for those of the file."""
@@ -232,6 +235,13 @@ class ReconcilerSettings(Settings):
         default=(),
         description="Fields that are left to others in every application, as a JSON list of rules like those of `spec.sync.ignore`.",
     )
+
+    @field_validator("git_protocols")
+    @classmethod
+    def _known(cls, protocols: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [protocol for protocol in protocols if protocol not in PROTOCOLS]:
+            raise ValueError(f"{unknown[0]!r} is no protocol; known are {', '.join(PROTOCOLS)}, with commas between them")
+        return protocols
 
     @field_validator("git_protocols", "resource_namespaces", mode="before")
     @classmethod

@@ -111,6 +111,29 @@ async def test_a_commit_that_was_overtaken_is_superseded_and_the_newer_one_has_a
     assert kinds == [(JobKind.RECOVERED, newer)]
 
 
+async def test_what_was_declared_while_a_newer_commit_was_looked_at_gets_a_job_at_that(world):
+    """The newer commit's job knew nothing of it, and is over."""
+    older = await world.commit(FILES, is_observed=False)
+    newer = await world.commit({"README": "x"}, is_observed=False)
+    await live(world, newer)
+    before = await world.context.redis.hlen(world.context.keys.open_statuses)
+    job = await begun(world, older, kind=JobKind.DECLARED, applications=("trueup/web",))
+    assert (job.state, job.superseded_by) == (JobState.SUPERSEDED, newer)
+    again = [other for other in await world.jobs() if other.kind is JobKind.DECLARED and other.id != job.id]
+    assert [(other.commit, other.applications) for other in again] == [(newer, ("trueup/web",))]
+    assert await world.context.redis.hlen(world.context.keys.open_statuses) == before, "the older commit is told nothing"
+
+
+async def test_a_job_about_what_is_not_known_here_yet_is_not_superseded(world):
+    other = world.context.record(JobKind.DECLARED, SHOP, ref=MAIN, commit="a" * 40, applications=("trueup/new",))
+    known = world.context.record(JobKind.DECLARED, SHOP, ref=MAIN, commit="a" * 40, applications=("trueup/web",))
+    for record in (other, known):
+        await world.context.enqueue(record)
+    await begun(world, await world.commit(FILES, is_observed=False))
+    states = {job.id: job.state for job in await world.jobs()}
+    assert (states[other.id], states[known.id]) == (JobState.QUEUED, JobState.SUPERSEDED)
+
+
 @pytest.mark.parametrize(("kind", "count"), [(JobKind.PUSH, 0), (JobKind.MANUAL, 1), (JobKind.DIFF, 1)])
 async def test_the_newer_commit_needs_no_second_job(world, kind, count):
     older = await world.commit(FILES, is_observed=False)

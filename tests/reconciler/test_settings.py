@@ -34,6 +34,13 @@ def test_the_file_is_read_and_the_environment_wins(file, monkeypatch):
     assert ReconcilerSettings(instance="given").instance == "given"
 
 
+@pytest.mark.parametrize("given", ['["file"]', "https,ftp", "HTTPS"])
+def test_a_protocol_that_is_none_is_named(given, monkeypatch):
+    monkeypatch.setenv("TRUEUP_GIT_PROTOCOLS", given)
+    with pytest.raises(ValidationError, match="is no protocol; known are https, ssh, http, file, with commas between them"):
+        ReconcilerSettings()
+
+
 @pytest.mark.parametrize("content", ["", "# nothing\n", "{}"], ids=["empty", "a comment", "an empty mapping"])
 def test_a_file_that_says_nothing_changes_nothing(file, content):
     file(content)

@@ -13,7 +13,9 @@ from typing import Any, Self
 
 import aiohttp
 
+from jobs.connection import connect
 from jobs.derive import Purpose, derive_secret
+from jobs.keys import Keys
 from receiver.settings import ReceiverSettings
 from tests.servers.ports import free_port
 from trueup.demo.example import push_payload
@@ -106,6 +108,9 @@ class System:
         secret.mkdir(parents=True, exist_ok=True)
         (secret / "token").write_text("f0rge")
         self.declare()
+        if self.redis_url:  # or the look at every head that follows a new Redis comes in the middle of a test
+            async with connect(self.redis_url) as redis:
+                await redis.set(Keys(self.instance).epoch, "test")
         if self._prepare is not None:
             await self._prepare(self)
         await self.start()

@@ -1,7 +1,7 @@
 """`trueup validate`, `render` and `diff`: what needs no running Trueup."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Sized
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +68,13 @@ def validate(directory: Path | None, as_json: bool) -> None:
         raise Failure(f"{count} problem{'' if count == 1 else 's'} in {directory}")
     found = loaded.declarations
     if not as_json:
-        say(f"{len(found.repositories)} repositories and {len(found.applications)} applications, all good")
+        say(
+            f"{_count(found.repositories, 'repository', 'repositories')} and {_count(found.applications, 'application')}, all good"
+        )
+
+
+def _count(things: Sized, one: str, many: str = "") -> str:
+    return f"{len(things)} {one if len(things) == 1 else many or f'{one}s'}"
 
 
 @click.command(epilog="Example: trueup render my-web-app --source-dir .")

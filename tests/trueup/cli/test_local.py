@@ -68,7 +68,7 @@ def test_good_declarations_are_counted(declarations, how):
     directory = environment["TRUEUP_DECLARATIONS"]
     arguments = [directory] if how == "argument" else []
     ended = run("validate", *arguments, environment=environment if how == "setting" else {"TRUEUP_DECLARATIONS": None})
-    assert (ended.code, ended.out, ended.err) == (0, "1 repositories and 1 applications, all good\n", "")
+    assert (ended.code, ended.out, ended.err) == (0, "1 repository and 1 application, all good\n", "")
     assert json.loads(run("validate", directory, "--json").out) == {"problems": []}
 
 
