@@ -37,7 +37,7 @@ class World:
     async def enqueue(self, record):
         self.made.append((record.ref, record.commit))
 
-    def record(self, kind, _, *, ref, commit):
+    def record(self, kind, _, *, ref, commit, **_more):
         return SimpleNamespace(kind=kind, ref=ref, commit=commit)
 
     async def poll(self):
