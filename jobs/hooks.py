@@ -17,7 +17,7 @@ from jobs import metrics
 from jobs.context import Context
 from jobs.derive import fingerprint
 from jobs.forges.forge import token_of
-from jobs.forges.hooks import Care, Desk, wish_of
+from jobs.forges.hooks import Care, Desk, Wish, wish_of
 from jobs.schedule import interval_number
 from jobs.store.hooks import HookRecord, HookState, HookStore
 from reconciler.errors import Stalled, Transient, TrueupError
@@ -113,24 +113,41 @@ async def _looked_at(context: Context, repository: Repository, known: HookRecord
         until = now + timedelta(seconds=OVERLAP_SECONDS)
         before = before.model_copy(update={"former": before.generation, "former_until": until})
         await store.put(before)
+    record = before
     try:
-        change = await _cared(context, repository, before, now)
+        desk, wish, name = await _desk_of(context, repository)
+        hook, done = await desk.put(wish, known_id=before.hook, has_secret=before.fingerprint == name)
+        record = _with_hook(before, repository, hook.id, name if done else "", now).model_copy(update={"address": wish.address})
+        await store.put(record)  # what the forge has is known, whatever comes of the rest
+        care = await desk.look(hook, wish, done)
+        _say(repository, care)
+        message = f"its deliveries do not arrive at {wish.address}: {care.trouble}" if care.trouble else ""
+        state = HookState.FAILING if care.trouble else HookState.WORKING
     except TrueupError as error:
-        state = HookState.UNKNOWN if isinstance(error, Transient) else HookState.REFUSED
-        change = {"state": state, "message": str(error)}
-    record = before.model_copy(update={"checked": now, **change})
+        state, message = HookState.UNKNOWN if isinstance(error, Transient) else HookState.REFUSED, str(error)
+    record = record.model_copy(update={"checked": now, "state": state, "message": message})
     await store.put(record)
-    if (record.state, record.message) != (before.state, before.message) and record.state is not HookState.WORKING:
-        log.warning("webhook.troubled", repository=record.repository, state=str(record.state), error=record.message)
+    if (state, message) != (before.state, before.message) and state is not HookState.WORKING:
+        log.warning("webhook.troubled", repository=record.repository, state=str(state), error=message)
     return record
 
 
-async def _cared(context: Context, repository: Repository, before: HookRecord, now: datetime) -> dict[str, object]:
-    """What becomes of a hook's record.
+def _with_hook(before: HookRecord, repository: Repository, hook: str, written: str, now: datetime) -> HookRecord:
+    """A hook's record, once it is there; *written* names the secret that it was given, if it was."""
+    change: dict[str, object] = {"hook": hook}
+    if written:
+        change |= {"fingerprint": written, "generation": repository.webhook_generation}
+        if before.former_until is not None:
+            change["former_until"] = min(before.former_until, now + timedelta(seconds=LATE_SECONDS))
+    return before.model_copy(update=change)
+
+
+async def _desk_of(context: Context, repository: Repository) -> tuple[Desk, Wish, str]:
+    """A repository at its forge, what its hook should be, and the name of its secret.
 
     Raises:
         Stalled: when a person must change something.
-        Transient: when the forge does not answer.
+        Transient: when the token cannot be read now.
     """
     settings, api = context.settings, context.hooks.get(repository.forge)
     if api is None:
@@ -144,19 +161,10 @@ async def _cared(context: Context, repository: Repository, before: HookRecord, n
         raise Stalled(
             f"{repository.name}: its webhook cannot be registered: name a Secret with a token in spec.webhook.secretRef"
         )
-    name = fingerprint(settings.master_keys[0], str(repository.forge), repository.scope, repository.webhook_generation)
-    wish = wish_of(repository, settings.public_url, settings.master_keys[0])
-    desk = Desk(api, repository, await token_of(repository, repository.webhook_secret, context.secrets))
-    care = await desk.care(wish, known_id=before.hook, has_secret=before.fingerprint == name)
-    _say(repository, care)
-    state = HookState.FAILING if care.trouble else HookState.WORKING
-    message = f"its deliveries do not arrive at {wish.address}: {care.trouble}" if care.trouble else ""
-    change: dict[str, object] = {"state": state, "message": message, "address": wish.address, "hook": care.hook.id}
-    if care.is_written:
-        change |= {"fingerprint": name, "generation": repository.webhook_generation}
-        if before.former_until is not None:
-            change["former_until"] = min(before.former_until, now + timedelta(seconds=LATE_SECONDS))
-    return change
+    master = settings.master_keys[0]
+    name = fingerprint(master, str(repository.forge), repository.scope, repository.webhook_generation)
+    wish = wish_of(repository, settings.public_url, master)
+    return Desk(api, repository, await token_of(repository, repository.webhook_secret, context.secrets)), wish, name
 
 
 def _say(repository: Repository, care: Care) -> None:

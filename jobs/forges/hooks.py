@@ -137,7 +137,11 @@ class Desk:
             known_id: of the hook that was made before, wherever it points to by now.
             has_secret: whether the forge is known to have the newest secret.
         """
-        hook, done = await self._written(wish, known_id, has_secret=has_secret)
+        hook, done = await self.put(wish, known_id=known_id, has_secret=has_secret)
+        return await self.look(hook, wish, done)
+
+    async def look(self, hook: Hook, wish: Wish, done: list[str]) -> Care:
+        """The second half of `care`: try the hook where anything was wrong, and ask again for deliveries that were lost."""
         log = await self.api.attempts(self.repository, hook, self.token)
         trouble, is_written = trouble_of(hook, log), bool(done)
         if done or trouble:
@@ -152,8 +156,8 @@ class Desk:
             await self.api.redeliver(self.repository, hook, attempt, self.token)
         return Care(hook, tuple(done), trouble, is_written, len(missed))
 
-    async def _written(self, wish: Wish, known_id: str, *, has_secret: bool) -> tuple[Hook, list[str]]:
-        """The hook as it is now, and what was written."""
+    async def put(self, wish: Wish, *, known_id: str = "", has_secret: bool) -> tuple[Hook, list[str]]:
+        """The first half of `care`: make the hook what it should be. The hook as it is now, and what was written."""
         hook, doubles = choose(await self.api.hooks(self.repository, self.token), wish.address, known_id)
         done: list[str] = []
         if hook is None:

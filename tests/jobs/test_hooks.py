@@ -14,6 +14,7 @@ from jobs.forges.github_hooks import GitHubHooks
 from jobs.hooks import care_for_hooks
 from jobs.store.applications import ApplicationStore
 from jobs.store.hooks import HookRecord, HookState, HookStore
+from reconciler.errors import ForgeUnavailable, Stalled
 from reconciler.model.declared import Forge, Name, Repository, SecretRef
 from tests.servers.forges import TOKEN, declared
 from tests.servers.git_http import GivenSecrets
@@ -177,6 +178,25 @@ async def test_while_the_forge_has_the_older_generation_both_open_the_door(conte
     record = await look()
     assert await taken() == [1, 0], "deliveries may be under way"
     assert record.former_until - record.checked <= timedelta(seconds=hooks.LATE_SECONDS)
+
+
+@pytest.mark.parametrize("error", [Stalled, ForgeUnavailable])
+async def test_what_the_forge_was_given_is_known_whatever_comes_of_the_rest(context, look, forge_server, monkeypatch, error):
+    await look()
+
+    async def refused(*_: object) -> None:
+        raise error("not now")
+
+    monkeypatch.setattr(context.hooks[Forge.GITHUB], "attempts", refused)
+    context.declarations = declared(shop(forge_server.url, webhook_generation=1))
+    record = await look()
+    assert (record.state is HookState.WORKING, record.generation) == (False, 1)
+    context.declarations = declared(shop(forge_server.url, webhook_generation=2))
+    forge_server.hooks.may_write = False
+    await look()
+    assert [scope.generation for scope in await context.applications.scopes()] == [2, 1], (
+        "the one that the forge has opens the door"
+    )
 
 
 REGISTERED = shop("http://127.0.0.1", webhook_generation=2)
