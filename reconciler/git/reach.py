@@ -69,9 +69,7 @@ def reach(credentials: Credentials, url: str, script: Path) -> Iterator[Reach]:
             if content:
                 descriptors += (descriptor := _sealed(content, stack),)
                 lines.append((name, f"/dev/fd/{descriptor}"))
-                if (
-                    content is credentials.authorities
-                ):  # SSL_CERT_FILE is handed on as this variable, which wins over any configuration
+                if name == "sslCAInfo":  # SSL_CERT_FILE is handed on as this variable, which wins over any configuration
                     environment["GIT_SSL_CAINFO"] = f"/dev/fd/{descriptor}"
         include = ""
         if lines:
