@@ -74,7 +74,7 @@ async def test_a_source_whose_path_is_gone_changes_nothing(two):
 
 async def test_a_person_gets_the_newest_of_every_repository(tmp_path, valkey):
     class Late(Two):
-        poll = "100000h"
+        other_poll = "100000h"
 
     async with Late(tmp_path, applications={}, redis_url=valkey.url) as system:
         await system.other({"common/b.yaml": config_map("b")})

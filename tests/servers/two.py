@@ -12,13 +12,13 @@ class Two(System):
 
     sources = "{git: {repository: shop, path: apps/web}}, {git: {repository: config, path: common}}"
     policy = "timeout: 5s"
-    poll = "300ms"
+    other_poll = "300ms"
 
     def declare(self, **policies: str) -> None:
         super().declare(**policies)
         more = (
             "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: config}\n"
-            f"spec: {{url: '{self.git.url(OTHER)}', forge: github, api: '{self.forge.url}', poll: {self.poll},"
+            f"spec: {{url: '{self.git.url(OTHER)}', forge: github, api: '{self.forge.url}', poll: {self.other_poll},"
             " commitStatus: {secretRef: {name: forge}}}\n---\n"
             "apiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {name: web}\n"
             f"spec: {{sources: [{self.sources}], sync: {{{self.policy}}}, "
