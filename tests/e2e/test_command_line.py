@@ -55,6 +55,7 @@ async def trueup(system, *arguments, **more):
     return process.returncode, out.decode(), err.decode()
 
 
+@pytest.mark.long
 async def test_reading(system):
     commit = await system.git.git(system.git.path(REPOSITORY), "rev-parse", "main")
     (listed, one, resources, history, waited, rendered, same) = await asyncio.gather(
@@ -139,6 +140,7 @@ async def test_deletions_are_held_and_approved(system):
     assert (code, "nothing of trueup/web is held" in err) == (1, True)
 
 
+@pytest.mark.long
 async def test_what_a_cluster_refuses_fails_with_its_reason(system):
     await system.commit({"apps/web/a.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1}\n"})
     code, out, err = await trueup(system, "diff", "web")

@@ -103,6 +103,7 @@ async def test_the_rest_is_applied_and_what_was_deferred_follows_at_once(system)
     assert datetime.fromisoformat(sync["applied"]).timestamp() - began < 5
 
 
+@pytest.mark.long
 @in_a_hurry
 async def test_a_kind_that_comes_later_is_waited_for_without_a_request_and_then_goes_on(system, discoveries):
     job_id = await system.push(tree(a=WIDGET, b=config_map("web")))

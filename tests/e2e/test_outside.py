@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.servers.system import REPOSITORY, System, config_map
 
 DECLARED = """
@@ -25,6 +27,7 @@ async def value(system, name):
     return found["data"]["value"] if status == 200 else None
 
 
+@pytest.mark.long
 async def test_a_secret_that_is_another_or_there_at_last_renders_who_needs_it(tmp_path, valkey):
     async with System(tmp_path, applications={"web": "apps/web"}, redis_url=valkey.url) as system:
         await system.commit({"apps/web/a.yaml": config_map("plain"), "apps/painted/a.yaml": config_map("painted", "${COLOUR}")})

@@ -53,6 +53,7 @@ async def test_an_object_is_the_same_wherever_it_stands_in_git(scene, files):
     assert scene.live("b")["metadata"]["uid"] == uid
 
 
+@pytest.mark.long
 async def test_another_version_of_its_kind_is_the_same_object(scene):
     hpa = (
         "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\n"

@@ -68,6 +68,7 @@ async def test_copies_that_controllers_make_are_no_strays(system):
     assert await strays(system, "?search=true") == []
 
 
+@pytest.mark.long
 async def test_a_kind_whose_record_was_lost_is_followed_again(system):
     await system.stop()
     record = f"/api/v1/namespaces/trueup/configmaps/trueup-kinds-{system.instance}"

@@ -118,6 +118,7 @@ async def test_what_is_of_a_higher_wave_is_gone_before_the_next_is_deleted(syste
     assert not {"user", "operator"} & set(await names(system))
 
 
+@pytest.mark.long
 @in_a_hurry
 async def test_what_does_not_go_in_time_keeps_lower_waves_and_says_what_it_waits_for(system):
     kept = {f"k{n}": config_map(f"k{n}") for n in range(20)}

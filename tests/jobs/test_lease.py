@@ -71,6 +71,7 @@ async def test_a_holder_whose_lease_another_has_is_told(redis, keys):
     assert await redis.get(keys.lease("uid")) == b"w2", "another's lease is not given back"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["stalled", "gone"])
 async def test_a_holder_that_cannot_renew_is_told_a_second_before_the_lease_lapses(own_valkey, keys, how):
     redis = connect(own_valkey.url)
@@ -91,6 +92,7 @@ async def test_a_holder_that_cannot_renew_is_told_a_second_before_the_lease_laps
     await redis.aclose()
 
 
+@pytest.mark.long
 async def test_a_holder_outlives_a_quick_restart_of_redis(own_valkey, keys):
     redis = connect(own_valkey.url)
     lease = lease_of(redis, keys, "w1")

@@ -164,6 +164,7 @@ async def test_a_wake_up_is_json(redis, keys):
     assert await redis.llen(keys.wake(keys.queue)) == 1
 
 
+@pytest.mark.long
 async def test_periodic_work_runs_once_whatever_the_number_of_workers_and_apart_from_other_instances(valkey, keys):
     runs = {"a": [], "b": []}
 
