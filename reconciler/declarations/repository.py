@@ -116,6 +116,16 @@ class RepositorySpec(Part):
             parse_url(url)
         return url
 
+    @field_validator("api")
+    @classmethod
+    def _is_safe(cls, api: str, info: ValidationInfo) -> str:
+        is_trial = (
+            parse_url(info.data.get("url", ""), needs_path=False).protocol in ("http", "file") if info.data.get("url") else True
+        )
+        if api and not api.startswith("https://") and not (is_trial and api.startswith("http://")):
+            raise ValueError("must be https://, since the forge's token is sent to it")
+        return api
+
     @field_validator("verify")
     @classmethod
     def _can_be_verified(cls, verify: VerifySpec | None, info: ValidationInfo) -> VerifySpec | None:

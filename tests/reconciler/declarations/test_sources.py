@@ -86,6 +86,14 @@ def test_a_source_fits_its_repository(repository, source, problem):
         ({"url": "oci://r.example.com/a", "type": "git"}, "oci:// is the address of a registry"),
         ({"url": "https://r.example.com/a", "type": "oci"}, "oci:// is the address of a registry"),
         ({"url": "ssh://git@h/a", "type": "helm"}, "a Helm repository is reached by https://"),
+        (
+            {"url": "https://g.example.com/a/b", "api": "http://g.example.com/api"},
+            "must be https://, since the forge's token is sent to it",
+        ),
+        (
+            {"url": "git@g.example.com:a/b", "api": "ftp://g.example.com"},
+            "must be https://, since the forge's token is sent to it",
+        ),
         ({"url": "https://h/", "type": "helm", "verify": {"secretRef": {"name": "k"}}}, "have no signatures that are checked"),
     ],
 )
