@@ -132,8 +132,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     try:
         async with asyncio.timeout(REAP_SECONDS):
             await asyncio.shield(process.wait())
-    except TimeoutError:  # a descendant that left the group keeps the streams open
-        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way to let go of them
+    except TimeoutError:
+        pass  # a descendant that left the group keeps the streams open
+    finally:
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way to let go of the streams now
 
 
 def _limit(pid: int, limits: Limits) -> None:

@@ -91,7 +91,8 @@ class ArtifactMirror(Mirror):
         if not self.directory.identity:
             async with self.directory.exclusive():
                 pass
-        await self.directory.tidy()
+        if await self.directory.tidy():
+            self._present.clear()
         found: dict[str, str] = {}
         async with self._fetcher() as fetcher:
             entries = await charts.read_index(fetcher, self.repository.url) if self._is_helm else {}

@@ -122,12 +122,13 @@ class Directory:
                 await asyncio.to_thread(_remove, self.path)
             return bool(is_free)
 
-    async def tidy(self) -> None:
-        """Pack the repository anew when it has grown by many fetches, without what nobody asked for lately."""
+    async def tidy(self) -> bool:
+        """Pack the repository anew when it has grown by many fetches, without what nobody asked for lately; whether that was so."""
         if not await asyncio.to_thread(_is_untidy, self.path):
-            return
+            return False
         async with self.exclusive() as lock:
             await self._pack(lock, prune="1.hour.ago")
+        return True
 
     async def _pack(self, lock: int, *, prune: str) -> None:
         call = Call(f"{self.path}: cannot be packed", timeout_seconds=LOCK_SECONDS, descriptors=(lock,))

@@ -123,7 +123,8 @@ class Mirror(Contents):
         if not self.directory.identity:
             async with self.directory.exclusive():
                 pass
-        await self.directory.tidy()
+        if await self.directory.tidy():
+            self._present.clear()
         names = sorted({name for revision in revisions for name in names_of(revision)}) if revisions is not None else _EVERY
         call = Call(f"{self._name}: cannot list the refs of {self._url}", self.timeout_seconds)
         prefixes = [name.removesuffix("*") for name in names] or ["HEAD"]
