@@ -61,6 +61,7 @@ async def test_what_is_only_reported_is_left_and_said_to_be(system):
     assert (await drift_job(system))["message"].startswith("left as it is: ")
 
 
+@pytest.mark.long
 async def test_what_is_ignored_is_neither_put_back_nor_told(system):
     await system.ended(await system.push(FILES))
     system.declare(web=", drift: ignore")
@@ -76,6 +77,7 @@ async def declared(system):
     return any(job["kind"] == "declared" and job["state"] == "succeeded" for job in jobs["items"])
 
 
+@pytest.mark.long
 async def test_a_mistake_in_git_makes_nobody_blind_for_drift_after_a_restart(system):
     await system.ended(await system.push(FILES))
     broken = await system.ended(await system.push({"apps/web/a.yaml": "kind: [\n"}))

@@ -72,6 +72,7 @@ async def test_only_what_depends_on_a_change_is_affected(world, change, affected
     [("", {"README.md": "x"}), (", mode: manual", {"web/a.yaml": config_map("a", "2")})],
     ids=["nothing is affected", "what is affected is synced by hand"],
 )
+@pytest.mark.long
 async def test_nothing_good_is_said_of_a_commit_without_the_signature_that_is_wanted(world, policy, change):
     world.declare({"web": policy, "api": ""})
     await live(world, await world.commit(FILES))

@@ -65,6 +65,7 @@ async def test_ten_thousand_odd_bodies_with_a_right_signature_are_2xx_and_leave_
 @pytest.mark.parametrize(
     "signature", [pytest.param("", id="no signature"), pytest.param("X-Hub-Signature-256: sha256=00\r\n", id="wrong signature")]
 )
+@pytest.mark.long
 async def test_bodies_that_are_refused_leave_no_trace_in_memory(tmp_path, valkey, keys, signature):
     body = b"x" * 100_000
     refused = f"POST {ADDRESS} HTTP/1.1\r\nHost: x\r\n{signature}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -75,6 +76,7 @@ async def test_bodies_that_are_refused_leave_no_trace_in_memory(tmp_path, valkey
         assert receiver.memory() - before < GROWTH_MIB
 
 
+@pytest.mark.long
 async def test_large_bodies_cost_no_more_than_their_budget(tmp_path, valkey, keys):
     async with receiver_process(tmp_path, valkey.url, keys, BODY_BUDGET=str(BUDGET)) as receiver:
         await receiver.statuses([request(push_of())])

@@ -154,6 +154,7 @@ class Peak(threading.Thread):
 @pytest.mark.parametrize(
     "case", [pytest.param(case, id=case.name, marks=[pytest.mark.long] if case.is_long else []) for case in ALL]
 )
+@pytest.mark.long
 def test_it_ends_in_time_and_in_bounds_and_no_other_application_notices(kitchen, case):
     begin = time.monotonic()
     with Peak(kitchen.renderer._server.pid) as peak:

@@ -168,6 +168,7 @@ async def test_a_redirect_leads_nowhere(worker, remote, git_server, target):
 
 
 @pytest.mark.parametrize("kind", ["endless", "silent", "garbage"])
+@pytest.mark.long
 async def test_a_server_without_an_end_meets_the_deadline(tmp_path, remote, git_server, kind):
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-git-upload-pack-advertisement"})

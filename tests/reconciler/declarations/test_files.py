@@ -132,6 +132,7 @@ print(*load(Path(sys.argv[1])).problems, sep="\\n")
         pytest.param("a0: &a0 [x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{','.join([f'*a{i}'] * 9)}]\n" for i in range(9)), id="laughs"),
     ],
 )  # fmt: skip
+@pytest.mark.long
 def test_hostile_declarations_end_no_process(declare, text):
     ended = run_limited(HOSTILE, str(declare(a=text)))
     assert ended.code == 0, ended.said

@@ -272,6 +272,7 @@ def wants_tag(mirror):
 
 
 @pytest.mark.parametrize("who", ["ada", pytest.param("GRACE", marks=NEEDS_GPG)])
+@pytest.mark.long
 async def test_a_signed_tag_passes_whatever_its_commit(wants_tag, remote, people, signers, who):
     made = await commit(remote, None)
     await tag(remote, "v1", made, people[who].sign)
@@ -311,6 +312,7 @@ async def test_a_tag_of_a_signed_tag_needs_a_signature_of_its_own(wants_tag, rem
     assert await refusal(wants_tag, made, signers, ref="refs/tags/v3") == ""
 
 
+@pytest.mark.long
 async def test_a_tag_that_has_moved_still_vouches_for_what_it_was_seen_at(wants_tag, remote, people, signers):
     first = await commit(remote, None)
     await tag(remote, "v1", first, people["ada"].sign)

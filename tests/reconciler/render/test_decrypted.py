@@ -92,6 +92,7 @@ def documents(content: bytes):
 )
 @pytest.mark.parametrize("text", [SECRET, MANY, f"{SECRET}---{MANY}---\n{SECRET}"], ids=["secret", "many", "several"])
 @pytest.mark.parametrize("suffix", ["yaml", "yml"])
+@pytest.mark.long
 def test_yaml(tmp_path, text, options, suffix):
     path = tmp_path / f"a.{suffix}"
     encrypt(path, text, *options)

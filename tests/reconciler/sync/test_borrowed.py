@@ -100,6 +100,7 @@ async def test_what_is_no_such_file_is_named(config, path, message):
 @pytest.mark.parametrize(
     "path", ["$values/link.yaml/x", "$values/*.yaml", "$values/:(glob)**", "$values/-x", "$values/prod.yaml/"]
 )
+@pytest.mark.long
 async def test_nothing_is_a_pattern_or_an_option(config, path):
     found = await borrow(config, path)
     assert isinstance(found, Borrowed)
