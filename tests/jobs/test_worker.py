@@ -62,7 +62,7 @@ REPOSITORY = """
 apiVersion: trueup.dev/v1alpha1
 kind: Repository
 metadata: {name: shop}
-spec: {url: 'https://git.invalid/acme/shop.git', forge: github, api: 'API', poll: 100000h, commitStatus: {secretRef: {name: forge}}}
+spec: {url: 'http://git.invalid/acme/shop.git', forge: github, api: 'API', poll: 100000h, commitStatus: {secretRef: {name: forge}}}
 """
 
 
