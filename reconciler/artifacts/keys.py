@@ -2,21 +2,21 @@
 
 import base64
 import binascii
+import ssl
 from collections.abc import Mapping
 
 import orjson
 
 from reconciler.artifacts.fetch import Key
 from reconciler.errors import SourceRefused
+from reconciler.git.credentials import AUTHORITIES
 
 DOCKER = ".dockerconfigjson"
 """https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/"""
 
-AUTHORITIES = ("ca.crt", "caFile")
 
-
-def key_of(data: Mapping[str, bytes], host: str, what: str) -> tuple[Key, bytes]:
-    """The login for one host, and the authority of its certificate; nothing of a Secret that is for other hosts.
+def key_of(data: Mapping[str, bytes], host: str, what: str) -> tuple[Key, ssl.SSLContext | bool]:
+    """The login for one host, and how its certificate is verified; nothing of a Secret that is for other hosts.
 
     Args:
         data: the Secret's content.
@@ -26,16 +26,27 @@ def key_of(data: Mapping[str, bytes], host: str, what: str) -> tuple[Key, bytes]
     Raises:
         SourceRefused: naming the entry that cannot be understood, never its value.
     """
-    authorities = next((data[name] for name in AUTHORITIES if name in data), b"")
+    authorities = _tls(data, what)
     if DOCKER in data:
         return _docker(data[DOCKER], host, f"{what}: {DOCKER}"), authorities
     username, password = (_line(data, name, what) for name in ("username", "password"))
     token = _line(data, "token", what)
     if password or token:
         return Key(host, username or "oauth2", password or token), authorities
-    if not authorities:
+    if authorities is True:
         raise SourceRefused(f"{what}: has neither {DOCKER} nor username and password nor ca.crt")
     return Key(), authorities
+
+
+def _tls(data: Mapping[str, bytes], what: str) -> ssl.SSLContext | bool:
+    """By the authority that the Secret names, and no other; True: by those of the machine."""
+    name = next((name for name in AUTHORITIES if name in data), None)
+    if name is None:
+        return True
+    try:
+        return ssl.create_default_context(cadata=data[name].decode())
+    except (ssl.SSLError, ValueError) as error:
+        raise SourceRefused(f"{what}: {name} is no certificate") from error
 
 
 def _docker(text: bytes, host: str, what: str) -> Key:

@@ -26,7 +26,7 @@ from reconciler.artifacts.unpack import stream_of
 from reconciler.declarations.signers import Signers
 from reconciler.errors import NotVerified, SourceRefused
 from reconciler.git.command import Call
-from reconciler.git.credentials import NONE
+from reconciler.git.directory import Directory
 from reconciler.git.mirror import Mirror, Mirrors
 from reconciler.model.declared import Repository, RepositoryType, Secrets
 from reconciler.model.versions import newest
@@ -51,16 +51,11 @@ class Stores(Mirrors):
         self._secrets = secrets
         self._protocols = tuple(protocol for protocol in settings.git_protocols if protocol in ("http", "https"))
 
-    def of(self, repository: Repository) -> Mirror:
-        """The mirror of a Repository; nothing is fetched yet."""
+    def _make(self, repository: Repository, directory: Directory) -> Mirror:
+        made = super()._make(repository, directory)
         if repository.type is RepositoryType.GIT:
-            return super().of(repository)
-        mirror = super().of(repository)
-        if not isinstance(mirror, ArtifactMirror):
-            mirror = ArtifactMirror(repository, mirror.directory, mirror.git, mirror.remotes, mirror.timeout_seconds)
-            self.replace(mirror)
-        mirror.secrets, mirror.protocols = self._secrets, self._protocols
-        return mirror
+            return made
+        return ArtifactMirror(repository, directory, made.git, made.remotes, made.timeout_seconds, self._secrets, self._protocols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +67,8 @@ class _Found:
     """`sha256:…` of the archive of a chart in a Helm repository, else of the manifest."""
     manifest: Manifest | None = None
     registry: Registry | None = None
+    archive: bytes = b""
+    """Where it had to be fetched to be known."""
     chart: charts.ChartVersion | None = None
 
 
@@ -94,8 +91,7 @@ class ArtifactMirror(Mirror):
         if await self.directory.tidy():
             self._present.clear()
         found: dict[str, str] = {}
-        async with self._fetcher() as fetcher:
-            entries = await charts.read_index(fetcher, self.repository.url) if self._is_helm else {}
+        async with self._opened() as (fetcher, entries):
             for ref in sorted(set(revisions or ())):
                 try:
                     found[ref] = await self._head(fetcher, entries, ref)
@@ -110,8 +106,7 @@ class ArtifactMirror(Mirror):
             SourceRefused: when it leads nowhere, or to what cannot be taken in.
             SourceUnavailable: when the server does not answer.
         """
-        async with self._fetcher() as fetcher:
-            entries = await charts.read_index(fetcher, self.repository.url) if self._is_helm else {}
+        async with self._opened() as (fetcher, entries):
             return await self._head(fetcher, entries, ref)
 
     async def ensure(self, commit: str, refs: Iterable[str] = ()) -> None:
@@ -155,11 +150,9 @@ class ArtifactMirror(Mirror):
             name, _, wanted = ref.removeprefix(CHARTS).partition("/")
             if self._is_helm:
                 chart = charts.choose(entries, name, wanted, self.repository.url, self._name)
-                if not chart.digest:
-                    return _Found(
-                        chart.version, f"sha256:{hashlib.sha256(await self._archive(fetcher, chart)).hexdigest()}", chart=chart
-                    )
-                return _Found(chart.version, f"sha256:{chart.digest}", chart=chart)
+                archive = b"" if chart.digest else await self._archive(fetcher, chart)
+                digest = chart.digest or hashlib.sha256(archive).hexdigest()
+                return _Found(chart.version, f"sha256:{digest}", archive=archive, chart=chart)
             registry = self._registry(fetcher, name)
             return await self._tagged(registry, await self._version(registry, wanted.replace("+", "_"), name))
         registry = self._registry(fetcher, "")
@@ -184,7 +177,7 @@ class ArtifactMirror(Mirror):
     async def _take_in(self, fetcher: Fetcher, found: _Found, kept: str) -> str:
         what = f"{self._name}: {found.version}"
         if found.chart is not None:
-            archive = await self._archive(fetcher, found.chart)
+            archive = found.archive or await self._archive(fetcher, found.chart)
         else:
             assert found.manifest is not None
             assert found.registry is not None
@@ -231,16 +224,17 @@ class ArtifactMirror(Mirror):
         return "https" if "https" in self.protocols or not self.protocols else "http"
 
     @asynccontextmanager
-    async def _fetcher(self) -> AsyncIterator[Fetcher]:
-        """What reads from the server, with its login as it is now."""
-        host = urlsplit(self.repository.url).netloc
-        key, authorities = Key(), NONE.authorities
-        if self.repository.credentials is not None and self.secrets is not None:
-            data = await self.secrets.read(self.repository.credentials)
-            key, authorities = key_of(data, host, f"{self._name}: Secret {self.repository.credentials.name}")
-        tls: ssl.SSLContext | bool = ssl.create_default_context(cadata=authorities.decode()) if authorities else True
+    async def _opened(self) -> AsyncIterator[tuple[Fetcher, Mapping[str, Any]]]:
+        """What reads from the server, with its login as it is now; and the index, where it has one."""
+        key: Key = Key()
+        tls: ssl.SSLContext | bool = True
+        credentials = self.repository.credentials
+        if credentials is not None and self.secrets is not None:
+            what = f"{self._name}: Secret {credentials.name}"
+            key, tls = key_of(await self.secrets.read(credentials), urlsplit(self.repository.url).netloc, what)
         async with aiohttp.ClientSession(trust_env=True) as session:
-            yield Fetcher(session, self._name, self.protocols, key, tls, min(self.timeout_seconds, 120.0))
+            fetcher = Fetcher(session, self._name, self.protocols, key, tls, min(self.timeout_seconds, 120.0))
+            yield fetcher, await charts.read_index(fetcher, self.repository.url) if self._is_helm else {}
 
 
 async def verify_artifact(mirror: ArtifactMirror, commit: str, signers: Signers) -> NotVerified | None:

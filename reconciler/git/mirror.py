@@ -18,7 +18,7 @@ from reconciler.git.directory import Directory, mirrors_in
 from reconciler.git.failures import MISMATCHED, NO_REF, UNADVERTISED
 from reconciler.git.listing import parse_listed
 from reconciler.git.remote import Remotes
-from reconciler.model.declared import Name, Repository, Secrets
+from reconciler.model.declared import Name, Repository, RepositoryType, Secrets
 from reconciler.model.revisions import BRANCHES, TAGS, is_commit, names_of
 from reconciler.settings import ReconcilerSettings
 
@@ -46,7 +46,7 @@ class Mirrors:
         self._timeout_seconds = settings.git_timeout
         self._limit_bytes = settings.mirror_limit << 20
         self._directories: dict[Path, Directory] = {}
-        self._mirrors: dict[tuple[Name, Path], Mirror] = {}
+        self._mirrors: dict[tuple[Name, Path, RepositoryType], Mirror] = {}
         self.sweep_at = 0.0
         """By the monotonic clock: when those that nobody needs are looked for next."""
         self.remotes = Remotes(settings, secrets, self._git, self._root)
@@ -58,13 +58,16 @@ class Mirrors:
         what the others may.
         """
         path = self._path(repository)
-        mirror = self._mirrors.get((repository.name, path))
+        key = repository.name, path, repository.type
+        mirror = self._mirrors.get(key)
         if mirror is None:
             directory = self._directories.setdefault(path, Directory(path, self._git, self._limit_bytes))
-            mirror = Mirror(repository, directory, self._git, self.remotes, self._timeout_seconds)
-            self._mirrors[repository.name, path] = mirror
+            mirror = self._mirrors[key] = self._make(repository, directory)
         mirror.repository = repository
         return mirror
+
+    def _make(self, repository: Repository, directory: Directory) -> "Mirror":
+        return Mirror(repository, directory, self._git, self.remotes, self._timeout_seconds)
 
     def _path(self, repository: Repository) -> Path:
         ref = self.remotes.keyring.ref(repository)
@@ -83,10 +86,6 @@ class Mirrors:
                 self._directories.pop(path, None)
                 self._mirrors = {key: mirror for key, mirror in self._mirrors.items() if key[1] != path}
         return gone
-
-    def replace(self, mirror: "Mirror") -> None:
-        """Have another one for its Repository and directory."""
-        self._mirrors[mirror.repository.name, mirror.directory.path] = mirror
 
     async def close(self) -> None:
         """End the connections to Git hosts."""

@@ -5,6 +5,7 @@ import pytest
 from reconciler.artifacts.fetch import Key
 from reconciler.artifacts.keys import key_of
 from reconciler.errors import SourceRefused
+from tests.servers.tls import Authority
 
 HOST = "registry.example.com:5000"
 DOCKER = '{"auths": {"%s": %s}}'
@@ -17,7 +18,6 @@ AUTH = '{"auth": "YWRhOnA0c3M6eA=="}'
         ({"username": "ada", "password": "p4ss:x\n"}, Key(HOST, "ada", "p4ss:x")),
         ({"token": "t0ken"}, Key(HOST, "oauth2", "t0ken")),
         ({"password": "p"}, Key(HOST, "oauth2", "p")),
-        ({"ca.crt": "PEM"}, Key()),
         ({".dockerconfigjson": DOCKER % (HOST, AUTH)}, Key(HOST, "ada", "p4ss:x")),
         ({".dockerconfigjson": DOCKER % (f"https://{HOST}/v1/", AUTH)}, Key(HOST, "ada", "p4ss:x")),
         ({".dockerconfigjson": DOCKER % (HOST, '{"username": "ada", "password": "p"}')}, Key(HOST, "ada", "p")),
@@ -26,6 +26,13 @@ AUTH = '{"auth": "YWRhOnA0c3M6eA=="}'
 def test_a_login(data, key):
     found, _ = key_of({name: text.encode() for name, text in data.items()}, HOST, "here")
     assert found == key
+
+
+@pytest.mark.parametrize("name", ["ca.crt", "caFile"])
+def test_an_authority_alone_is_believed_and_no_other(name, tmp_path):
+    key, tls = key_of({name: Authority(tmp_path).pem}, HOST, "here")
+    assert key == Key()
+    assert [dict(pair[0] for pair in found["subject"]) for found in tls.get_ca_certs()] == [{"commonName": "test authority"}]
 
 
 def test_a_login_shows_nothing():
@@ -37,6 +44,8 @@ def test_a_login_shows_nothing():
     [
         ({}, "here: has neither .dockerconfigjson nor username and password nor ca.crt"),
         ({"username": b"ada"}, "here: has neither"),
+        ({"ca.crt": b"PEM"}, "here: ca.crt is no certificate"),
+        ({"caFile": b"\xff"}, "here: caFile is no certificate"),
         ({"password": b"a\nb"}, "here: password is more than one line of text"),
         ({"password": b"\xff"}, "here: password is no text"),
         ({".dockerconfigjson": b"x"}, "here: .dockerconfigjson: is no configuration of Docker"),

@@ -1,5 +1,6 @@
 """Charts and artifacts as commits, from a Helm repository and a registry on loopback: versions, digests, logins, and what is no archive."""
 
+import asyncio
 import tarfile
 from dataclasses import replace
 
@@ -275,7 +276,7 @@ async def test_a_server_that_does_not_end_meets_the_deadline(registry, at):
         await response.prepare(request)
         for _ in range(1000):
             await response.write(b" ")
-            await __import__("asyncio").sleep(0.05)
+            await asyncio.sleep(0.05)
         return response
 
     registry.instead = endless
