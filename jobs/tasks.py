@@ -172,11 +172,13 @@ async def _look_outside(context: Context, repository: Repository, heads: Mapping
         or any(s.repository == repository.name and (s.render or application.render).references for s in application.sources)
     }
     known = await context.heads.outside(name) if needing else {}
+    signers = await _signers(context, repository) if needing else ""
     changed: dict[str, str] = {}
     for application in needing.values():
         try:
-            signers = (await signers_of(repository, context.secrets)).name if repository.verify else ""
-            found = await name_now(application, repository.name, context.secrets, context.seal_key, signers)
+            found = UNREAD
+            if signers != UNREAD:
+                found = await name_now(application, repository.name, context.secrets, context.seal_key, signers)
         except TrueupError as error:
             log.warning("outside.unread", application=str(application.name), error=str(error))
             found = UNREAD
@@ -192,6 +194,17 @@ async def _look_outside(context: Context, repository: Repository, heads: Mapping
             log.info("outside.changed", repository=name, ref=ref, applications=sorted(names))
             count += 1
     return count
+
+
+async def _signers(context: Context, repository: Repository) -> str:
+    """A name for the keys that signatures are checked with now, read once for all applications; empty where none are wanted."""
+    if repository.verify is None:
+        return ""
+    try:
+        return (await signers_of(repository, context.secrets)).name
+    except TrueupError as error:
+        log.warning("signers.unread", repository=str(repository.name), error=str(error))
+        return UNREAD
 
 
 async def _is_undone(context: Context, repository: str, ref: str, commit: str) -> bool:
