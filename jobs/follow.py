@@ -76,25 +76,27 @@ def _wait_for_declarations(context: Context, job: JobRecord) -> None:
         raise Waiting(f"{missing} is not declared yet, as far as this worker knows", retry_seconds=SEEN_SECONDS)
 
 
-async def supersede(context: Context, job: JobRecord, repository: Repository | None, head: str) -> None:
-    """End a job whose commit was overtaken."""
+async def supersede(context: Context, job: JobRecord, repository: Repository | None, head: str, *, is_begun: bool = True) -> None:
+    """End a job whose commit was overtaken.
+
+    Before it is begun, one about what was declared has told its commit nothing: that keeps what it was told of the others.
+    """
     message = f"superseded by {head[:12]}"
-    if await context.end(job, JobState.SUPERSEDED, message, superseded_by=head):
+    is_silent = job.kind is JobKind.DECLARED and not is_begun
+    if await context.end(job, JobState.SUPERSEDED, message, superseded_by=head) and not is_silent:
         await context.tell_forge(job, repository, JobState.SUPERSEDED, message)
 
 
 async def _go_over(context: Context, job: JobRecord, repository: Repository, head: str) -> None:
     """Leave a job whose commit was overtaken to the newer commit's, which has one of its own, unless its delivery was lost.
 
-    What was declared anew may not have been known when that job was begun: it gets another job, and its older commit, which was told
-    how the others are, is told nothing.
+    What was declared anew may not have been known when that job was begun: it gets another job.
     """
+    await supersede(context, job, repository, head, is_begun=job.attempts > 1)
     if job.kind is JobKind.DECLARED:
-        await context.end(job, JobState.SUPERSEDED, f"superseded by {head[:12]}", superseded_by=head)
         again = context.record(JobKind.DECLARED, str(repository.name), ref=job.ref, commit=head, applications=job.applications)
         await context.enqueue(again)
         return
-    await supersede(context, job, repository, head)
     if not await jobs_about(context, str(repository.name), head):
         await context.enqueue(context.record(JobKind.RECOVERED, str(repository.name), ref=job.ref, commit=head))
 
@@ -116,7 +118,7 @@ async def _supersede_older(
             other.commit not in ("", head) if other.ref == job.ref else is_left(context, repository, other.ref, job.ref)
         )
         if is_overtaken:
-            await supersede(context, other, repository, head)
+            await supersede(context, other, repository, head, is_begun=other.attempts > 0)
 
 
 async def _advance(

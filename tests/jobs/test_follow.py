@@ -125,6 +125,19 @@ async def test_what_was_declared_while_a_newer_commit_was_looked_at_gets_a_job_a
     assert await world.context.redis.hlen(world.context.keys.open_statuses) == before, "the older commit is told nothing"
 
 
+@pytest.mark.parametrize(("attempts", "told"), [(0, 1), (1, 2)], ids=["not begun", "begun"])
+async def test_what_was_declared_and_is_overtaken_tells_its_commit_only_what_it_began(world, attempts, told):
+    """Its commit was told of the others, and keeps that; what it was told by this job it must not keep."""
+    other = world.context.record(JobKind.DECLARED, SHOP, ref=MAIN, commit="a" * 40, applications=("trueup/web",))
+    await world.context.enqueue(other)
+    if attempts:
+        assert await world.context.parts.claim(Part(other.id), world.context.worker)
+    await begun(world, await world.commit(FILES, is_observed=False))
+    states = {job.id: job.state for job in await world.jobs()}
+    assert states[other.id] is JobState.SUPERSEDED
+    assert await world.context.redis.hlen(world.context.keys.open_statuses) == told
+
+
 async def test_a_job_about_what_is_not_known_here_yet_is_not_superseded(world):
     other = world.context.record(JobKind.DECLARED, SHOP, ref=MAIN, commit="a" * 40, applications=("trueup/new",))
     known = world.context.record(JobKind.DECLARED, SHOP, ref=MAIN, commit="a" * 40, applications=("trueup/web",))
