@@ -49,15 +49,24 @@ class Records:
         return self._kinds
 
     async def add_kinds(self, kinds: Iterable[tuple[str, str]]) -> None:
-        """Note kinds before their first object is applied; no request when all are known."""
+        """Note kinds before their first object is applied; no request when all are known.
+
+        Raises:
+            ClusterUnavailable: when it cannot be written.
+        """
         wanted = frozenset(kinds)
-        for _ in range(TRIES):
-            if wanted <= self._kinds:
-                return
-            document = await self._client.get(CONFIG_MAP, HOME, self._kinds_name)
-            found = _kinds_of(document) | wanted
-            if await self._put(document, self._kinds_name, {"kinds": orjson.dumps(sorted(found)).decode()}, {}):
-                self._kinds = found
+        if wanted <= self._kinds:
+            return
+        async with self._changing:
+            for _ in range(TRIES):
+                if wanted <= self._kinds:
+                    return
+                document = await self._client.get(CONFIG_MAP, HOME, self._kinds_name)
+                found = _kinds_of(document) | wanted
+                if await self._put(document, self._kinds_name, {"kinds": orjson.dumps(sorted(found)).decode()}, {}):
+                    self._kinds = found
+        if not wanted <= self._kinds:
+            raise ClusterUnavailable(f"ConfigMap {HOME}/{self._kinds_name} changes faster than it can be written")
 
     async def intents(self) -> Mapping[Name, Intent]:
         """Every application's intent: by one list the first time, and as written since."""
@@ -129,12 +138,20 @@ class Records:
                 await self._client.replace(CONFIG_MAP, document, manager=manager)
         except ApplyRefused as error:
             if error.code == 404:
-                namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
-                await self._client.create(NAMESPACE_KIND, namespace, manager=manager)
+                await self._make_home()
             elif error.code != 409:
                 raise
             return False
         return True
+
+    async def _make_home(self) -> None:
+        """Make our namespace; another first sync, or another instance, may do so at the same moment."""
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
+        try:
+            await self._client.create(NAMESPACE_KIND, namespace, manager=self._instance.manager)
+        except ApplyRefused as error:
+            if error.code != 409:
+                raise
 
     async def _drop(self, document: Document) -> bool:
         metadata = document["metadata"]

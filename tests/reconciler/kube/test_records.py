@@ -53,5 +53,20 @@ async def test_nothing_is_lost_when_several_change_one_intent_while_it_is_read_a
     assert len(records.known(name).ran) == 10
 
 
+async def test_several_that_are_first_in_a_cluster_make_its_namespace_together(client):
+    """Each finds it missing, and only one can make it; no first sync fails for that."""
+    several = [Records(client, Instance(f"instance-{number}")) for number in range(8)]
+    await asyncio.gather(*(records.add_kinds([("", "Widget")]) for records in several))
+    for number in range(8):
+        assert await Records(client, Instance(f"instance-{number}")).kinds() == {("", "Widget")}
+
+
+async def test_no_kind_is_lost_when_many_are_noted_at_once(client):
+    """By as many first syncs of one worker as there may be."""
+    records = Records(client, Instance())
+    await asyncio.gather(*(records.add_kinds([("", f"Kind{number}")]) for number in range(20)))
+    assert {kind for _, kind in await Records(client, Instance()).kinds()} == {f"Kind{number}" for number in range(20)}
+
+
 async def test_what_is_known_before_anything_was_read_is_nothing(client):
     assert Records(client, Instance()).known(Name("t", "web")) == Intent()
