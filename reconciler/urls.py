@@ -22,6 +22,8 @@ _QUERY = re.compile(r"(://[^\s?'\"]+)\?[^\s'\"]+")
 HOSTS = {
     Forge.GITHUB: ("github.com", "www.github.com", "ssh.github.com"),
     Forge.GITLAB: ("gitlab.com", "altssh.gitlab.com"),
+    Forge.BITBUCKET: ("bitbucket.org", "altssh.bitbucket.org"),
+    Forge.AZURE: ("dev.azure.com", "ssh.dev.azure.com", "vs-ssh.visualstudio.com"),
 }
 """Names of the public forges; the latter ones take SSH on port 443."""
 
@@ -113,11 +115,13 @@ def guess_forge(host: str) -> Forge:
         (Forge.GITHUB, "github"),
         (Forge.GITHUB, ".ghe.com"),
         (Forge.GITLAB, "gitlab"),
-        (Forge.BITBUCKET, "bitbucket"),
+        (Forge.BITBUCKET, "bitbucket.org"),
+        (Forge.BITBUCKET_DC, "bitbucket"),
         (Forge.GITEA, "gitea"),
-        (Forge.GITEA, "forgejo"),
-        (Forge.GITEA, "codeberg"),
+        (Forge.FORGEJO, "forgejo"),
+        (Forge.FORGEJO, "codeberg.org"),
         (Forge.AZURE, "dev.azure.com"),
+        (Forge.AZURE, ".visualstudio.com"),
     )
     return next((forge for forge, name in names if name in host), Forge.GENERIC)
 
@@ -133,9 +137,15 @@ def default_api(forge: Forge, host: str) -> str:
             return f"https://{host}/api/v3"
         case Forge.GITLAB:
             return f"https://{'gitlab.com' if host in HOSTS[forge] else host}/api/v4"
-        case Forge.GITEA:
+        case Forge.GITEA | Forge.FORGEJO:
             return f"https://{host}/api/v1"
-        case _:
+        case Forge.BITBUCKET:
+            return "https://api.bitbucket.org/2.0"
+        case Forge.BITBUCKET_DC:
+            return f"https://{host}/rest/api/latest"
+        case Forge.AZURE:
+            return f"https://{'dev.azure.com' if host in HOSTS[forge] else host}"
+        case Forge.GENERIC:
             return ""
 
 

@@ -25,7 +25,7 @@ APP_API = ("githubAppBaseURL", "githubAppEnterpriseBaseUrl")
 INSECURE = ("insecure", "insecureIgnoreHostKey")
 """Argo CD's; nothing here is reached without knowing whom we speak to."""
 
-USERNAMES = {Forge.GITHUB: "x-access-token", Forge.BITBUCKET: "x-token-auth"}
+USERNAMES = {Forge.GITHUB: "x-access-token", Forge.BITBUCKET: "x-token-auth", Forge.BITBUCKET_DC: "x-token-auth"}
 """The user name that a forge wants beside a token; GitLab and Gitea take any."""
 
 LIMIT_BYTES = 16 * 1024

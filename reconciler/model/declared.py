@@ -55,7 +55,11 @@ class Forge(enum.StrEnum):
     GITHUB = "github"
     GITLAB = "gitlab"
     GITEA = "gitea"
+    FORGEJO = "forgejo"
     BITBUCKET = "bitbucket"
+    """Bitbucket Cloud."""
+    BITBUCKET_DC = "bitbucket-dc"
+    """Bitbucket Data Center."""
     AZURE = "azure"
     GENERIC = "generic"
 
