@@ -3,6 +3,7 @@
 import base64
 import enum
 import functools
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -41,4 +42,4 @@ def fingerprint(master: bytes, provider: str, scope: str, generation: int) -> st
 
 def webhook_path(provider: str, scope: str) -> str:
     """Where a repository's webhooks are taken."""
-    return f"/webhooks/{provider}/{scope}"
+    return f"/webhooks/{provider}/{quote(scope, safe='/:@')}"

@@ -14,7 +14,7 @@ DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "oci": 443}
 _SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
 """`git@host:path`, as git reads it: https://git-scm.com/docs/git-clone#_git_urls"""
 
-_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _USERINFO = re.compile(r"(?<=://)[^/\s]+@")
 _QUERY = re.compile(r"(://[^\s?'\"]+)\?[^\s'\"]+")
@@ -25,7 +25,9 @@ HOSTS = {
     Forge.BITBUCKET: ("bitbucket.org", "altssh.bitbucket.org"),
     Forge.AZURE: ("dev.azure.com", "ssh.dev.azure.com", "vs-ssh.visualstudio.com"),
 }
-"""Names of the public forges; the latter ones take SSH on port 443."""
+"""Names of the public forges, the proper one first; the latter ones take SSH on port 443."""
+
+_PROPER = {host: names[0] for names in HOSTS.values() for host in names[1:]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,17 @@ class GitUrl:
 
     @property
     def scope(self) -> str:
-        """`host[:port]/path` without `.git`, lower case; the tail of the repository's webhook address."""
+        """`host[:port]/path` without `.git`, lower case; the tail of the repository's webhook address.
+
+        A public forge's repository has one scope, whichever of the forge's names its address has.
+        """
+        path = unquote(self.path).strip("/").removesuffix(".git").lower()
+        if self.host in HOSTS[Forge.AZURE] or self.host.endswith(".visualstudio.com"):
+            return _azure_scope(self.host, path)
+        if self.host in _PROPER:
+            return f"{_PROPER[self.host]}/{path}"
         port = "" if self.port in (None, DEFAULT_PORTS.get(self.protocol)) else f":{self.port}"
-        path = unquote(self.path).strip("/").removesuffix(".git")
-        return f"{self.host or 'localhost'}{port}/{path}".lower()
+        return f"{self.host or 'localhost'}{port}/{path}"
 
 
 def parse_url(text: str, *, needs_path: bool = True) -> GitUrl:
@@ -56,7 +65,7 @@ def parse_url(text: str, *, needs_path: bool = True) -> GitUrl:
     Raises:
         ValueError: saying what is wrong with it, without repeating secrets.
     """
-    if _CONTROL.search(text) or "\\" in text:
+    if _CONTROL.search(text) or " " in text or "\\" in text:
         raise ValueError("the address contains spaces, backslashes or control characters")
     url = _parse(text, needs_path=needs_path)
     decoded = unquote(url.path)
@@ -86,13 +95,28 @@ def _parse(text: str, *, needs_path: bool) -> GitUrl:
     )
 
 
+def _azure_scope(host: str, path: str) -> str:
+    """`dev.azure.com/organization/project/_git/repository`, from any of the addresses that Azure DevOps has had for it.
+
+    https://learn.microsoft.com/en-us/azure/devops/release-notes/2018/sep-10-azure-devops-launch#administration
+    """
+    parts = path.split("/")
+    if host in HOSTS[Forge.AZURE] and parts[0] == "v3" and len(parts) == 4:
+        parts = [*parts[1:3], "_git", parts[3]]
+    elif host.endswith(".visualstudio.com"):
+        parts = [host.partition(".")[0], *(parts[1:] if parts[0] == "defaultcollection" else parts)]
+    if len(parts) == 3 and parts[1] == "_git":  # the project's name is left out where the repository's is the same
+        parts.insert(1, parts[2])
+    return "/".join(["dev.azure.com", *parts])
+
+
 def redact(text: str) -> str:
     """The text with the credentials and the query of every address in it taken out."""
     return _QUERY.sub(r"\1?***", _USERINFO.sub("***@", text))
 
 
 def parse_scope(text: str) -> str:
-    """The canonical scope of a webhook address's tail, as it stands in the path: decoded once.
+    """The canonical scope of a webhook address's tail, as it stands in the path: decoded once. A name may have spaces in it.
 
     Raises:
         ValueError: when it could mean more than one thing.
@@ -144,7 +168,7 @@ def default_api(forge: Forge, host: str) -> str:
         case Forge.BITBUCKET_DC:
             return f"https://{host}/rest/api/latest"
         case Forge.AZURE:
-            return f"https://{'dev.azure.com' if host in HOSTS[forge] else host}"
+            return f"https://{'dev.azure.com' if host in HOSTS[forge] or host.endswith('.visualstudio.com') else host}"
         case Forge.GENERIC:
             return ""
 

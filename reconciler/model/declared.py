@@ -61,7 +61,9 @@ class Forge(enum.StrEnum):
     BITBUCKET_DC = "bitbucket-dc"
     """Bitbucket Data Center."""
     AZURE = "azure"
+    """Azure DevOps Services, and Server."""
     GENERIC = "generic"
+    """Any other; its webhooks are sent by whoever can sign a few lines of JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,3 +58,5 @@ def test_a_fingerprint_tells_secrets_apart_and_is_no_part_of_any():
 
 def test_the_address_that_forges_send_to():
     assert webhook_path("github", SHOP) == "/webhooks/github/github.com/acme/shop"
+    assert webhook_path("azure", "dev.azure.com/a/b c/_git/d") == "/webhooks/azure/dev.azure.com/a/b%20c/_git/d"
+    assert webhook_path("bitbucket-dc", "git.example:8443/scm/~ada/d") == "/webhooks/bitbucket-dc/git.example:8443/scm/~ada/d"

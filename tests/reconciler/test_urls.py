@@ -20,6 +20,17 @@ from reconciler.urls import covers, default_api, guess_forge, parse_scope, parse
         ("https://git.example/Acme%2DX/shop.git", "https", "git.example/acme-x/shop"),
         ("https://ada@git.example/a/b", "https", "git.example/a/b"),
         ("https://[::1]:8443/a/b", "https", "::1:8443/a/b"),
+        ("ssh://git@ssh.github.com:443/acme/shop.git", "ssh", "github.com/acme/shop"),
+        ("ssh://git@altssh.gitlab.com:443/acme/shop.git", "ssh", "gitlab.com/acme/shop"),
+        ("ssh://git@altssh.bitbucket.org:443/acme/shop.git", "ssh", "bitbucket.org/acme/shop"),
+        ("https://github.com:8443/acme/shop", "https", "github.com:8443/acme/shop"),
+        ("https://acme@dev.azure.com/Acme/My%20Project/_git/Shop", "https", "dev.azure.com/acme/my project/_git/shop"),
+        ("https://dev.azure.com/acme/_git/shop", "https", "dev.azure.com/acme/shop/_git/shop"),
+        ("git@ssh.dev.azure.com:v3/acme/project/shop", "ssh", "dev.azure.com/acme/project/_git/shop"),
+        ("acme@vs-ssh.visualstudio.com:v3/acme/project/shop", "ssh", "dev.azure.com/acme/project/_git/shop"),
+        ("https://acme.visualstudio.com/DefaultCollection/project/_git/shop", "https", "dev.azure.com/acme/project/_git/shop"),
+        ("https://acme.visualstudio.com/_git/shop", "https", "dev.azure.com/acme/shop/_git/shop"),
+        ("https://evil-dev.azure.com.example/acme/_git/shop", "https", "evil-dev.azure.com.example/acme/_git/shop"),
     ],
 )
 def test_scope_of_a_url(url, protocol, scope):
@@ -53,7 +64,7 @@ def test_refused_urls(url):
         parse_url(url)
 
 
-@pytest.mark.parametrize("text", ["a//b", "../a", "a/./b", "a/%252e/b", "a\\b", "a/\x00", "a b", ""])
+@pytest.mark.parametrize("text", ["a//b", "../a", "a/./b", "a/%252e/b", "a\\b", "a/\x00", "a\nb", ""])
 def test_refused_scopes(text):
     with pytest.raises(ValueError, match="scope"):
         parse_scope(text)
@@ -61,6 +72,7 @@ def test_refused_scopes(text):
 
 def test_a_scope_is_decoded_once_and_lowered():
     assert parse_scope("GitHub.com/Acme%2Dx/Shop.git/") == "github.com/acme-x/shop"
+    assert parse_scope("dev.azure.com/acme/My%20Project/_git/shop") == "dev.azure.com/acme/my project/_git/shop"
 
 
 @pytest.mark.parametrize(
@@ -100,11 +112,12 @@ def test_credentials_and_queries_are_taken_out(text, printed):
         ("altssh.gitlab.com", Forge.GITLAB, "https://gitlab.com/api/v4"),
         ("gitea.example", Forge.GITEA, "https://gitea.example/api/v1"),
         ("codeberg.org", Forge.FORGEJO, "https://codeberg.org/api/v1"),
+        ("forgejo.example", Forge.FORGEJO, "https://forgejo.example/api/v1"),
         ("bitbucket.org", Forge.BITBUCKET, "https://api.bitbucket.org/2.0"),
         ("altssh.bitbucket.org", Forge.BITBUCKET, "https://api.bitbucket.org/2.0"),
         ("bitbucket.acme.example", Forge.BITBUCKET_DC, "https://bitbucket.acme.example/rest/api/latest"),
         ("ssh.dev.azure.com", Forge.AZURE, "https://dev.azure.com"),
-        ("acme.visualstudio.com", Forge.AZURE, "https://acme.visualstudio.com"),
+        ("acme.visualstudio.com", Forge.AZURE, "https://dev.azure.com"),
         ("git.example", Forge.GENERIC, ""),
     ],
 )
