@@ -18,9 +18,8 @@ from redis.exceptions import RedisError
 from jobs.connection import connect, forever, until_done
 from jobs.context import Context
 from jobs.declaring import follow_declarations
-from jobs.forges.github import GitHub
+from jobs.forges.clients import clients
 from jobs.forges.github_hooks import GitHubHooks
-from jobs.forges.gitlab import GitLab
 from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.holder.clusters import Clusters
 from jobs.hooks import care_for_hooks
@@ -173,7 +172,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             applications=ApplicationStore(redis, keys),
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
-            statuses=Statuses(redis, keys, place.worker, {Forge.GITHUB: GitHub(session), Forge.GITLAB: GitLab(session)}, secrets),
+            statuses=Statuses(redis, keys, place.worker, clients(session), secrets),
             mirrors=mirrors,
             renderer=renderer,
             memory=memory,

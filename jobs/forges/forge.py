@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import aiohttp
 
 from reconciler.errors import ForgeUnavailable, Stalled, TrueupError
+from reconciler.model.declared import Forge as ForgeKind
 from reconciler.model.declared import Repository, SecretRef, Secrets
 
 F = TypeVar("F")
@@ -17,7 +18,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 DESCRIPTION_LENGTH = 140
-"""GitHub's limit; longer ones are cut."""
+"""GitHub's limit; longer ones are cut. Other forges have their own."""
 
 ANSWER_SECONDS = 10.0
 """Until a call is given up; GitHub gives up on its own after as long."""
@@ -37,6 +38,10 @@ PAGES = 10
 
 RECENT = 20
 """Commits of a branch that are looked at for statuses left pending after Redis was lost."""
+
+
+NAMED = frozenset({ForgeKind.BITBUCKET, ForgeKind.BITBUCKET_DC})
+"""Forges that have tokens which count only together with the name of an account."""
 
 
 class StatusState(enum.StrEnum):
@@ -140,7 +145,7 @@ def as_documented(
 
 
 async def token_of(repository: Repository, secret: SecretRef, secrets: Secrets) -> str:
-    """The forge's API token in a Secret.
+    """The forge's API token in a Secret; at Bitbucket, with a `username` beside it, `username:token`.
 
     Raises:
         Stalled: when there is none in it.
@@ -151,7 +156,12 @@ async def token_of(repository: Repository, secret: SecretRef, secrets: Secrets) 
     if not token or not token.isascii() or not token.isprintable():
         what = "has no key `token`" if "token" not in data else "has a key `token` that is no token"
         raise Stalled(f"{repository.name}: Secret {secret.name} {what}")
-    return token
+    username = data.get("username", b"").decode(errors="replace").strip()
+    if repository.forge not in NAMED or not username:
+        return token
+    if not username.isprintable() or ":" in username:
+        raise Stalled(f"{repository.name}: Secret {secret.name} has a key `username` that is no name")
+    return f"{username}:{token}"
 
 
 async def read(response: aiohttp.ClientResponse) -> bytes:
@@ -173,10 +183,10 @@ def path_of(repository: Repository) -> str:
     return repository.scope.partition("/")[2]
 
 
-def cut(description: str) -> str:
+def cut(description: str, length: int = DESCRIPTION_LENGTH) -> str:
     """A description that fits, on one line."""
     line = " ".join(description.split())
-    return line if len(line) <= DESCRIPTION_LENGTH else f"{line[: DESCRIPTION_LENGTH - 1]}…"
+    return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
 def short(ref: str) -> str:

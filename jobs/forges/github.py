@@ -14,11 +14,14 @@ import aiohttp
 import gidgethub
 from gidgethub.abc import GitHubAPI
 
-from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, as_documented, cut, path_of, read, short
+from jobs.forges.forge import ANSWER_SECONDS, PAGES, RECENT, Refusal, Status, as_documented, cut, path_of, read, short
 from reconciler.errors import ForgeUnavailable, TrueupError
 from reconciler.model.declared import Repository
 
 PERMISSION = "the permission to write commit statuses (`statuses: write`, or the scope `repo:status`) on this repository"
+
+LINES = 100
+"""The most that GitHub gives at once."""
 
 
 class GitHub:
@@ -43,10 +46,14 @@ class GitHub:
         return [commit["sha"] for commit in commits if await self._is_pending(repository, commit["sha"], context, token)]
 
     async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
-        path = f"/repos/{_path(repository)}/commits/{commit}/statuses?per_page=100"
-        statuses = await self._call("GET", repository, path, token)  # newest first
-        newest = next((status for status in statuses if status["context"] == context), None)
-        return newest is not None and newest["state"] == "pending"
+        path = f"/repos/{_path(repository)}/commits/{commit}/statuses?per_page={LINES}"
+        for page in range(1, PAGES + 1):
+            statuses = await self._call("GET", repository, f"{path}&page={page}", token)  # newest first
+            if newest := next((status for status in statuses if status["context"] == context), None):
+                return bool(newest["state"] == "pending")
+            if len(statuses) < LINES:
+                break
+        return False
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
         return await call(Request(self._session, repository, token, PERMISSION), method, path, body)

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-import orjson
 
-from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, StatusState, as_documented, cut, path_of, read, short
-from reconciler.errors import ForgeUnavailable
+from jobs.forges import api
+from jobs.forges.api import parsed
+from jobs.forges.forge import RECENT, Refusal, Status, StatusState, as_documented, cut, path_of, short
 from reconciler.model.declared import Repository
 
 STATES = {
@@ -21,6 +21,9 @@ STATES = {
     StatusState.FAILURE: "failed",
     StatusState.ERROR: "failed",
 }
+
+DESCRIPTION_LENGTH = 255
+"""More is refused."""
 
 PERMISSION = "the scope `api` and at least the role Developer in this project"
 
@@ -34,7 +37,7 @@ class GitLab:
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit; a status that is there already is as good."""
-        body = {"state": STATES[status.state], "name": status.context, "description": cut(status.description)}
+        body = {"state": STATES[status.state], "name": status.context, "description": cut(status.description, DESCRIPTION_LENGTH)}
         if status.target_url:
             body["target_url"] = status.target_url
         await self._call("POST", repository, f"/projects/{project_of(repository)}/statuses/{commit}", token, body)
@@ -70,29 +73,7 @@ async def ask(  # noqa: PLR0913, PLR0917 - one request
     Raises:
         ForgeUnavailable: when there is none in time.
     """
-    what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
-    try:
-        async with session.request(
-            method, repository.api + path, json=body, headers={"PRIVATE-TOKEN": token},
-            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS), allow_redirects=False,
-        ) as response:  # fmt: skip
-            return response.status, response.headers, await read(response)
-    except TimeoutError as error:
-        raise ForgeUnavailable(f"{what}: no answer within {ANSWER_SECONDS:g} s") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise ForgeUnavailable(f"{what}: {str(error)[:200] or type(error).__name__}") from error
-
-
-def parsed(answer: bytes, what: str) -> Any:
-    """The JSON of an answer; None where there is none.
-
-    Raises:
-        ForgeUnavailable: when it is no JSON.
-    """
-    try:
-        return orjson.loads(answer) if answer else None
-    except orjson.JSONDecodeError as error:
-        raise ForgeUnavailable(f"{what}: {str(error)[:200]}") from error
+    return await api.ask(session, method, repository, path, {"PRIVATE-TOKEN": token}, body)
 
 
 def project_of(repository: Repository) -> str:

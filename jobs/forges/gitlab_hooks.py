@@ -10,8 +10,9 @@ from typing import Any
 import aiohttp
 
 from jobs.derive import Purpose
+from jobs.forges.api import parsed
 from jobs.forges.forge import PAGES, Refusal, as_documented
-from jobs.forges.gitlab import ask, parsed, project_of
+from jobs.forges.gitlab import ask, project_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Wish
 from reconciler.errors import ForgeUnavailable
 from reconciler.model.declared import Repository

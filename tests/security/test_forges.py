@@ -8,10 +8,9 @@ from aiohttp import web
 from jobs.derive import Purpose
 from jobs.forges import forge as forge_room
 from jobs.forges import hooks
+from jobs.forges.clients import clients
 from jobs.forges.forge import Status, StatusState
-from jobs.forges.github import GitHub
 from jobs.forges.github_hooks import GitHubHooks
-from jobs.forges.gitlab import GitLab
 from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.forges.hooks import Desk, Wish
 from reconciler.errors import Stalled, Transient
@@ -38,6 +37,9 @@ BODIES = {
     "config as a word": b'[{"id": 1, "config": "x", "events": "push"}]',
     "config as a list": b'[{"id": 1, "config": [1], "events": 7}]',
     "events as numbers": b'[{"id": 1, "config": {"url": "u"}, "events": [1, null, {}]}]',
+    "pages of nothing": b'{"values": null, "value": null}',
+    "pages of nulls": b'{"values": [null], "value": [null]}',
+    "pages of objects": b'{"values": [{"hash": {}, "id": []}], "value": [{"commitId": 7}], "state": 7}',
     "a log of words": b'[{"id": 1, "status_code": "many", "response_status": [], "request_headers": "x"}]',
     "numbers without end": b'[{"id": 1, "status_code": 1' + b"0" * 5000 + b"}]",
     "infinity": b'[{"id": 1, "status_code": Infinity, "delivered_at": 7}]',
@@ -111,13 +113,14 @@ async def test_a_hooks_answer_that_is_none(session, answering, client, status, k
     await ends_in_words(desk.remove(WISH))
 
 
-@pytest.mark.parametrize("client", [GitHub, GitLab])
+@pytest.mark.parametrize("forge", [kind for kind in Forge if kind is not Forge.GENERIC])
 @pytest.mark.parametrize(("status", "kind", "body"), CASES, ids=[f"{s}-{k or 'no type'}-{b}" for s, k, b in CASES])
-async def test_an_answer_about_statuses_that_is_none(session, answering, client, status, kind, body):  # noqa: PLR0917
+async def test_an_answer_about_statuses_that_is_none(session, answering, forge, status, kind, body):  # noqa: PLR0917
     answering |= {"status": status, "type": kind, "body": BODIES[body]}
-    repository = on_forge(answering["url"], Forge.GITHUB if client is GitHub else Forge.GITLAB)
-    await ends_in_words(client(session).post_status(repository, "a" * 40, Status(StatusState.PENDING, "trueup", "x"), TOKEN))
-    await ends_in_words(client(session).pending(repository, "refs/heads/main", "trueup", TOKEN))
+    repository = on_forge(answering["url"], forge, path="org/acme/_git/shop" if forge is Forge.AZURE else "")
+    client = clients(session)[forge]
+    await ends_in_words(client.post_status(repository, "a" * 40, Status(StatusState.PENDING, "trueup", "x"), TOKEN))
+    await ends_in_words(client.pending(repository, "refs/heads/main", "trueup", TOKEN))
 
 
 @pytest.mark.parametrize("client", [GitHubHooks, GitLabHooks])

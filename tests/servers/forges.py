@@ -7,15 +7,16 @@ import aiohttp
 import pytest
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
+from tests.servers.other_forges import add_routes
 from trueup.sandbox.forge import ForgeServer
 
 TOKEN = "f0rge-canary"
 
 
-def on_forge(api: str, forge: Forge = Forge.GITHUB, *, name: str = "shop", **status: Any) -> Repository:
-    """The Repository acme/<name> of a forge, with commit statuses."""
+def on_forge(api: str, forge: Forge = Forge.GITHUB, *, name: str = "shop", path: str = "", **status: Any) -> Repository:
+    """The Repository acme/<name> of a forge, or one of another path, with commit statuses."""
     policy = CommitStatusPolicy(**({"secret": SecretRef("trueup", "forge")} | status))
-    address = f"git.example/acme/{name}"
+    address = f"git.example/{path or f'acme/{name}'}"
     return Repository(Name("trueup", name), f"https://{address}", address, forge, api, status=policy)
 
 
@@ -25,7 +26,7 @@ def declared(*repositories: Repository) -> Declarations:
 
 @pytest.fixture
 async def forge_server() -> AsyncIterator[ForgeServer]:
-    async with ForgeServer() as server:
+    async with ForgeServer(add_routes) as server:
         yield server
         if server.silent is not None:
             server.silent.set()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,7 +26,9 @@ class PostedStatus:
 class ForgeServer:
     """Remembers every status; `failures` holds answers that are given instead, one a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: Callable[["ForgeServer", web.UrlDispatcher], None]) -> None:
+        self._more = more
+        """Who adds routes of other forges."""
         self._runner: web.AppRunner | None = None
         self._statuses: dict[tuple[str, str], list[PostedStatus]] = defaultdict(list)
         self.commits: dict[str, list[str]] = defaultdict(list)
@@ -51,6 +54,8 @@ class ForgeServer:
         app.router.add_get("/projects/{project}/repository/commits", self._gitlab_commits)
         app.router.add_get("/projects/{project}/repository/commits/{sha}/statuses", self._gitlab_statuses)
         self.hooks.add_routes(app.router)
+        for add in self._more:
+            add(self, app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -82,7 +87,7 @@ class ForgeServer:
     async def _gitlab(self, request: web.Request) -> web.Response:
         body = await request.json()
         sha, token = request.match_info["sha"], request.headers.get("PRIVATE-TOKEN", "")
-        known = self.statuses(request.match_info["project"], sha)
+        known = [s for s in self.statuses(request.match_info["project"], sha) if s.context == body["name"]]
         if known and known[-1].state == body["state"]:
             message = f"Cannot transition status via :enqueue from :{body['state']}"
             return web.json_response({"message": message}, status=400)
@@ -95,8 +100,9 @@ class ForgeServer:
 
     async def _github_statuses(self, request: web.Request) -> web.Response:
         repository = f"{request.match_info['owner']}/{request.match_info['name']}"
-        found = reversed(self.statuses(repository, request.match_info["sha"]))
-        return web.json_response([{"context": s.context, "state": s.state} for s in found])
+        found = self.statuses(repository, request.match_info["sha"])[::-1]
+        size, page = min(int(request.query.get("per_page", 30)), 100), int(request.query.get("page", 1))
+        return web.json_response([{"context": s.context, "state": s.state} for s in found[(page - 1) * size : page * size]])
 
     async def _gitlab_commits(self, request: web.Request) -> web.Response:
         return web.json_response([{"id": sha} for sha in self.commits[request.match_info["project"].lower()]])
@@ -106,9 +112,12 @@ class ForgeServer:
         newest = {s.context: s.state for s in found if s.context == request.query.get("name", s.context)}
         return web.json_response([{"name": name, "status": state} for name, state in newest.items()])
 
+    def put(self, repository: str, commit: str, status: PostedStatus) -> None:
+        """Keep a status."""
+        self._statuses[repository.lower(), commit].append(status)
+
     def _put(self, about: tuple[str, str], body: dict[str, str], context: str, token: str) -> None:
-        status = PostedStatus(body["state"], context, body.get("description", ""), body.get("target_url", ""), token)
-        self._statuses[about[0].lower(), about[1]].append(status)
+        self.put(*about, PostedStatus(body["state"], context, body.get("description", ""), body.get("target_url", ""), token))
 
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jobs.forges import gitlab
+from jobs.forges import api
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.gitlab import GitLab
 from reconciler.errors import ForgeUnavailable, Stalled
@@ -69,7 +69,7 @@ async def test_refusals_are_sorted_by_what_happens_next(client, shop, forge_serv
 
 async def test_silence_meets_the_deadline(client, shop, forge_server, monkeypatch):
     forge_server.silent = asyncio.Event()
-    monkeypatch.setattr(gitlab, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(api, "ANSWER_SECONDS", 0.1)
     with pytest.raises(ForgeUnavailable, match=r"no answer within 0.1 s"):
         await client.post_status(shop, SHA, STATUS, TOKEN)
 

@@ -1,0 +1,84 @@
+"""Azure DevOps Services and Server: statuses of commits.
+
+https://learn.microsoft.com/en-us/rest/api/azure/devops/git/statuses/create
+"""
+
+from urllib.parse import quote
+
+import aiohttp
+
+from jobs.forges.api import Api, basic
+from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, short
+from reconciler.errors import Stalled
+from reconciler.model.declared import Repository
+
+PERMISSION = "the scope `Code (status)` (vso.code_status), of an account that may contribute to this repository"
+
+STATES = {
+    StatusState.PENDING: "pending",
+    StatusState.SUCCESS: "succeeded",
+    StatusState.FAILURE: "failed",
+    StatusState.ERROR: "error",
+}
+
+VERSION = "api-version=7.1"
+
+DESCRIPTION_LENGTH = 255
+"""No limit is documented; people read no more."""
+
+
+class Azure:
+    """The API of Azure DevOps, with a personal access token."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._api = Api(session, PERMISSION, lambda token: basic(f":{token}"))
+
+    @as_documented
+    async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
+        """Post a status on a commit."""
+        body = {
+            "state": STATES[status.state],
+            "context": {"name": status.context, "genre": ""},
+            "description": cut(status.description, DESCRIPTION_LENGTH),
+        }
+        if status.target_url:
+            body["targetUrl"] = status.target_url
+        await self._api.call("POST", repository, f"{_path(repository)}/commits/{commit}/statuses?{VERSION}", token, body)
+
+    @as_documented
+    async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
+        """Recent commits of a ref whose newest status of this context is pending."""
+        kind = "tag" if ref.startswith("refs/tags/") else "branch"
+        version = f"searchCriteria.itemVersion.version={quote(short(ref), safe='')}&searchCriteria.itemVersion.versionType={kind}"
+        path = f"{_path(repository)}/commits?{version}&searchCriteria.$top={RECENT}&{VERSION}"
+        commits = (await self._api.call("GET", repository, path, token))["value"]
+        return [
+            commit["commitId"] for commit in commits if await self._is_pending(repository, commit["commitId"], context, token)
+        ]
+
+    async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
+        path = f"{_path(repository)}/commits/{commit}/statuses?latestOnly=true&{VERSION}"
+        statuses = (await self._api.call("GET", repository, path, token))["value"]
+        return any(
+            status["context"]["name"] == context and not status["context"].get("genre") and status["state"] == "pending"
+            for status in statuses
+        )
+
+
+def _path(repository: Repository) -> str:
+    """What comes before the project, and the project, and the repository.
+
+    Addresses are `organisation/project/_git/repository`, `organisation/_git/repository` where both are called the same, and
+    `v3/organisation/project/repository` by SSH.
+    """
+    before, is_http, name = path_of(repository).partition("/_git/")
+    if not is_http:
+        *before_parts, name = path_of(repository).removeprefix("v3/").split("/")
+        before = "/".join(before_parts)
+    elif "/" not in before and repository.scope.startswith("dev.azure.com/"):
+        before = f"{before}/{name}"
+    if not before or not name:
+        raise Stalled(
+            f"{repository.name}: spec.url is no address of Azure DevOps: https://dev.azure.com/acme/project/_git/repository"
+        )
+    return f"/{quote(before)}/_apis/git/repositories/{quote(name)}"
