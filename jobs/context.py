@@ -11,6 +11,7 @@ from jobs import metrics
 from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.hooks import Hooks
+from jobs.forges.tokens import Tokens
 from jobs.inputs import InputCache
 from jobs.intake import new_job_id
 from jobs.keys import Keys
@@ -78,6 +79,8 @@ class Context:
     memory: Memory
     """What was rendered before."""
     secrets: Secrets
+    tokens: Tokens
+    """Of forges."""
     seal_key: bytes
     resources: Resources
     """Repositories and Applications in the cluster `in-cluster`."""

@@ -16,7 +16,6 @@ import structlog
 from jobs import metrics
 from jobs.context import Context
 from jobs.derive import fingerprint
-from jobs.forges.forge import token_of
 from jobs.forges.hooks import Care, Desk, Wish, wish_of
 from jobs.schedule import interval_number
 from jobs.store.hooks import HookRecord, HookState, HookStore
@@ -164,7 +163,7 @@ async def _desk_of(context: Context, repository: Repository) -> tuple[Desk, Wish
     master = settings.master_keys[0]
     name = fingerprint(master, str(repository.forge), repository.scope, repository.webhook_generation)
     wish = wish_of(repository, settings.public_url, master)
-    return Desk(api, repository, await token_of(repository, repository.webhook_secret, context.secrets)), wish, name
+    return Desk(api, repository, (await context.tokens.of(repository, repository.webhook_secret)).value), wish, name
 
 
 def _say(repository: Repository, care: Care) -> None:

@@ -150,6 +150,10 @@ class Keys:
         """string (JSON), JOB_SECONDS: what was last posted on a commit, so that it is not posted again."""
         return self._key("statuses", "posted", repository, commit, context)
 
+    def full(self, repository: str, commit: str, context: str) -> str:
+        """string, a day: the forge takes no more statuses of this commit and context."""
+        return self._key("statuses", "full", repository, commit, context)
+
     def posting(self, repository: str, commit: str, context: str) -> str:
         """string, expires after the longest call: a worker is posting this status."""
         return self._key("statuses", "posting", repository, commit, context)

@@ -15,11 +15,12 @@ import structlog
 
 from jobs import metrics
 from jobs.connection import Redis
-from jobs.forges.forge import ANSWER_SECONDS, Forge, Status, StatusState, token_of
+from jobs.forges.forge import ANSWER_SECONDS, Forge, Full, Status, StatusState
+from jobs.forges.tokens import Tokens
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.retry import backoff
 from reconciler.errors import Transient, TrueupError
-from reconciler.model.declared import Declarations, Name, Repository, Secrets
+from reconciler.model.declared import Declarations, Name, Repository
 from reconciler.model.declared import Forge as ForgeKind
 
 log = structlog.get_logger()
@@ -30,6 +31,9 @@ BATCH = 20
 REFUSED_SECONDS = 300.0
 REFUSED_TRIES = 288
 """A forge that refuses is asked again this rarely, since a person must mend the token, and no longer than a day."""
+
+FULL_SECONDS = 86400
+"""How long nothing is posted on a commit of which the forge takes no more statuses."""
 
 POSTING_SECONDS = int(ANSWER_SECONDS) + 2
 """How long a status is left to the worker that posts it, should that worker hang."""
@@ -91,12 +95,12 @@ class Subject:
 class Statuses:
     """Wanted and posted statuses."""
 
-    def __init__(self, redis: Redis, keys: Keys, worker: str, forges: Mapping[ForgeKind, Forge], secrets: Secrets) -> None:
+    def __init__(self, redis: Redis, keys: Keys, worker: str, forges: Mapping[ForgeKind, Forge], tokens: Tokens) -> None:
         self._redis = redis
         self._keys = keys
         self._worker = worker
         self._forges = forges
-        self._secrets = secrets
+        self._tokens = tokens
         self._want = redis.register_script(_WANT)
         self._posted = redis.register_script(_POSTED)
         self._take = redis.register_script(_TAKE)
@@ -160,7 +164,11 @@ class Statuses:
         value = orjson.loads(wanted)
         status = Status(StatusState(value["state"]), subject.context, value["description"], value["target_url"])
         try:
-            if await self._redis.get(self._posted_key(subject)) != wanted:
+            posted, is_full = await self._redis.mget(self._posted_key(subject), self._full_key(subject))
+            if is_full:
+                await self._forget(subject)
+                return
+            if posted != wanted:
                 await self._forges[repository.forge].post_status(
                     repository, subject.commit, status, await self._token(repository)
                 )
@@ -177,13 +185,16 @@ class Statuses:
 
     async def _try_later(self, subject: Subject, wanted: bytes, error: TrueupError) -> None:
         attempt = int(await self._redis.hincrby(self._keys.status_attempts, str(subject), 1))
+        is_full = isinstance(error, Full)
         if isinstance(error, Transient):
             seconds = max(backoff(attempt, random.random()), error.retry_seconds or 0.0)  # noqa: S311 - jitter is no secret
-        elif attempt < REFUSED_TRIES:
+        elif attempt < REFUSED_TRIES and not is_full:
             seconds = REFUSED_SECONDS
         else:
             metrics.STATUSES.labels("dropped").inc()
             log.error("status.dropped", repository=subject.repository, commit=subject.commit, error=str(error))
+            if is_full:
+                await self._redis.set(self._full_key(subject), "1", ex=FULL_SECONDS)
             await self._forget(subject)
             return
         metrics.STATUSES.labels("failed").inc()
@@ -204,10 +215,13 @@ class Statuses:
 
     async def _token(self, repository: Repository) -> str:
         assert repository.status.secret is not None
-        return await token_of(repository, repository.status.secret, self._secrets)
+        return (await self._tokens.of(repository, repository.status.secret)).value
 
     def _posted_key(self, subject: Subject) -> str:
         return self._keys.posted(subject.repository, subject.commit, subject.context)
+
+    def _full_key(self, subject: Subject) -> str:
+        return self._keys.full(subject.repository, subject.commit, subject.context)
 
     def _is_followed(self, repository: Repository) -> bool:
         return repository.status.enabled and repository.status.secret is not None and repository.forge in self._forges

@@ -21,6 +21,7 @@ from jobs.declaring import follow_declarations
 from jobs.forges.clients import clients
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.gitlab_hooks import GitLabHooks
+from jobs.forges.tokens import Tokens
 from jobs.holder.clusters import Clusters
 from jobs.hooks import care_for_hooks
 from jobs.keys import Keys
@@ -159,6 +160,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         stack.callback(memory.close)
         mirrors = Stores(settings, secrets)
         stack.push_async_callback(mirrors.close)
+        tokens = Tokens(secrets, tuple(settings.git_protocols))
         heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(
             settings=settings,
@@ -172,11 +174,12 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             applications=ApplicationStore(redis, keys),
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
-            statuses=Statuses(redis, keys, place.worker, clients(session), secrets),
+            statuses=Statuses(redis, keys, place.worker, clients(session), tokens),
             mirrors=mirrors,
             renderer=renderer,
             memory=memory,
             secrets=secrets,
+            tokens=tokens,
             seal_key=seal_key(settings),
             resources=Resources(instance, settings.resource_namespaces),
             hooks={Forge.GITHUB: GitHubHooks(session), Forge.GITLAB: GitLabHooks(session)},

@@ -10,8 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import aiohttp
 
 from reconciler.errors import ForgeUnavailable, Stalled, TrueupError
-from reconciler.model.declared import Forge as ForgeKind
-from reconciler.model.declared import Repository, SecretRef, Secrets
+from reconciler.model.declared import Repository
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -40,8 +39,9 @@ RECENT = 20
 """Commits of a branch that are looked at for statuses left pending after Redis was lost."""
 
 
-NAMED = frozenset({ForgeKind.BITBUCKET, ForgeKind.BITBUCKET_DC})
-"""Forges that have tokens which count only together with the name of an account."""
+FULL = ("maximum number of statuses", "number of jobs has exceeded", "job limit")
+"""GitHub takes a thousand statuses of one commit and context; GitLab as many jobs in a pipeline as its plan has, and a status is one.
+https://docs.github.com/en/rest/commits/statuses#create-a-commit-status, https://docs.gitlab.com/administration/instance_limits/"""
 
 
 class StatusState(enum.StrEnum):
@@ -63,10 +63,14 @@ class Status:
     target_url: str = ""
 
 
+class Full(Stalled):
+    """The forge takes no more statuses of this commit and context, whatever anybody mends."""
+
+
 class Forge(Protocol):
     """One forge's API.
 
-    Every call raises `Stalled` when a person must mend something, and `ForgeUnavailable` when it may pass.
+    Every call raises `Stalled` when a person must mend something, and `ForgeUnavailable` when it may pass; a status also `Full`.
     """
 
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
@@ -101,6 +105,8 @@ class Refusal:
             return ForgeUnavailable(said, retry_seconds=LIMITED_SECONDS if seconds is None else seconds)
         if self.status >= 500 or self.status == 408:
             return ForgeUnavailable(said, retry_seconds=seconds)
+        if self.status == 422 and any(word in self.said.lower() for word in FULL):
+            return Full(f"{said}; it is not asked again for a day")
         if 300 <= self.status < 400:
             return Stalled(f"{said}; the repository has moved: write its new address in spec.url and spec.api")
         if self.status in (401, 403, 404):
@@ -142,26 +148,6 @@ def as_documented(
             raise ForgeUnavailable(f"{what}; is spec.api its address?") from error
 
     return answered
-
-
-async def token_of(repository: Repository, secret: SecretRef, secrets: Secrets) -> str:
-    """The forge's API token in a Secret; at Bitbucket, with a `username` beside it, `username:token`.
-
-    Raises:
-        Stalled: when there is none in it.
-        Transient: when it cannot be read now.
-    """
-    data = await secrets.read(secret)
-    token = data.get("token", b"").decode(errors="replace").strip()
-    if not token or not token.isascii() or not token.isprintable():
-        what = "has no key `token`" if "token" not in data else "has a key `token` that is no token"
-        raise Stalled(f"{repository.name}: Secret {secret.name} {what}")
-    username = data.get("username", b"").decode(errors="replace").strip()
-    if repository.forge not in NAMED or not username:
-        return token
-    if not username.isprintable() or ":" in username:
-        raise Stalled(f"{repository.name}: Secret {secret.name} has a key `username` that is no name")
-    return f"{username}:{token}"
 
 
 async def read(response: aiohttp.ClientResponse) -> bytes:

@@ -26,7 +26,7 @@ class WebhookSpec(Part):
     generation: Whole = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
     secret_ref: SecretRefSpec | None = Field(
         default=None,
-        description="The forge's API token that may write webhooks, under the key `token`; left out: that of commitStatus.",
+        description="The forge's API token that may write webhooks, under the key `token`, or a GitHub App; left out: that of commitStatus.",
     )
 
 
@@ -35,7 +35,10 @@ class CommitStatusSpec(Part):
 
     enabled: Flag = Field(default=True, description="Whether anything is posted.")
     context: str = Field(default="", max_length=100, description="Name of the status; left out: the instance's id.")
-    secret_ref: SecretRefSpec | None = Field(default=None, description="The forge's API token, under the key `token`.")
+    secret_ref: SecretRefSpec | None = Field(
+        default=None,
+        description="The forge's API token, under the key `token`, or a GitHub App, with the keys that it has for Git.",
+    )
 
 
 class VerifySpec(Part):

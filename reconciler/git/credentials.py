@@ -127,6 +127,17 @@ def parse_credentials(data: Mapping[str, bytes], address: Address, what: str) ->
     )  # fmt: skip
 
 
+def parse_app(data: Mapping[str, bytes], address: Address, what: str) -> App | None:
+    """The GitHub App in a Secret that opens a forge's API; None where it has none.
+
+    Raises:
+        SourceRefused: as `parse_credentials`.
+    """
+    keys = _Keys(data, what)
+    _check_meant_for(keys, address)
+    return _app(keys, address)
+
+
 def _check_meant_for(keys: "_Keys", address: Address) -> None:
     """Argo CD's Secrets say for which address they are, or for which ones beneath it; to others they are not sent."""
     for name in INSECURE:

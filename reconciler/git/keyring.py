@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 
 from reconciler.git.credentials import NONE, Address, Credentials, Login, host_of, parse_credentials
 from reconciler.git.github_app import AppTokens
-from reconciler.model.declared import HOME, Repository, SecretRef, Secrets
+from reconciler.model.declared import HOME, Forge, Repository, SecretRef, Secrets
 from reconciler.settings import CredentialSettings
-from reconciler.urls import covers
+from reconciler.urls import covers, default_api, parse_url
 
 
 class Keyring:
@@ -45,9 +45,16 @@ class Keyring:
         if ref is None:
             return NONE
         what = f"{repository.name}: Secret {ref.name}"
-        address = Address(repository.url, repository.forge, repository.api)
+        address = Address(repository.url, repository.forge, self._api_of(repository))
         credentials = parse_credentials(await self._secrets.read(ref), address, what)
         if credentials.app is None:
             return credentials
         token = await self._tokens.token(credentials.app, repository.url, credentials.authorities, what)
         return replace(credentials, login=Login("x-access-token", token, host_of(repository.url)), app=None)
+
+    @staticmethod
+    def _api_of(repository: Repository) -> str:
+        """Whom a GitHub App speaks to: of operators' Secrets never the address that who may use them has declared."""
+        if repository.credentials is not None:
+            return repository.api
+        return default_api(Forge.GITHUB, parse_url(repository.url).host)

@@ -11,6 +11,7 @@ from jobs.context import Context, generations
 from jobs.derive import Purpose, derive_secret
 from jobs.forges import hooks as desk
 from jobs.forges.github_hooks import GitHubHooks
+from jobs.forges.tokens import Tokens
 from jobs.hooks import care_for_hooks
 from jobs.store.applications import ApplicationStore
 from jobs.store.hooks import HookRecord, HookState, HookStore
@@ -34,7 +35,7 @@ async def context(redis, keys, session, forge_server, monkeypatch):
     monkeypatch.setattr(desk, "TEST_PAUSE_SECONDS", 0.01)
     settings = SimpleNamespace(public_url="http://127.0.0.1:1", master_keys=(KEY,))
     context = SimpleNamespace(
-        redis=redis, keys=keys, worker="w1", settings=settings, secrets=GivenSecrets(forge={"token": TOKEN.encode()}),
+        redis=redis, keys=keys, worker="w1", settings=settings, tokens=Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ()),
         declarations=declared(shop(forge_server.url)), applications=ApplicationStore(redis, keys), hooks={Forge.GITHUB: GitHubHooks(session)},
     )  # fmt: skip
     context.scopes = lambda found: Context.scopes(context, found)

@@ -5,9 +5,11 @@ import itertools
 import time
 
 import pytest
+import structlog
 
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github import GitHub
+from jobs.forges.tokens import Tokens
 from jobs.lease import Heartbeat
 from jobs.statuses import REFUSED_SECONDS, REFUSED_TRIES, Statuses, Subject
 from reconciler.errors import Stalled
@@ -34,7 +36,7 @@ async def make(redis, keys, session):
 
     def statuses(**secret: bytes) -> Statuses:
         secrets = GivenSecrets(forge=secret or {"token": TOKEN.encode()})
-        return Statuses(redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, secrets)
+        return Statuses(redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)))
 
     return statuses
 
@@ -177,6 +179,22 @@ async def test_what_a_forge_refuses_for_a_day_is_dropped(statuses, shop, forge_s
     forge_server.failures = [(422, {})]
     assert await statuses.drain(declared(shop)) is None
     assert not await redis.exists(keys.statuses, keys.open_statuses, keys.status_attempts)
+
+
+async def test_what_a_forge_takes_no_more_of_is_said_once_and_not_tried_for_a_day(statuses, shop, forge_server, redis, keys):
+    forge_server.failures = [(422, {})]
+    forge_server.message = "This SHA and context has reached the maximum number of statuses."
+    with structlog.testing.capture_logs() as lines:
+        for status in (PENDING, SUCCESS):
+            await statuses.want(shop, SHA, status)
+            assert await statuses.drain(declared(shop)) is None
+    assert len(forge_server.requests) == 1
+    assert [line["event"] for line in lines] == ["status.dropped"]
+    assert 86000 < await redis.ttl(keys.full("trueup/shop", SHA, "trueup")) <= 86400
+    await redis.delete(keys.full("trueup/shop", SHA, "trueup"))
+    await statuses.want(shop, SHA, FAILURE)
+    await statuses.drain(declared(shop))
+    assert [status.state for status in forge_server.statuses("acme/shop", SHA)] == ["failure"]
 
 
 async def test_before_anything_is_declared_nothing_is_forgotten(statuses, shop, states):

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
+from tests.servers.forge_checks import ForgeChecks
 from tests.servers.other_forges import add_routes
 from trueup.sandbox.forge import ForgeServer
 
@@ -25,8 +26,13 @@ def declared(*repositories: Repository) -> Declarations:
 
 
 @pytest.fixture
-async def forge_server() -> AsyncIterator[ForgeServer]:
-    async with ForgeServer(add_routes) as server:
+def forge_checks() -> ForgeChecks:
+    return ForgeChecks()
+
+
+@pytest.fixture
+async def forge_server(forge_checks: ForgeChecks) -> AsyncIterator[ForgeServer]:
+    async with ForgeServer(add_routes, forge_checks.add_routes) as server:
         yield server
         if server.silent is not None:
             server.silent.set()

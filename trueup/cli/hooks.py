@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import aiohttp
 import click
 
-from jobs.forges.forge import token_of
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.forges.hooks import Care, Desk, Hooks, Wish, wish_of
+from jobs.forges.tokens import Tokens
 from jobs.worker import open_secrets
 from receiver.settings import ReceiverSettings
 from reconciler.errors import TrueupError
@@ -126,4 +126,4 @@ async def _token(settings: ReceiverSettings, repository: Repository, token_file:
     if repository.webhook_secret is None:
         raise Failure(f"{repository.name}: name a Secret with a token in spec.webhook.secretRef, or give one with --token-file")
     async with open_secrets(settings) as secrets:
-        return await token_of(repository, repository.webhook_secret, secrets)
+        return (await Tokens(secrets, settings.git_protocols).of(repository, repository.webhook_secret)).value

@@ -7,11 +7,10 @@ import pytest
 from jobs.forges import api as api_room
 from jobs.forges.bitbucket import KEY_LENGTH, key_of
 from jobs.forges.clients import clients
-from jobs.forges.forge import Status, StatusState, token_of
+from jobs.forges.forge import Full, Status, StatusState
 from reconciler.errors import ForgeUnavailable, Stalled
-from reconciler.model.declared import Forge, SecretRef
+from reconciler.model.declared import Forge
 from tests.servers.forges import TOKEN, on_forge
-from tests.servers.git_http import GivenSecrets
 
 SHA = "a" * 40
 LINK = "https://trueup.example/api/v1/jobs/1"
@@ -97,6 +96,19 @@ async def test_refusals_are_sorted_by_what_happens_next(client, shop, forge_serv
     assert forge_server.statuses("acme/shop", SHA) == []
 
 
+@pytest.mark.parametrize(
+    ("forge", "message"),
+    [
+        (Forge.GITHUB, "Validation Failed: This SHA and context has reached the maximum number of statuses."),
+        (Forge.GITLAB, "The number of jobs has exceeded the limit"),
+    ],
+)
+async def test_a_commit_that_is_full_is_told_apart(client, shop, forge_server, message):
+    forge_server.failures, forge_server.message = [(422, {})], message
+    with pytest.raises(Full, match="it is not asked again for a day"):
+        await said(client, shop)
+
+
 async def test_what_is_left_pending_is_found(client, shop, forge_server):
     commits = [digit * 40 for digit in "1234"]
     forge_server.commits["acme/shop"] = commits
@@ -169,28 +181,9 @@ async def test_an_address_that_is_none_of_the_forge_is_said(session, forge_serve
         await said(clients(session)[forge], on_forge(forge_server.url, forge, path=path))
 
 
-@pytest.mark.parametrize(
-    ("forge", "data", "token"),
-    [
-        (Forge.BITBUCKET, {"username": b"ada@example.com\n", "token": b"t"}, "ada@example.com:t"),
-        (Forge.BITBUCKET, {"token": b"t"}, "t"),
-        (Forge.GITHUB, {"username": b"ada", "token": b"t"}, "t"),
-    ],
-)
-async def test_a_name_beside_the_token_counts_where_forges_want_one(forge, data, token):
-    found = await token_of(on_forge("", forge), SecretRef("trueup", "forge"), GivenSecrets(forge=data))
-    assert found == token
-
-
 async def test_a_name_and_its_token_go_by_basic(session, forge_server):
     shop = on_forge(f"{forge_server.url}/2.0", Forge.BITBUCKET)
     await clients(session)[Forge.BITBUCKET].post_status(
         shop, SHA, Status(StatusState.PENDING, "trueup", "x"), "ada@example.com:t"
     )
     assert [status.token for status in forge_server.statuses("acme/shop", SHA)] == ["ada@example.com:t"]
-
-
-async def test_a_name_that_is_none_is_said():
-    secrets = GivenSecrets(forge={"username": b"a:b", "token": b"t"})
-    with pytest.raises(Stalled, match="has a key `username` that is no name"):
-        await token_of(on_forge("", Forge.BITBUCKET), SecretRef("trueup", "forge"), secrets)

@@ -7,6 +7,7 @@ import pytest
 from reconciler.git.keyring import Keyring
 from reconciler.model.declared import Name, SecretRef
 from reconciler.settings import CredentialSettings
+from tests.servers.forge_checks import app_secret
 from tests.servers.git_http import GivenSecrets, repository_at
 
 TEMPLATES = {
@@ -38,3 +39,20 @@ def test_the_longest_prefix_counts_for_those_who_may(url, namespace, secret):
     assert keyring.ref(repository) == (SecretRef("trueup", secret) if secret else None)
     own = SecretRef(namespace, "own")
     assert keyring.ref(replace(repository, credentials=own)) == own
+
+
+@pytest.mark.parametrize(("own", "asked"), [(None, "https://github.com/api/v3"), ("own", "https://evil.example")])
+async def test_an_operators_app_is_not_shown_to_an_api_that_others_declare(monkeypatch, own, asked):
+    """Its assertion opens every installation of the App, whoever hears it."""
+    heard = []
+
+    async def token(_, app, *__):
+        heard.append(app.api)
+        return "t"
+
+    monkeypatch.setattr("reconciler.git.github_app.AppTokens.token", token)
+    secrets = GivenSecrets(acme=app_secret(), own=app_secret())
+    keyring = Keyring(secrets, {"https://github.example/acme": CredentialSettings(secret="acme")}, ("https",))
+    repository = replace(repository_at("https://github.example/acme/shop"), api="https://evil.example")
+    await keyring.open(replace(repository, credentials=SecretRef("trueup", own) if own else None))
+    assert heard == [asked.replace("github.com", "github.example")]
