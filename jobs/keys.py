@@ -154,6 +154,10 @@ class Keys:
         """string, a day: the forge takes no more statuses of this commit and context."""
         return self._key("statuses", "full", repository, commit, context)
 
+    def check(self, repository: str, commit: str, context: str) -> str:
+        """string (id, a space, whether it is completed), JOB_SECONDS: the check run that was written last on a commit."""
+        return self._key("statuses", "check", repository, commit, context)
+
     def posting(self, repository: str, commit: str, context: str) -> str:
         """string, expires after the longest call: a worker is posting this status."""
         return self._key("statuses", "posting", repository, commit, context)

@@ -14,12 +14,13 @@ import orjson
 import structlog
 
 from jobs import metrics
+from jobs.checks import Checks
 from jobs.connection import Redis
 from jobs.forges.forge import ANSWER_SECONDS, Forge, Full, Status, StatusState
-from jobs.forges.tokens import Tokens
+from jobs.forges.tokens import Token, Tokens
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.retry import backoff
-from reconciler.errors import Transient, TrueupError
+from reconciler.errors import ForgeUnavailable, Transient, TrueupError
 from reconciler.model.declared import Declarations, Name, Repository
 from reconciler.model.declared import Forge as ForgeKind
 
@@ -35,7 +36,10 @@ REFUSED_TRIES = 288
 FULL_SECONDS = 86400
 """How long nothing is posted on a commit of which the forge takes no more statuses."""
 
-POSTING_SECONDS = int(ANSWER_SECONDS) + 2
+TOGETHER_SECONDS = 2.5 * ANSWER_SECONDS
+"""For all calls that one status needs: a token, a check run that is looked for, and the write."""
+
+POSTING_SECONDS = int(TOGETHER_SECONDS) + 2
 """How long a status is left to the worker that posts it, should that worker hang."""
 
 _WANT = """
@@ -95,12 +99,15 @@ class Subject:
 class Statuses:
     """Wanted and posted statuses."""
 
-    def __init__(self, redis: Redis, keys: Keys, worker: str, forges: Mapping[ForgeKind, Forge], tokens: Tokens) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - built in one place
+        self, redis: Redis, keys: Keys, worker: str, forges: Mapping[ForgeKind, Forge], tokens: Tokens, checks: Checks
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._worker = worker
         self._forges = forges
         self._tokens = tokens
+        self._checks = checks
         self._want = redis.register_script(_WANT)
         self._posted = redis.register_script(_POSTED)
         self._take = redis.register_script(_TAKE)
@@ -137,7 +144,9 @@ class Statuses:
         """Recent commits that the forge shows as pending under our context; asked after Redis was lost."""
         if not self._is_followed(repository):
             return []
-        return await self._forges[repository.forge].pending(repository, ref, context, await self._token(repository))
+        token = await self._token(repository)
+        asked = self._checks.pending if token.is_app else self._forges[repository.forge].pending
+        return await asked(repository, ref, context, token.value)
 
     async def _wish(self, subject: Subject, status: Status, *, may_reopen: bool) -> bool:
         value = {"state": status.state, "description": status.description, "target_url": status.target_url}
@@ -169,9 +178,7 @@ class Statuses:
                 await self._forget(subject)
                 return
             if posted != wanted:
-                await self._forges[repository.forge].post_status(
-                    repository, subject.commit, status, await self._token(repository)
-                )
+                await self._tell(repository, subject.commit, status)
                 metrics.STATUSES.labels("posted").inc()
                 log.info("status.posted", repository=subject.repository, commit=subject.commit, state=status.state)
         except TrueupError as error:
@@ -182,6 +189,16 @@ class Statuses:
             keys=[keys.open_statuses, keys.statuses, self._posted_key(subject), keys.status_attempts],
             args=[str(subject), wanted, int(status.state is not StatusState.PENDING), JOB_SECONDS],
         )
+
+    async def _tell(self, repository: Repository, commit: str, status: Status) -> None:
+        """Call the forge, no longer than the status is left to this worker."""
+        try:
+            async with asyncio.timeout(TOGETHER_SECONDS):
+                token = await self._token(repository)
+                post = self._checks.post if token.is_app else self._forges[repository.forge].post_status
+                await post(repository, commit, status, token.value)
+        except TimeoutError as error:
+            raise ForgeUnavailable(f"{repository.name}: {repository.api}: not done within {TOGETHER_SECONDS:g} s") from error
 
     async def _try_later(self, subject: Subject, wanted: bytes, error: TrueupError) -> None:
         attempt = int(await self._redis.hincrby(self._keys.status_attempts, str(subject), 1))
@@ -213,9 +230,9 @@ class Statuses:
             pipe.hdel(self._keys.status_attempts, str(subject))
             await pipe.execute()
 
-    async def _token(self, repository: Repository) -> str:
+    async def _token(self, repository: Repository) -> Token:
         assert repository.status.secret is not None
-        return (await self._tokens.of(repository, repository.status.secret)).value
+        return await self._tokens.of(repository, repository.status.secret)
 
     def _posted_key(self, subject: Subject) -> str:
         return self._keys.posted(subject.repository, subject.commit, subject.context)

@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from redis.exceptions import RedisError
 
+from jobs.checks import Checks
 from jobs.connection import connect, forever, until_done
 from jobs.context import Context
 from jobs.declaring import follow_declarations
 from jobs.forges.clients import clients
+from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.forges.tokens import Tokens
@@ -160,6 +162,8 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         stack.callback(memory.close)
         mirrors = Stores(settings, secrets)
         stack.push_async_callback(mirrors.close)
+        jobs = JobStore(redis, keys, retention_seconds=settings.retention)
+        checks = Checks(redis, keys, GitHubChecks(session), jobs)
         tokens = Tokens(secrets, tuple(settings.git_protocols))
         heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(
@@ -169,12 +173,12 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             url=url,
             redis=redis,
             keys=keys,
-            jobs=(jobs := JobStore(redis, keys, retention_seconds=settings.retention)),
+            jobs=jobs,
             parts=PartStore(redis, keys, jobs),
             applications=ApplicationStore(redis, keys),
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
-            statuses=Statuses(redis, keys, place.worker, clients(session), tokens),
+            statuses=Statuses(redis, keys, place.worker, clients(session), tokens, checks),
             mirrors=mirrors,
             renderer=renderer,
             memory=memory,

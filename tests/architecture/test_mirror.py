@@ -35,6 +35,7 @@ ELSEWHERE = {
     "jobs/forges/bitbucket_dc.py": ("tests/jobs/forges/test_clients.py", "all forges, by the same table"),
     "jobs/forges/gitea.py": ("tests/jobs/forges/test_clients.py", "all forges, by the same table"),
     "jobs/forges/api.py": ("tests/jobs/forges/test_clients.py", "all forges, by the same table"),
+    "jobs/forges/github_checks.py": ("tests/jobs/test_checks.py", "what a whole check run comes to"),
     "jobs/forges/github_hooks.py": ("tests/jobs/forges/test_hooks.py", "both forges, by the same table"),
     "jobs/forges/gitlab_hooks.py": ("tests/jobs/forges/test_hooks.py", "both forges, by the same table"),
     "jobs/declaring.py": ("tests/e2e/test_resources.py", "files and resources together, as a worker follows them"),

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from jobs.checks import Checks
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github import GitHub
+from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.tokens import Tokens
 from jobs.intake import new_job_id
 from jobs.records import JobKind, JobRecord, JobState
@@ -36,9 +38,9 @@ PENDING = Status(StatusState.PENDING, "trueup", "syncing")
 )
 async def test_a_status_whose_job_ended_untold_is_closed_by_the_tick(redis, keys, session, forge_server, ended, posted):  # noqa: PLR0917
     shop = on_forge(forge_server.url)
-    statuses = Statuses(
-        redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ())
-    )
+    tokens = Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ())
+    checks = Checks(redis, keys, GitHubChecks(session), JobStore(redis, keys, retention_seconds=60))
+    statuses = Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, tokens, checks)
     await statuses.want(shop, SHA, PENDING)
     await statuses.drain(declared(shop))
     store = JobStore(redis, keys, retention_seconds=60)

@@ -7,11 +7,14 @@ import time
 import pytest
 import structlog
 
+from jobs.checks import Checks
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github import GitHub
+from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.tokens import Tokens
 from jobs.lease import Heartbeat
 from jobs.statuses import REFUSED_SECONDS, REFUSED_TRIES, Statuses, Subject
+from jobs.store.jobs import JobStore
 from reconciler.errors import Stalled
 from reconciler.model.declared import Declarations, Forge
 from tests.servers.forges import TOKEN, declared, on_forge
@@ -36,7 +39,8 @@ async def make(redis, keys, session):
 
     def statuses(**secret: bytes) -> Statuses:
         secrets = GivenSecrets(forge=secret or {"token": TOKEN.encode()})
-        return Statuses(redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)))
+        checks = Checks(redis, keys, GitHubChecks(session), JobStore(redis, keys, retention_seconds=60))
+        return Statuses(redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks)
 
     return statuses
 
