@@ -165,8 +165,8 @@ class Context:
         self.statuses_due.set()
 
     def link_to(self, job: JobRecord) -> str:
-        """A job's address for people; empty when nobody said where Trueup is reached."""
-        return f"{self.settings.public_url.rstrip('/')}/api/v1/jobs/{job.id}" if self.settings.public_url else ""
+        """A job's page; empty when nobody said where Trueup is reached."""
+        return f"{self.settings.public_url.rstrip('/')}/jobs/{job.id}" if self.settings.public_url else ""
 
     def repository_of(self, job: JobRecord) -> Repository | None:
         """The declared repository of a job, by name or else by scope."""

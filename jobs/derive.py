@@ -40,6 +40,11 @@ def fingerprint(master: bytes, provider: str, scope: str, generation: int) -> st
     return HKDF(SHA256(), 8, None, info).derive(master).hex()
 
 
+def session_key(master: bytes, instance: str) -> bytes:
+    """What seals the sessions of browsers; every receiver of an instance has the same, and no other instance has it."""
+    return HKDF(SHA256(), SECRET_BYTES, None, f"trueup session v1 {instance}".encode()).derive(master)
+
+
 def webhook_path(provider: str, scope: str) -> str:
     """Where a repository's webhooks are taken."""
     return f"/webhooks/{provider}/{quote(scope, safe='/:@')}"

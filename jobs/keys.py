@@ -171,6 +171,10 @@ class Keys:
         """string, expires after the tick's interval: who does a periodic thing this time."""
         return self._key("tick", name)
 
+    def ended_session(self, session: str) -> str:
+        """string, until the session would have ended by itself: somebody logged out."""
+        return self._key("session", "ended", session)
+
     @property
     def events(self) -> str:
         """pub/sub channel: a line of JSON for everything that happens to a job or application."""

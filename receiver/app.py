@@ -24,6 +24,7 @@ from receiver.front import FRONT, Front
 from receiver.keys import KeyRing
 from receiver.middleware import around
 from receiver.settings import ReceiverSettings
+from receiver.ui import routes as ui
 from reconciler.errors import Stalled
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ def create_app(settings: ReceiverSettings, url: str) -> web.Application:
     app.router.add_get("/openapi.json", openapi.get)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
+    ui.add_to(app)
     return app
 
 

@@ -13,4 +13,5 @@ DELIVERIES = Counter(
     "trueup_deliveries_total", "Authentic webhooks, by provider, what became of them, and which key verified them.",
     ("provider", "outcome", "key", "generation"), registry=REGISTRY,
 )  # fmt: skip
+LOGINS = Counter("trueup_logins_total", "Logins to the pages, by outcome.", ("outcome",), registry=REGISTRY)
 REFUSALS = Counter("trueup_webhook_refusals_total", "Webhooks that were refused, by status.", ("status",), registry=REGISTRY)

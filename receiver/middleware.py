@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -32,6 +33,18 @@ HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class Teller(Protocol):
+    """How an error is told."""
+
+    def __call__(self, refused: Refused, request_id: str, /) -> web.Response:
+        """The answer that an error is; the id is the request's."""
+        ...
+
+
+ANSWER: web.RequestKey[Teller] = web.RequestKey("answer")
+"""How the errors of a request are told; left out: as problem+json."""
+
+
 @web.middleware
 async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Handle one request."""
@@ -48,27 +61,32 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         if route not in QUIET and not (route == TOLD and response.status < 300):
             log.info("request.finished", method=request.method, route=route, status=response.status, seconds=round(seconds, 4))
     if not response.prepared:
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers["X-Request-ID"] = request_id
     return response
 
 
 async def _handled(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    def told(refused: Refused) -> web.Response:
+        tell: Teller = request.get(ANSWER, answer)
+        return tell(refused, request_id)
+
     try:
         return await handler(request)
     except Refused as refused:
-        return answer(refused, request_id)
+        return told(refused)
     except Transient as error:
-        return answer(Refused(503, "Service Unavailable", str(error), retry_after=5), request_id)
+        return told(Refused(503, "Service Unavailable", str(error), retry_after=5))
     except web.HTTPException as error:
-        response = answer(Refused(error.status, error.reason), request_id)
+        response = told(Refused(error.status, error.reason))
         response.headers.update({name: value for name, value in error.headers.items() if name == "Allow"})
         return response
     except (RedisError, OSError) as error:
         if request.transport is None:  # whoever asked is gone, and reads no answer
-            return answer(Refused(400, "Bad Request", "the connection was lost"), request_id)
+            return told(Refused(400, "Bad Request", "the connection was lost"))
         log.warning("request.unavailable", route=request.path, error=f"{type(error).__name__}: {error}")
-        return answer(Refused(503, "Service Unavailable", "Redis does not answer; try again", retry_after=5), request_id)
+        return told(Refused(503, "Service Unavailable", "Redis does not answer; try again", retry_after=5))
     except Exception:  # the outermost: nobody gets a traceback, and the log has it
         log.exception("request.crashed", route=request.path)
-        return answer(Refused(500, "Internal Server Error", "the log says more under this request's id"), request_id)
+        return told(Refused(500, "Internal Server Error", "the log says more under this request's id"))

@@ -1,5 +1,6 @@
 """How handlers answer, and what they read from requests."""
 
+import asyncio
 import re
 from typing import TypeVar
 
@@ -9,6 +10,9 @@ from pydantic import BaseModel, ValidationError
 from receiver.problems import Refused
 
 BODY_BYTES = 64 * 1024
+
+READ_SECONDS = 10.0
+"""Until all of a body has arrived."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -29,7 +33,7 @@ async def body(request: web.Request, model: type[M], example: str) -> M:
         Refused: when it is none such, with an example of what it should be.
     """
     try:
-        return model.model_validate_json(await _read(request) or b"{}")
+        return model.model_validate_json(await read(request) or b"{}")
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -62,15 +66,19 @@ def number(text: str, *, default: int, most: int) -> int:
     return int(text)
 
 
-async def _read(request: web.Request) -> bytes:
+async def read(request: web.Request) -> bytes:
     """All of a request's body.
 
     Raises:
-        Refused: when it is longer than anything that the API takes.
+        Refused: when it is longer than anything that the API takes, or does not arrive.
     """
-    read = bytearray()
-    async for chunk in request.content.iter_any():
-        read += chunk
-        if len(read) > BODY_BYTES:
-            raise Refused(413, "Content Too Large", f"{BODY_BYTES} bytes are the limit")
-    return bytes(read)
+    found = bytearray()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.content.iter_any():
+                found += chunk
+                if len(found) > BODY_BYTES:
+                    raise Refused(413, "Content Too Large", f"{BODY_BYTES} bytes are the limit")
+    except TimeoutError:
+        raise Refused(408, "Request Timeout", f"the body did not arrive within {READ_SECONDS:g} s") from None
+    return bytes(found)

@@ -24,14 +24,22 @@ async def get(request: web.Request) -> web.Response:
     """The verdicts on a commit, and its jobs."""
     front = request.app[FRONT]
     front.tokens.require(request, Role.VIEWER)
+    commit, repository = asked(request)
+    wait = seconds(request.query["wait"]) if "wait" in request.query else 0.0
+    return json(await _decided(request, commit, repository, wait))
+
+
+def asked(request: web.Request) -> tuple[str, str]:
+    """The commit that a request names, and the repository where it names one.
+
+    Raises:
+        Refused: when it is no commit.
+    """
     commit = request.match_info["sha"].lower()
     if len(commit) not in (40, 64) or not all(c in "0123456789abcdef" for c in commit):
         raise Refused(400, "Bad Request", "the commit must be its full hash: git rev-parse HEAD")
     repository = request.query.get("repository", "")
-    if repository and "/" not in repository:
-        repository = f"trueup/{repository}"
-    wait = seconds(request.query["wait"]) if "wait" in request.query else 0.0
-    return json(await _decided(request, commit, repository, wait))
+    return commit, f"trueup/{repository}" if repository and "/" not in repository else repository
 
 
 async def _decided(request: web.Request, commit: str, repository: str, wait_seconds: float) -> CommitAnswer:
@@ -41,7 +49,7 @@ async def _decided(request: web.Request, commit: str, repository: str, wait_seco
     deadline = loop.time() + wait_seconds
     with listening(front) as events:
         while True:
-            answer = await _look(front, commit, repository)
+            answer = await look(front, commit, repository)
             is_decided = answer.verdicts and all(verdict.state.is_decided for verdict in answer.verdicts)
             left = deadline - loop.time()
             if is_decided or left <= 0 or request.transport is None:
@@ -57,7 +65,8 @@ async def _decided(request: web.Request, commit: str, repository: str, wait_seco
                 continue
 
 
-async def _look(front: Front, commit: str, repository: str) -> CommitAnswer:
+async def look(front: Front, commit: str, repository: str) -> CommitAnswer:
+    """What is said of a commit now."""
     jobs, _ = await front.jobs.find(JobFilter(commit=commit, repository=repository), limit=JOBS)
     found = verdicts(jobs, commit=commit, instance=front.settings.instance)
     return CommitAnswer(verdicts=found, jobs=tuple(jobs))

@@ -46,7 +46,10 @@ async def test_a_push_goes_live_and_its_commit_gets_one_verdict(system):
     assert [s.state for s in posted][-1] == "success"
     assert len(posted) <= 2
     assert {s.token for s in posted} == {"f0rge"}
-    assert posted[-1].target_url == f"{system.url}/api/v1/jobs/{job['id']}"
+    assert posted[-1].target_url == f"{system.url}/jobs/{job['id']}"
+    async with system.session.get(posted[-1].target_url) as page:
+        assert (page.status, page.content_type) == (200, "text/html")
+        assert f"{system.namespace}/ConfigMap/web-a" in await page.text()
 
 
 async def _final_status(system, commit):

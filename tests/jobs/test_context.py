@@ -48,7 +48,7 @@ async def test_what_is_about_no_commit_or_repository_is_told_nobody(world):
 
 @pytest.mark.parametrize(
     ("public", "link"),
-    [("", ""), ("https://trueup.example", "https://trueup.example/api/v1/jobs/j"), ("https://x/y/", "https://x/y/api/v1/jobs/j")],
+    [("", ""), ("https://trueup.example", "https://trueup.example/jobs/j"), ("https://x/y/", "https://x/y/jobs/j")],
 )
 async def test_a_link_is_where_people_reach_it(tmp_path, valkey, keys, public, link):
     async with held_cluster(tmp_path, valkey.url, keys, public_url=public) as world:

@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from jobs.derive import Purpose, derive_secret, fingerprint, text_of, webhook_path
+from jobs.derive import Purpose, derive_secret, fingerprint, session_key, text_of, webhook_path
 
 MASTER, OLDER = bytes(range(32)), bytes(range(32, 64))
 SHOP, GROUP = "github.com/acme/shop", "gitlab.example:8443/acme/group"
@@ -54,6 +54,11 @@ def test_a_fingerprint_tells_secrets_apart_and_is_no_part_of_any():
     master, provider, scope, generation = every[0]
     secrets = [derive_secret(master, provider, purpose, scope, generation).hex() for purpose in Purpose]
     assert not any(fingerprint(*every[0]) in secret for secret in secrets)
+
+
+def test_what_seals_sessions_is_openssls_and_each_instances_own():
+    assert session_key(MASTER, "trueup").hex() == "e1a8931d0088e43a49ca2cf40d8ff7ca75b6d46736c4368f98712f8994af7f7c"
+    assert len({session_key(master, instance) for master in (MASTER, OLDER) for instance in ("trueup", "prod")}) == 4
 
 
 def test_the_address_that_forges_send_to():

@@ -61,6 +61,25 @@ def test_the_scheme_may_be_written_otherwise(authorization):
     assert TOKENS.require(request(authorization), Role.VIEWER).name == "viewer"
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("viewer-token", "viewer"),
+        (" viewer-token\n", "viewer"),
+        ("viewer-toke", None),
+        ("", None),
+        ("\udcff", None),
+    ],
+)
+def test_a_token_is_found_by_its_hash(text, name):
+    token = TOKENS.find(text)
+    assert (token and token.owner.name) == name
+
+
+def test_a_token_shows_nothing_of_itself():
+    assert hashlib.sha256(b"viewer-token").hexdigest() not in repr(TOKENS.find("viewer-token"))
+
+
 def test_a_name_may_hold_dots_and_dashes():
     tokens = Tokens([entry("ci-bot.prod", "deployer", "t")])
     assert tokens.require(request("Bearer t"), Role.VIEWER) == Person("ci-bot.prod", Role.DEPLOYER)

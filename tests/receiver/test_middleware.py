@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import ResponseError
 
 from receiver import metrics
-from receiver.middleware import HEADERS, around
+from receiver.middleware import ANSWER, HEADERS, around
 from receiver.problems import Refused
 from reconciler.errors import ClusterUnavailable
 
@@ -37,9 +37,21 @@ async def client():
         await response.prepare(request)
         return response
 
+    async def page(request: web.Request) -> web.Response:
+        request[ANSWER] = lambda refused, request_id: web.Response(
+            text=f"<p>{refused.detail} {request_id}", status=refused.status, headers={"Content-Security-Policy": "mine"}
+        )
+        raise ERRORS[request.match_info["how"]]
+
     app = web.Application(middlewares=[around])
     app.add_routes(
-        [web.get("/fine", fine), web.get("/healthz", fine), web.get("/fails/{how}", fails), web.get("/streams", streams)]
+        [
+            web.get("/fine", fine),
+            web.get("/healthz", fine),
+            web.get("/fails/{how}", fails),
+            web.get("/page/{how}", page),
+            web.get("/streams", streams),
+        ]
     )
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -64,6 +76,19 @@ async def test_every_error_is_a_problem_that_names_the_request(client, how, stat
         assert told in problem["detail"]
         assert problem["request"] == response.headers["X-Request-ID"]
         assert ("Retry-After" in response.headers) is (status == 503)
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "told"),
+    [("refused", 409, "it has changed"), ("disconnected", 503, "Redis does not answer"), ("crash", 500, "the log says more")],
+)
+async def test_who_answers_otherwise_tells_errors_otherwise_and_keeps_its_own_headers(client, how, status, told):
+    async with client.get(f"/page/{how}") as response:
+        text = await response.text()
+    assert response.status == status
+    assert (told in text, response.headers["X-Request-ID"] in text) == (True, True)
+    assert response.headers["Content-Security-Policy"] == "mine"
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 async def test_a_crash_is_told_in_the_log_and_not_outside(client):

@@ -11,7 +11,7 @@ from reconciler.errors import ForgeUnavailable, Stalled, TrueupError
 from tests.servers.forges import TOKEN, on_forge
 
 SHA = "a" * 40
-STATUS = Status(StatusState.SUCCESS, "trueup", "2 applications are live", "https://trueup.example/api/v1/jobs/1")
+STATUS = Status(StatusState.SUCCESS, "trueup", "2 applications are live", "https://trueup.example/jobs/1")
 
 
 @pytest.fixture

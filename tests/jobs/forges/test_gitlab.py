@@ -12,7 +12,7 @@ from reconciler.model.declared import Forge
 from tests.servers.forges import TOKEN, on_forge
 
 SHA = "a" * 40
-STATUS = Status(StatusState.FAILURE, "trueup/prod", "web: refused", "https://trueup.example/api/v1/jobs/1")
+STATUS = Status(StatusState.FAILURE, "trueup/prod", "web: refused", "https://trueup.example/jobs/1")
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 """What handlers read from requests, and refuse."""
 
+import asyncio
 import json as jsonlib
 
 import pytest
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
 from pydantic import BaseModel
 
-from receiver.api.answers import LONGEST_WAIT_SECONDS, json, number, seconds
+from receiver.api import answers
+from receiver.api.answers import BODY_BYTES, LONGEST_WAIT_SECONDS, json, number, read, seconds
 from receiver.problems import Refused
 
 
@@ -50,3 +54,32 @@ def test_a_model_is_the_answer(location, headers):
     assert (response.status, response.content_type) == (202, "application/json")
     assert jsonlib.loads(response.text) == {"name": "é"}
     assert {name: value for name, value in response.headers.items() if name == "Location"} == headers
+
+
+def sent(size, *, is_whole=True):
+    """A request with so many bytes."""
+    stream = StreamReader(make_mocked_request("POST", "/").protocol, 2**20, loop=asyncio.get_running_loop())
+    stream.feed_data(b"x" * size)
+    if is_whole:
+        stream.feed_eof()
+    return make_mocked_request("POST", "/", payload=stream)
+
+
+@pytest.mark.parametrize("size", [0, 1, BODY_BYTES])
+async def test_a_body_is_read_to_its_end(size):
+    assert await read(sent(size)) == b"x" * size
+
+
+@pytest.mark.parametrize(
+    ("size", "is_whole", "status"),
+    [
+        pytest.param(BODY_BYTES + 1, True, 413, id="too long"),
+        pytest.param(2**20, False, 413, id="without an end"),
+        pytest.param(1, False, 408, id="it does not come"),
+    ],
+)
+async def test_a_body_that_is_too_long_or_does_not_come_is_refused(monkeypatch, size, is_whole, status):
+    monkeypatch.setattr(answers, "READ_SECONDS", 0.05)
+    with pytest.raises(Refused) as refused:
+        await read(sent(size, is_whole=is_whole))
+    assert refused.value.status == status
