@@ -144,10 +144,11 @@ async def _changed(context: Context, repository: Repository, old: str, head: str
         return None
     mirror = context.mirrors.of(repository)
     try:
-        await mirror.ensure(old)
+        for commit in (old, head):
+            await mirror.ensure(commit)
         return await mirror.changed(old, head)
     except SourceRefused:
-        return None  # force-pushed away, and no longer given out
+        return None  # force-pushed away and no longer given out, or with submodules that are refused: the render says why
 
 
 async def _dispatch(

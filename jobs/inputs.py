@@ -37,6 +37,10 @@ class InputCache:
         self._followers: dict[str, _Followers] = {}
         """By ref."""
 
+    def __contains__(self, application: str) -> bool:
+        """Whether it is known what an application was rendered from."""
+        return application in self._digests
+
     async def refresh(self, heads: HeadStore, repository: str) -> None:
         """Take in what was written since."""
         self._number, found = await heads.inputs_since(repository, self._number)

@@ -162,30 +162,37 @@ async def poll(context: Context, repository: Repository, *, kind: JobKind = JobK
 
 
 async def _look_outside(context: Context, repository: Repository, heads: Mapping[str, str]) -> int:
-    """Make a job for each ref of which an application needs a ConfigMap or Secret that is not what it was; how many."""
+    """Make a job for each ref of which an application needs a ConfigMap or Secret that is not what it was, or other submodules; how many."""
     name = str(repository.name)
+    known = await context.heads.outside(name)
     needing = {
         shown: application
         for followers in context.declarations.followers(repository.name).values()
         for shown, application in followers.items()
         if repository.verify is not None
+        or repository.added
+        or shown in known
         or any(s.repository == repository.name and (s.render or application.render).references for s in application.sources)
     }
-    known = await context.heads.outside(name) if needing else {}
     signers = await _signers(context, repository) if needing else ""
     changed: dict[str, str] = {}
     for application in needing.values():
         try:
             found = UNREAD
             if signers != UNREAD:
-                found = await name_now(application, repository.name, context.secrets, context.seal_key, signers)
+                found = await name_now(
+                    application, repository.name, context.secrets, context.seal_key, signers + repository.added
+                )
         except TrueupError as error:
             log.warning("outside.unread", application=str(application.name), error=str(error))
             found = UNREAD
         if found != known.get(str(application.name)):
             changed[str(application.name)] = found
     await context.heads.put_outside(name, changed)
-    due = {n for n, found in changed.items() if found != UNREAD and n in known}
+    if changed:
+        await context.inputs_of(repository.name).refresh(context.heads, name)
+    rendered = context.inputs_of(repository.name)
+    due = {n for n, found in changed.items() if found not in (UNREAD, known.get(n, "")) and (n in known or n in rendered)}
     count = 0
     for ref in followed_refs(context, repository, heads) if due else ():
         if names := due & context.declarations.following(repository.name, ref).keys():

@@ -55,7 +55,8 @@ class Stores(Mirrors):
         made = super()._make(repository, directory)
         if repository.type is RepositoryType.GIT:
             return made
-        return ArtifactMirror(repository, directory, made.git, made.remotes, made.timeout_seconds, self._secrets, self._protocols)
+        means = directory, made.git, made.remotes, made.timeout_seconds
+        return ArtifactMirror(repository, *means, secrets=self._secrets, protocols=self._protocols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,8 @@ class ArtifactMirror(Mirror):
 
     async def signatures(self, commit: str) -> tuple[str, list[cosign.Signature]]:
         """The digest that a commit was taken from, and the signatures that were seen of it."""
-        message = (await self._read("log", "-1", "--format=%s", "--end-of-options", commit)).decode().strip()
-        kept = await self._attempt("cat-file", "blob", f"{SIGNED}{commit}")
+        message = (await self.read_git("log", "-1", "--format=%s", "--end-of-options", commit)).decode().strip()
+        kept = await self.try_git("cat-file", "blob", f"{SIGNED}{commit}")
         pairs = orjson.loads(kept.stdout) if kept.code == 0 else []
         return message, [cosign.Signature(base64.b64decode(payload), base64.b64decode(signed)) for payload, signed in pairs]
 
@@ -139,7 +140,7 @@ class ArtifactMirror(Mirror):
     async def _head(self, fetcher: Fetcher, entries: Mapping[str, Any], ref: str) -> str:
         found = await self._find(fetcher, entries, ref)
         kept = f"{KEPT}{found.digest.replace(':', '/')}"
-        known = (await self._attempt("rev-parse", "--verify", "--quiet", "--end-of-options", kept)).stdout.decode().strip()
+        known = (await self.try_git("rev-parse", "--verify", "--quiet", "--end-of-options", kept)).stdout.decode().strip()
         commit = known or await self._take_in(fetcher, found, kept)
         if found.registry is not None and self.repository.verify is not None:
             await self._keep_signatures(found.registry, found.digest, commit)
@@ -189,7 +190,7 @@ class ArtifactMirror(Mirror):
             call = Call(f"{what}: cannot be taken in", self.timeout_seconds, stdin=stream, descriptors=(lock,))
             await self.git.run(self.directory.path, "fast-import", "--quiet", "--force", "--date-format=raw", call=call)
             await self.directory.bound(lock)
-        commit = (await self._read("rev-parse", "--verify", "--end-of-options", kept)).decode().strip()
+        commit = (await self.read_git("rev-parse", "--verify", "--end-of-options", kept)).decode().strip()
         log.info("artifact.fetched", repository=self._name, version=found.version, digest=found.digest, commit=commit)
         return commit
 
@@ -211,8 +212,8 @@ class ArtifactMirror(Mirror):
                 one = cosign.decoded(await registry.blob(layer, limit_bytes=1024 * 1024), said)
                 found += [one] if one is not None else []
         pairs = [[base64.b64encode(one.payload).decode(), base64.b64encode(one.signature).decode()] for one in found]
-        blob = (await self._read("hash-object", "-w", "--stdin", stdin=orjson.dumps(pairs))).decode().strip()
-        await self._read("update-ref", f"{SIGNED}{commit}", blob)
+        blob = (await self.read_git("hash-object", "-w", "--stdin", stdin=orjson.dumps(pairs))).decode().strip()
+        await self.read_git("update-ref", f"{SIGNED}{commit}", blob)
 
     def _registry(self, fetcher: Fetcher, name: str) -> Registry:
         parts = urlsplit(self.repository.url)

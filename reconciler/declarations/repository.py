@@ -101,6 +101,10 @@ class RepositorySpec(Part):
         default=(), max_length=100, description="Other namespaces whose Applications may use it; `*` stands for any letters."
     )
     verify: VerifySpec | None = Field(default=None, description="Whose signatures are wanted; left out: none are.")
+    submodules: Flag = Field(
+        default=False,
+        description="Put submodules of the same host in place, at the commits that are recorded; left out: they are empty places.",
+    )
 
     @property
     def holds(self) -> RepositoryType:
@@ -136,6 +140,14 @@ class RepositorySpec(Part):
             raise ValueError("charts of a Helm repository have no signatures that are checked; use a registry (oci://)")
         return verify
 
+    @field_validator("submodules")
+    @classmethod
+    def _is_of_git(cls, wanted: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        url = info.data.get("url", "")
+        if wanted and (info.data.get("type") not in (None, RepositoryType.GIT) or url.startswith("oci://")):
+            raise ValueError("only a Git repository has them")
+        return wanted
+
 
 class RepositoryDocument(Part):
     """A Repository as it is written."""
@@ -166,6 +178,7 @@ class RepositoryDocument(Part):
             allowed_namespaces=spec.allowed_namespaces,
             type=spec.holds,
             verify=spec.verify.value() if spec.verify else None,
+            submodules=spec.submodules,
         )
 
 

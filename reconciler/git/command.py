@@ -43,6 +43,13 @@ OPTIONS = {
     "safe.directory": "*",
 }
 
+NOBODY = {
+    f"GIT_{who}_{what}": text
+    for who in ("AUTHOR", "COMMITTER")
+    for what, text in (("NAME", "nobody"), ("EMAIL", "nobody@localhost"))
+}
+"""Variables that say who makes the commits that nobody made."""
+
 MEMORY_BYTES = 4 * 1024**3
 """Address space of one git process; packs are mapped into it whole."""
 

@@ -10,6 +10,7 @@ from reconciler.errors import InvalidManifest, PathMissing
 from reconciler.git.command import FILE_BYTES, Call, Git
 from reconciler.git.directory import Directory
 from reconciler.git.failures import MirrorBroken, last_line
+from reconciler.git.reach import Reach
 from reconciler.model.declared import Repository
 from reconciler.process import Completed
 from reconciler.urls import redact
@@ -17,8 +18,13 @@ from reconciler.urls import redact
 REMEMBERED = 1000
 """Commits that are known to be here without asking git."""
 
+WHOLE = "refs/trueup/whole/"
+"""Where a commit is with its submodules in place, by its hash."""
+
 NAMED_AT_ONCE = 500
 """Paths in one command."""
+
+NO_REACH = Reach()
 
 
 @dataclass(eq=False)
@@ -39,29 +45,34 @@ class Contents:
             return False
         if (identity, commit) in self._present:
             return True
-        completed = await self._attempt("cat-file", "-e", f"{commit}^{{tree}}")
+        completed = await self.try_git("cat-file", "-e", f"{commit}^{{tree}}")
         if completed.code == 0:
             self._remember(commit)
         return completed.code == 0
 
     async def changed(self, old: str, new: str) -> frozenset[str]:
         """The paths that differ between two commits that are here; a rename is both its paths."""
-        output = await self._read("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", old, new)
+        commits = self._at(old), self._at(new)
+        output = await self.read_git("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", *commits)
         return frozenset(path.decode(errors="surrogateescape") for path in output.split(b"\0") if path)
 
     async def tree(self, commit: str, path: str = "") -> str | None:
         """The object id of a directory or file in a commit that is here; None when there is none."""
+        commit = self._at(commit)
         if not path:
-            return (await self._read("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")).decode().strip()
-        listed = await self._read("ls-tree", "-z", "--full-tree", commit, "--", path.strip("/"))
+            return (await self.read_git("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")).decode().strip()
+        listed = await self.read_git("ls-tree", "-z", "--full-tree", commit, "--", path.strip("/"))
         return listed.split(b"\t")[0].split(b" ")[2].decode() if listed else None
 
     async def trees(self, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
         """The object ids of directories in a commit that is here, by path; what is not there, or is no directory, is left out."""
+        commit = self._at(commit)
         asked = [path for path in dict.fromkeys(paths) if not path or _is_plain(path)]
         lines = "".join(f"{commit}:{path}\n" if path else f"{commit}^{{tree}}\n" for path in asked)
         stdin = lines.encode(errors="surrogateescape")
-        output = (await self._read("cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname)", stdin=stdin)).splitlines()
+        output = (
+            await self.read_git("cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname)", stdin=stdin)
+        ).splitlines()
         if len(output) != len(asked):
             return {}
         found = zip(asked, output, strict=True)
@@ -79,7 +90,7 @@ class Contents:
         wanted: dict[str, str] = {}
         for start in range(0, len(paths), NAMED_AT_ONCE):
             named = paths[start : start + NAMED_AT_ONCE]
-            listed = await self._read("ls-tree", "-l", "-z", "--full-tree", commit, "--", *named)
+            listed = await self.read_git("ls-tree", "-l", "-z", "--full-tree", self._at(commit), "--", *named)
             for entry in listed.split(b"\0")[:-1]:
                 about, _, name = entry.partition(b"\t")
                 mode, kind, blob, size = about.decode().split()
@@ -92,7 +103,7 @@ class Contents:
                 else:
                     wanted[path] = blob
         stdin = "".join(f"{blob}\n" for blob in wanted.values()).encode()
-        output = await self._read("cat-file", "--buffer", "--batch=%(objectsize)", stdin=stdin) if wanted else b""
+        output = await self.read_git("cat-file", "--buffer", "--batch=%(objectsize)", stdin=stdin) if wanted else b""
         at = 0
         for path in wanted:
             end = output.index(b"\n", at)
@@ -107,9 +118,9 @@ class Contents:
             PathMissing: when the commit has one of the paths not.
             SourceRefused: when the archive is larger than the limit.
         """
-        arguments = ("archive", "--format=tar", f"--output={into}", commit, "--", *paths)
+        arguments = ("archive", "--format=tar", f"--output={into}", self._at(commit), "--", *paths)
         async with self._mended():
-            completed = await self._attempt(*arguments, file_bytes=limit_bytes)
+            completed = await self.try_git(*arguments, file_bytes=limit_bytes)
             if completed.code != 0 and "did not match any files" in completed.message:
                 absent = f"commit {commit[:12]} has no path {' or '.join(map(repr, paths))}"
                 raise PathMissing(f"{self._name}: {absent}; check spec.sources[].git.path")
@@ -123,20 +134,32 @@ class Contents:
     def _url(self) -> str:
         return redact(self.repository.url)
 
+    def _at(self, commit: str) -> str:
+        """What is read of a commit: itself, or itself with its submodules."""
+        return f"{WHOLE}{commit}" if self.repository.submodules else commit
+
     def _remember(self, commit: str) -> None:
+        """That a commit is here, or a whole by its ref."""
         if len(self._present) >= REMEMBERED:
             self._present.clear()
         self._present.add((self.directory.identity, commit))
 
-    async def _read(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Run git on what is here."""
+    async def read_git(self, *arguments: str, stdin: bytes = b"", reach: Reach = NO_REACH) -> bytes:
+        """Run git on what is here; what it printed.
+
+        Raises:
+            MirrorBroken: when it fails.
+        """
         async with self._mended():
-            completed = await self._attempt(*arguments, stdin=stdin)
+            completed = await self.try_git(*arguments, stdin=stdin, reach=reach)
             _expect_success(completed, self._name)
             return completed.stdout
 
-    async def _attempt(self, *arguments: str, file_bytes: int = FILE_BYTES, stdin: bytes = b"") -> Completed:
-        call = Call(f"{self._name}: cannot read the mirror", file_bytes=file_bytes, stdin=stdin)
+    async def try_git(
+        self, *arguments: str, file_bytes: int = FILE_BYTES, stdin: bytes = b"", reach: Reach = NO_REACH
+    ) -> Completed:
+        """Run git on what is here, and say how it ended."""
+        call = Call(f"{self._name}: cannot read the mirror", file_bytes=file_bytes, stdin=stdin, reach=reach)
         return await self.git.attempt(self.directory.path, *arguments, call=call)
 
     @contextlib.asynccontextmanager

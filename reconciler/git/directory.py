@@ -132,7 +132,7 @@ class Directory:
 
     async def _pack(self, lock: int, *, prune: str) -> None:
         call = Call(f"{self.path}: cannot be packed", timeout_seconds=LOCK_SECONDS, descriptors=(lock,))
-        for kind in ("commits", "heads"):
+        for kind in ("commits", "heads", "whole"):
             listed = await self._git.run(
                 self.path, "for-each-ref", "--sort=-creatordate", "--format=delete %(refname)", f"refs/trueup/{kind}", call=call
             )

@@ -16,6 +16,9 @@ UNADVERTISED = "the server gives out only what its branches and tags are at"
 ELSEWHERE = "the server redirects elsewhere, and credentials are not sent after it; write the address it redirects to in spec.url"
 UNREACHED = "nobody answers there; check spec.url if that lasts"
 TOO_LARGE = "a pack of it is larger than TRUEUP_MIRROR_LIMIT; this is no configuration repository, or raise that"
+HOSTILE_MODULES = (
+    "git's own check refuses what .gitmodules says: a name, path or url that begins like an option or leads out of the tree"
+)
 NONSENSE = "the server sends what no Git server sends"
 MISMATCHED = "the server names its commits by another algorithm than it did"
 ENDED = "the server ended the connection; it may want a client certificate"
@@ -52,6 +55,7 @@ MEANINGS: tuple[tuple[str, type[SourceRefused | SourceUnavailable], str], ...] =
     ("died of signal 25", REFUSED, TOO_LARGE),  # SIGXFSZ: the file was larger than it may be
     ("Out of memory", REFUSED, "git needed more memory than it may have; this is no configuration repository"),
     ("unable to mmap", REFUSED, "git needed more memory than it may have; this is no configuration repository"),
+    (": gitmodules", REFUSED, HOSTILE_MODULES),
     ("fsck error", REFUSED, "the server sent objects that git's own check refuses"),
     ("invalid index-pack output", REFUSED, "the server sent objects that git's own check refuses"),
     ("does not appear to be a git repository", REFUSED, ABSENT),

@@ -8,19 +8,21 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import SourceRefused
 from reconciler.git.command import FILE_BYTES, Call, Git
-from reconciler.git.contents import Contents
+from reconciler.git.contents import WHOLE, Contents
 from reconciler.git.directory import Directory, mirrors_in
 from reconciler.git.failures import MISMATCHED, NO_REF, UNADVERTISED
 from reconciler.git.listing import parse_listed
 from reconciler.git.remote import Remotes
+from reconciler.git.whole import make_whole
 from reconciler.model.declared import Name, Repository, RepositoryType, Secrets
 from reconciler.model.revisions import BRANCHES, TAGS, is_commit, names_of
 from reconciler.settings import ReconcilerSettings
+from reconciler.urls import redact
 
 UNUSED_SECONDS = 86400.0
 """A mirror whose Repository is declared no more is kept so long: whoever declares it again fetches nothing."""
@@ -108,6 +110,8 @@ class Mirror(Contents):
 
     remotes: Remotes
     timeout_seconds: float = 120.0
+    is_part: bool = False
+    """Whether it is a submodule's, in the directory of the repository that has it."""
 
     async def heads(self, revisions: Iterable[str] | None = None) -> Mapping[str, str]:
         """Where the refs of the remote are that some revisions may mean; annotated tags are followed to their commit.
@@ -162,7 +166,7 @@ class Mirror(Contents):
         return commit
 
     async def ensure(self, commit: str, _: Iterable[str] = ()) -> None:
-        """Have exactly this commit; asks the remote only when it is not there yet.
+        """Have exactly this commit, and with `submodules` those of its submodules; asks a remote only for what is not there yet.
 
         Args:
             commit: a full hash.
@@ -174,11 +178,26 @@ class Mirror(Contents):
         """
         if not is_commit(commit):
             raise SourceRefused(f"{self._name}: {commit!r} is no commit; write all of its 40 digits (64 in a SHA-256 repository)")
-        if await self.has(commit):
-            return
+        if not await self.has(commit):
+            await self._get(commit)
+        if self.repository.submodules and (self.directory.identity, whole := f"{WHOLE}{commit}") not in self._present:
+            await make_whole(self, commit, self._get_part)
+            self._remember(whole)
+
+    async def _get_part(self, url: str, commit: str) -> None:
+        """Have a commit of a submodule, with the repository's own credentials, or with none where these are not for its address."""
+        part = replace(self.repository, url=url, submodules=False, verify=None)
+        keyring = self.remotes.keyring
+        if keyring.ref(part) not in (None, keyring.ref(self.repository)):
+            raise SourceRefused(
+                f"{self._name}: {redact(url)} is opened by another Secret than {self._url}; declare it on its own"
+            )
+        await replace(self, repository=part, is_part=True).ensure(commit)
+
+    async def _get(self, commit: str) -> None:
         local, what = f"refs/trueup/commits/{commit}", f"cannot fetch the commit {commit[:12]} of {self._url}"
         async with self._mended(), self.directory.exclusive() as lock:
-            if len(commit) == 64 and not self.directory.is_sha256:
+            if len(commit) == 64 and not self.directory.is_sha256 and not self.is_part:
                 await self.directory.remake(is_sha256=True)
             try:
                 await self._fetch(f"+{commit}:{local}", lock=lock, what=what)
@@ -196,15 +215,15 @@ class Mirror(Contents):
             SourceUnavailable: when it does not answer.
         """
         kept = f"refs/trueup/tags/{hashlib.sha256(ref.encode()).hexdigest()[:32]}/{commit}"
-        found = (await self._attempt("rev-parse", "--verify", "--quiet", "--end-of-options", kept)).stdout.decode().strip()
+        found = (await self.try_git("rev-parse", "--verify", "--quiet", "--end-of-options", kept)).stdout.decode().strip()
         if not found:
             if (now := await self.fetch(ref)) != commit:
                 raise SourceRefused(f"{self._name}: {ref} leads to {now[:12]} by now, and not to {commit[:12]}")
-            found = (await self._read("rev-parse", "--verify", "--end-of-options", _local(ref))).decode().strip()
-            await self._read("update-ref", kept, found)
+            found = (await self.read_git("rev-parse", "--verify", "--end-of-options", _local(ref))).decode().strip()
+            await self.read_git("update-ref", kept, found)
         if found == commit:
             return None
-        header, _, _ = (await self._read("cat-file", "tag", found)).partition(b"\n\n")
+        header, _, _ = (await self.read_git("cat-file", "tag", found)).partition(b"\n\n")
         names = [line[4:].decode(errors="replace") for line in header.splitlines() if line.startswith(b"tag ")]
         return Tag(found, names[0] if len(names) == 1 else "")
 
@@ -216,7 +235,7 @@ class Mirror(Contents):
         try:
             await self._remote(*arguments, what=what, descriptors=(lock,))
         except SourceRefused as error:
-            if MISMATCHED not in str(error):
+            if MISMATCHED not in str(error) or self.is_part:
                 raise
             self._present.clear()  # it is known by the first fetch only how a server names its commits
             await self.directory.remake(is_sha256=not self.directory.is_sha256)

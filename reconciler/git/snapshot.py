@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import SourceRefused
-from reconciler.git.command import Call
+from reconciler.git.command import NOBODY, Call
 from reconciler.git.mirror import Mirrors
 from reconciler.git.reach import Reach
 from reconciler.model.declared import Repository, RepositoryType
@@ -20,11 +20,7 @@ from reconciler.model.declared import Repository, RepositoryType
 ADD_SECONDS = 120.0
 """Until a directory is given up that takes too long to read."""
 
-_NOBODY = {
-    f"GIT_{who}_{what}": text
-    for who in ("AUTHOR", "COMMITTER")
-    for what, text in (("NAME", "nobody"), ("EMAIL", "nobody@localhost"), ("DATE", "@0 +0000"))
-}
+_AT = {f"GIT_{who}_DATE": "@0 +0000" for who in ("AUTHOR", "COMMITTER")}
 
 
 @contextlib.asynccontextmanager
@@ -41,13 +37,18 @@ async def snapshot(repository: Repository, directory: Path, mirrors: Mirrors) ->
     stand_in = replace(repository, url=url, type=RepositoryType.GIT, credentials=None, verify=None)
     mirror = mirrors.of(stand_in)
     index = mirror.directory.path.with_suffix(".index")
-    call = Call(f"{repository.name}: cannot read {where}", ADD_SECONDS, reach=Reach({"GIT_INDEX_FILE": str(index), **_NOBODY}))
+    call = Call(
+        f"{repository.name}: cannot read {where}", ADD_SECONDS, reach=Reach({"GIT_INDEX_FILE": str(index), **NOBODY, **_AT})
+    )
     try:
         async with mirror.directory.exclusive():
             await mirror.git.run(mirror.directory.path, "--work-tree", where, "add", "--all", call=call)
             tree = (await mirror.git.run(mirror.directory.path, "write-tree", call=call)).decode().strip()
             made = await mirror.git.run(mirror.directory.path, "commit-tree", "-m", "as it is", tree, call=call)
-        yield stand_in, made.decode().strip()
+        commit = made.decode().strip()
+        if repository.submodules:  # at the commits that are checked out, from where the declared repository has them
+            await replace(mirror, repository=repository).ensure(commit)
+        yield stand_in, commit
     finally:
         await mirror.directory.remove_unused(0.0)
         for left in (index, mirror.directory.path.with_suffix(".lock")):

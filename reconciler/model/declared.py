@@ -138,6 +138,13 @@ class Repository:
     type: RepositoryType = RepositoryType.GIT
     verify: Verification | None = None
     """The signatures that its commits or tags must have; None: none."""
+    submodules: bool = False
+    """Whether submodules of its own host are put at their places."""
+
+    @property
+    def added(self) -> str:
+        """A name for what is put into its commits before they are read; empty for nothing."""
+        return "submodules;" if self.submodules else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,7 @@ def digest(given: Given, seal_key: bytes) -> str:
     return hmac.digest(seal_key or b"outside", repr(given.data).encode(), hashlib.blake2b)[:16].hex()
 
 
-async def name_now(
-    application: Application, repository: Name, secrets: Secrets | None, seal_key: bytes, signers: str = ""
-) -> str:
+async def name_now(application: Application, repository: Name, secrets: Secrets | None, seal_key: bytes, more: str = "") -> str:
     """What `Inputs.outside` of an application would be if it were rendered now; empty where it needs nothing.
 
     Args:
@@ -50,7 +48,7 @@ async def name_now(
         repository: of which repository's sources.
         secrets: where ConfigMaps and Secrets are read; None: nowhere.
         seal_key: keys the digest of what is secret.
-        signers: a name for the keys that the repository's signatures are checked with; empty where none are.
+        more: names for the keys that the repository's signatures are checked with, and for what is put into its commits.
 
     Raises:
         Stalled: when something that may not be missing is.
@@ -62,7 +60,7 @@ async def name_now(
         if source.repository == repository and options.references:
             found += digest(await gather(application, options, secrets, None), seal_key)
         if source.repository == repository:
-            found += signers
+            found += more
     return found
 
 

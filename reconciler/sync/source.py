@@ -196,9 +196,11 @@ async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop:
         refused, signers = await verified(mirror, commit, {one.ref for one in work}, workshop.secrets)
         passed = [one for one in work if one.ref not in refused and one.source.is_rendered]
         answered = await _recalled(mirror, commit, [one.request for one in passed], workshop, scratch) if passed else []
-        found: dict[_Place, _Part | TrueupError] = {one.place: refused.get(one.ref) or (NOTHING, signers) for one in work}
+        found: dict[_Place, _Part | TrueupError] = {
+            one.place: refused.get(one.ref) or (NOTHING, signers + repository.added) for one in work
+        }
         for one, (request, answer) in zip(passed, answered, strict=True):
-            outside = digest(request.given, workshop.seal_key) + signers
+            outside = digest(request.given, workshop.seal_key) + signers + repository.added
             found[one.place] = answer if isinstance(answer, TrueupError) else (answer, outside)
     except TrueupError as error:
         return dict.fromkeys((one.place for one in work), error)

@@ -14,13 +14,15 @@ REFUSED = "git's own check refuses"
 PLAIN = "a.yaml"
 
 
-async def taken_out(maker, remote, root, ref=MAIN):
+async def taken_out(maker, remote, root, ref=MAIN, **more):
     """What a fetch and an export leave: the files, or the error."""
     began = time.monotonic()
-    mirror = maker(repository_at(remote.url))
+    mirror = maker(repository_at(remote.url, **more))
     root.mkdir()
     try:
-        await export(mirror, await mirror.fetch(ref), "", root)
+        commit = await mirror.fetch(ref)
+        await mirror.ensure(commit)
+        await export(mirror, commit, "", root)
         found = sorted(os.fsdecode(file.relative_to(root)) for file in root.rglob("*") if not file.is_dir() or file.is_symlink())
     except (SourceRefused, SourceUnavailable) as error:
         found = error

@@ -116,13 +116,15 @@ MODULES = {
 }
 
 
+@pytest.mark.parametrize("wanted", [False, True], ids=["not asked for", "asked for"])
 @pytest.mark.parametrize("text", MODULES.values(), ids=MODULES)
-async def test_submodules_are_never_fetched(tmp_path, maker, hostile, git_server, neighbour, text):  # noqa: PLR0917 - fixtures and a table
+async def test_hostile_submodules_are_never_fetched(tmp_path, maker, hostile, git_server, neighbour, text, wanted):  # noqa: PLR0917 - fixtures and a table
     blob, stored = blob_of(text.encode("latin-1"))
     listed = tree_of([("100644", b".gitmodules", blob), ("160000", b"a", "1" * 40), ("100644", b"a.yaml", blob)])
     await written(hostile, [("commit", commit_of(object_id("tree", listed))), ("tree", listed), stored])
-    found = await taken_out(maker, hostile, tmp_path / "root")
-    assert isinstance(found, SourceRefused) or found == [".gitmodules", PLAIN]
+    found = await taken_out(maker, hostile, tmp_path / "root", submodules=wanted)
+    assert isinstance(found, SourceRefused) or (found == [".gitmodules", PLAIN] and not wanted)
+    assert not isinstance(found, SourceRefused) or "gitmodules" in str(found)
     assert all("acme/hostile" in request for request in git_server.requests)
     assert not list(tmp_path.rglob("ran"))
     await neighbour()

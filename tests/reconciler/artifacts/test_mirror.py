@@ -45,7 +45,7 @@ def at(stores):
 
 
 async def files(mirror, commit):
-    listed = (await mirror._read("ls-tree", "-r", "--name-only", commit)).decode().split()
+    listed = (await mirror.read_git("ls-tree", "-r", "--name-only", commit)).decode().split()
     return set(listed)
 
 
@@ -58,7 +58,7 @@ async def test_the_highest_version_of_a_chart_is_taken_in_once(registry, at):
     assert len(set(heads.values())) == 3
     commit = heads["refs/charts/web/^1"]
     assert await files(mirror, commit) == {"Chart.yaml", "values.yaml", "templates/a.yaml"}
-    assert b"version: v1.3.0" in await mirror._read("show", f"{commit}:Chart.yaml")
+    assert b"version: v1.3.0" in await mirror.read_git("show", f"{commit}:Chart.yaml")
     before = registry.counts()
     assert await mirror.heads(["refs/charts/web/^1"]) == {"refs/charts/web/^1": commit}
     assert registry.counts() - before == {"/charts/index.yaml": 1}
@@ -89,7 +89,7 @@ async def test_a_chart_of_a_registry(registry, at):
         registry.push("acme/charts/web", tag, chart("web", version, TEMPLATE), CHART_LAYER)
     mirror = at(registry, "oci", "acme/charts")
     commit = await mirror.fetch("refs/charts/web/^1")
-    assert b"version: 1.1.0+build" in await mirror._read("show", f"{commit}:Chart.yaml")
+    assert b"version: 1.1.0+build" in await mirror.read_git("show", f"{commit}:Chart.yaml")
     assert await mirror.fetch("refs/charts/web/1.0.0") != commit
 
 

@@ -1,5 +1,6 @@
 """A working directory in the place of a repository: as it is, and nothing of it is changed or kept."""
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ from reconciler.git.mirror import Mirrors
 from reconciler.git.snapshot import snapshot
 from reconciler.model.declared import Forge, Name, Repository
 from reconciler.settings import ReconcilerSettings
-from tests.servers.git_http import GivenSecrets
+from tests.reconciler.git.test_whole import link, modules
+from tests.servers.git_http import GivenSecrets, Remote, repository_at
 
 SHOP = Repository(Name("trueup", "shop"), "https://git.example/acme/shop.git", "x", Forge.GENERIC, "")
 
@@ -82,3 +84,17 @@ async def test_what_is_no_directory_is_refused(mirrors, tmp_path, where):
     with pytest.raises(SourceRefused, match=f"trueup/shop: .*{where} is no directory"):
         async with snapshot(SHOP, tmp_path / where, mirrors):
             raise AssertionError
+
+
+async def test_submodules_that_are_checked_out_are_read_from_where_the_repository_has_them(tmp_path, git_server):
+    shop, lib = Remote(git_server), Remote(git_server, "acme/lib")
+    linked = await lib.commit({"l.yaml": "lib"})
+    await link(shop, {"vendor/lib": linked}, {"a.yaml": "1", ".gitmodules": modules(vendor__lib="../lib.git")})
+    await asyncio.to_thread(git, tmp_path, "clone", "-q", "--recurse-submodules", shop.url, "work")
+    (tmp_path / "work" / "a.yaml").write_text("changed")
+    mirrors = Mirrors(ReconcilerSettings(state=tmp_path / "state", git_protocols=("http", "file")), GivenSecrets())
+    async with snapshot(repository_at(shop.url, submodules=True), tmp_path / "work", mirrors) as (stand_in, commit):
+        mirror = mirrors.of(stand_in)
+        await mirror.ensure(commit)
+        found = await mirror.files(commit, ["a.yaml", "vendor/lib/l.yaml"], limit_bytes=100)
+    assert found == {"a.yaml": b"changed", "vendor/lib/l.yaml": b"lib"}

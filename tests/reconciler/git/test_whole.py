@@ -1,0 +1,219 @@
+"""Submodules in their places, with real git over HTTP: what is read of a commit, what a change of one changes, and what is refused."""
+
+import contextlib
+
+import pytest
+
+from reconciler.errors import SourceRefused, SourceUnavailable
+from reconciler.git import submodules, whole
+from reconciler.git.export import export
+from reconciler.model.declared import SecretRef
+from reconciler.settings import CredentialSettings
+from tests.servers.git_http import MirrorMaker, Remote, repository_at
+from trueup.sandbox.githttp import GitServer
+
+MAIN = "refs/heads/main"
+
+
+def modules(**urls):
+    """A file that says where submodules are, by their paths; `__` stands for a slash."""
+    places = {name.replace("__", "/"): url for name, url in urls.items()}
+    return "".join(f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n' for path, url in places.items())
+
+
+async def link(remote, links, files):
+    """A commit with files, and links to commits of submodules at paths."""
+    await remote.commit(files)
+    lines = "".join(f"160000 {commit}\t{path}\n" for path, commit in links.items()).encode()
+    index = {"GIT_INDEX_FILE": str(remote.server.path(remote.name) / "scratch-index")}
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    bare = remote.server.path(remote.name)
+
+    async def git(*arguments, stdin=b""):
+        return await remote.server.git(bare, *who, *arguments, stdin=stdin, env=index)
+
+    await git("read-tree", MAIN)
+    await git("update-index", "--index-info", stdin=lines)
+    made = await git("commit-tree", await git("write-tree"), "-p", MAIN, "-m", "linked")
+    await remote.set_ref(MAIN, made)
+    return made
+
+
+@pytest.fixture
+def lib(git_server):
+    return Remote(git_server, "acme/lib")
+
+
+@pytest.fixture
+def whole_mirror(worker, remote):
+    return worker(repository_at(remote.url, submodules=True))
+
+
+async def taken_out(mirror, commit, root, path=""):
+    await mirror.ensure(commit)
+    root.mkdir()
+    await export(mirror, commit, path, root)
+    return {str(file.relative_to(root)): file.read_text() for file in root.rglob("*") if file.is_file()}
+
+
+async def test_submodules_are_in_their_places_with_those_within_them(tmp_path, whole_mirror, remote, lib, git_server):
+    deep = Remote(git_server, "other/deep")
+    deepest = await deep.commit({"d.yaml": "deep"})
+    within = await link(lib, {"more/deep": deepest}, {"l.yaml": "lib", ".gitmodules": modules(more__deep="../../other/deep.git")})
+    commit = await link(remote, {"vendor/lib": within}, {"a.yaml": "1", ".gitmodules": modules(vendor__lib="../lib.git")})
+    assert await whole_mirror.fetch(MAIN) == commit
+    found = await taken_out(whole_mirror, commit, tmp_path / "root")
+    assert {name: text for name, text in found.items() if name.endswith(".yaml")} == {
+        "a.yaml": "1", "vendor/lib/l.yaml": "lib", "vendor/lib/more/deep/d.yaml": "deep"
+    }  # fmt: skip
+    assert (await taken_out(whole_mirror, commit, tmp_path / "one", "vendor/lib/more"))["vendor/lib/more/deep/d.yaml"] == "deep"
+    files = await whole_mirror.files(commit, ["vendor/lib/l.yaml"], limit_bytes=1000)
+    assert files == {"vendor/lib/l.yaml": b"lib"}
+
+
+async def test_what_changes_in_a_submodule_changes_its_files_and_no_others(worker, whole_mirror, remote, lib):
+    linked = {".gitmodules": modules(vendor__lib="../lib.git"), "a.yaml": "1"}
+    old = await link(remote, {"vendor/lib": await lib.commit({"x/l.yaml": "1", "y/l.yaml": "1"})}, linked)
+    new = await link(remote, {"vendor/lib": await lib.commit({"x/l.yaml": "2"})}, {})
+    for commit in (old, new):
+        await whole_mirror.ensure(commit)
+    assert await whole_mirror.changed(old, new) == {"vendor/lib/x/l.yaml"}
+    trees = [await whole_mirror.trees(commit, ["vendor/lib/x", "vendor/lib/y"]) for commit in (old, new)]
+    assert trees[0]["vendor/lib/x"] != trees[1]["vendor/lib/x"]
+    assert trees[0]["vendor/lib/y"] == trees[1]["vendor/lib/y"]
+
+    plain = worker(repository_at(remote.url))
+    await plain.ensure(new)
+    assert await plain.changed(old, new) == {"vendor/lib"}
+    assert await plain.trees(new, ["vendor/lib/x"]) == {}
+
+
+async def test_what_was_fetched_once_is_not_fetched_again(worker, whole_mirror, remote, lib, git_server):
+    first = await lib.commit({"l.yaml": "1"})
+    old = await link(remote, {"lib": first}, {".gitmodules": modules(lib="../lib.git")})
+    await whole_mirror.ensure(old)
+    new = await link(remote, {"lib": first}, {"b.yaml": "1"})
+    seen = len(git_server.requests)
+    await whole_mirror.ensure(new)
+    assert not [request for request in git_server.requests[seen:] if "acme/lib" in request]
+    other = worker(repository_at(remote.url, submodules=True))
+    seen = len(git_server.requests)
+    await other.ensure(new)
+    assert len(git_server.requests) == seen
+
+
+async def test_a_commit_without_submodules_is_itself(tmp_path, whole_mirror, remote):
+    commit = await remote.commit({"a.yaml": "1"})
+    assert await taken_out(whole_mirror, commit, tmp_path / "root") == {"a.yaml": "1"}
+    assert await whole_mirror.tree(commit) == await remote.git("rev-parse", f"{commit}^{{tree}}")
+
+
+async def test_a_mirror_that_was_thrown_away_is_made_whole_again(tmp_path, whole_mirror, remote, lib):
+    linked = {".gitmodules": modules(lib="../lib.git")}
+    commit = await link(remote, {"lib": await lib.commit({"l.yaml": "1"})}, linked)
+    await whole_mirror.ensure(commit)
+    await whole_mirror.directory.throw_away(whole_mirror.directory.identity)
+    with contextlib.suppress(SourceUnavailable):  # by a file system that gives out the same number again, it is missed by a read
+        await whole_mirror.tree(commit, "lib")
+    assert "lib/l.yaml" in await taken_out(whole_mirror, commit, tmp_path / "root")
+
+
+async def test_a_submodule_of_another_algorithm_leaves_the_mirror_as_it_is(whole_mirror, remote, lib, git_server):
+    path = git_server.path(lib.name)
+    path.mkdir(parents=True)
+    await lib.git("init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main")
+    await lib.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    await lib.commit({"l.yaml": "1"})
+    commit = await link(remote, {"lib": "1" * 40}, {".gitmodules": modules(lib="../lib.git")})
+    await whole_mirror.fetch(MAIN)
+    identity = whole_mirror.directory.identity
+    with pytest.raises(SourceRefused, match="another algorithm"):
+        await whole_mirror.ensure(commit)
+    assert whole_mirror.directory.identity == identity
+    assert await whole_mirror.has(commit)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        pytest.param(None, "has submodules at lib, and no file .gitmodules", id="no file"),
+        pytest.param(modules(other="../lib.git"), "says nothing of the submodule at 'lib'", id="another path"),
+        pytest.param(
+            modules(lib="https://elsewhere.example/acme/lib.git"), "'lib' at lib: .* is elsewhere than", id="another host"
+        ),
+        pytest.param(
+            modules(lib="../absent.git"), "'lib' at lib: .*no such repository.*check its url in .gitmodules", id="no repository"
+        ),
+        pytest.param(modules(lib="../lib.git"), "does not have this commit|no such", id="no such commit"),
+        pytest.param("x" * (whole.MODULES_BYTES + 1), "is longer than 256 KiB", id="too long"),
+    ],
+)
+async def test_what_cannot_be_put_in_place_is_said(whole_mirror, remote, lib, said, why):
+    await lib.commit({"l.yaml": "1"})
+    files = {"a.yaml": "1"} | ({".gitmodules": said} if said is not None else {})
+    commit = await link(remote, {"lib": "1" * 40}, files)
+    with pytest.raises(SourceRefused, match=why) as caught:
+        await whole_mirror.ensure(commit)
+    assert f"trueup/shop: commit {commit[:12]}" in str(caught.value)
+    assert str(caught.value).count("trueup/shop") == 1
+
+
+async def test_a_login_goes_to_the_submodules_of_its_host_and_a_template_no_further_than_it_reaches(tmp_path):
+    template = {"secret": "git", "namespaces": ["trueup"]}
+    async with GitServer(tmp_path / "served", login="ada:hunter2") as server:
+        shop, lib, other = (Remote(server, name) for name in ("acme/shop", "acme/lib", "other/lib"))
+        linked = await lib.commit({"l.yaml": "1"})
+        commit = await link(shop, {"lib": linked}, {".gitmodules": modules(lib="../lib.git")})
+        far = await link(
+            shop,
+            {"far": await other.commit({"far.yaml": "1"})},
+            {".gitmodules": modules(lib="../lib.git", far="../../other/lib.git")},
+        )
+        secrets = {"git": {"username": b"ada", "password": b"hunter2"}, "more": {"password": b"x"}}
+        own = MirrorMaker(tmp_path / "own")(
+            repository_at(shop.url, submodules=True, credentials=SecretRef("trueup", "git")), secrets
+        )
+        await own.ensure(commit)
+
+        settings = {f"{server.url('acme').removesuffix('.git')}": CredentialSettings(**template)}
+        by_template = MirrorMaker(tmp_path / "template", credentials=settings)(repository_at(shop.url, submodules=True), secrets)
+        await by_template.ensure(commit)
+        with pytest.raises(SourceRefused, match="asks for credentials"):
+            await by_template.ensure(far)
+
+        settings[server.url("other").removesuffix(".git")] = CredentialSettings(secret="more", namespaces=["trueup"])
+        two = MirrorMaker(tmp_path / "two", credentials=settings)(repository_at(shop.url, submodules=True), secrets)
+        with pytest.raises(SourceRefused, match="is opened by another Secret"):
+            await two.ensure(far)
+
+
+async def test_there_is_an_end_to_submodules_within_submodules(whole_mirror, remote, git_server, monkeypatch):
+    linked, below = await Remote(git_server, "acme/r0").commit({"x.yaml": "0"}), "r0"
+    for depth in range(1, whole.DEEPEST + 1):
+        repository = Remote(git_server, f"acme/r{depth}")
+        linked = await link(repository, {"s": linked}, {".gitmodules": modules(s=f"../{below}.git")})
+        below = f"r{depth}"
+    commit = await link(remote, {"s": linked}, {".gitmodules": modules(s=f"../{below}.git")})
+    with pytest.raises(SourceRefused, match="is one too many"):
+        await whole_mirror.ensure(commit)
+    monkeypatch.setattr(whole, "DEEPEST", whole.DEEPEST + 1)
+    await whole_mirror.ensure(commit)
+    monkeypatch.setattr(whole, "MOST", 2)
+    more = await link(remote, {}, {"b": "1"})
+    with pytest.raises(SourceRefused, match="is one too many"):
+        await whole_mirror.ensure(more)
+
+
+@pytest.mark.parametrize("guard", [True, False], ids=["guarded", "not guarded"])
+async def test_another_host_is_asked_only_without_the_guard(tmp_path, whole_mirror, remote, monkeypatch, guard):
+    if not guard:
+        monkeypatch.setattr(submodules, "_whom", lambda _: ("", "", None, ""))
+    async with GitServer(tmp_path / "elsewhere") as elsewhere:
+        linked = await Remote(elsewhere, "acme/lib").commit({"l.yaml": "1"})
+        commit = await link(remote, {"lib": linked}, {".gitmodules": modules(lib=elsewhere.url("acme/lib"))})
+        if guard:
+            with pytest.raises(SourceRefused, match="is elsewhere than"):
+                await whole_mirror.ensure(commit)
+        else:
+            await whole_mirror.ensure(commit)
+        assert bool(elsewhere.requests) is not guard
