@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import structlog
 from redis.asyncio.retry import Retry
@@ -94,10 +95,18 @@ class Intake:
         Raises:
             StoreUnavailable: when Redis does not answer in time, or too many wait.
         """
+        return (await self.accept_all([arrival], timeout_seconds=timeout_seconds))[0]
+
+    async def accept_all(self, arrivals: Sequence[Arrival], *, timeout_seconds: float) -> Sequence[Accepted]:
+        """Store what came in together, all of it or nothing, durably; what became of each, in their order.
+
+        Raises:
+            StoreUnavailable: when Redis does not answer in time, or too many wait.
+        """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Accepted] = loop.create_future()
+        future: asyncio.Future[Sequence[Accepted]] = loop.create_future()
         try:
-            self._waiting.put_nowait(_Waiting(self._arguments(arrival), future))
+            self._waiting.put_nowait(_Waiting([self._arguments(arrival) for arrival in arrivals], future))
         except asyncio.QueueFull as error:
             raise StoreUnavailable(f"{BACKLOG} deliveries wait for Redis already; send it again later") from error
         expiry = loop.call_later(timeout_seconds, _expire, future, timeout_seconds)
@@ -123,7 +132,7 @@ class Intake:
 
     async def _flush(self, batch: Sequence["_Waiting"]) -> None:
         try:
-            answers = await self._stored([waiting.arguments for waiting in batch])
+            answers = iter(await self._stored([arguments for waiting in batch for arguments in waiting.arguments]))
         except Exception as error:  # whatever it is, each of those who wait is told
             self._no_aof_until = 0.0  # another server may answer from now on
             if not isinstance(error, RedisError | OSError):
@@ -133,9 +142,10 @@ class Intake:
                     reason = f"Redis does not answer: {type(error).__name__}; send it again"
                     waiting.future.set_exception(StoreUnavailable(reason))
             return
-        for waiting, (job_id, is_new) in zip(batch, answers, strict=True):
+        for waiting in batch:
+            found = [Accepted(job_id.decode(), bool(is_new)) for job_id, is_new in islice(answers, len(waiting.arguments))]
             if not waiting.future.done():
-                waiting.future.set_result(Accepted(job_id.decode(), bool(is_new)))
+                waiting.future.set_result(found)
 
     async def _stored(self, arrivals: Sequence[Arguments]) -> Sequence[tuple[bytes, int]]:
         """Do the step; as a whole again when the connection is lost meanwhile: what was stored before is known by its delivery."""
@@ -181,11 +191,12 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    arguments: Arguments
-    future: "asyncio.Future[Accepted]"
+    arguments: Sequence[Arguments]
+    """Of each arrival that came in together."""
+    future: "asyncio.Future[Sequence[Accepted]]"
 
 
-def _expire(future: "asyncio.Future[Accepted]", seconds: float) -> None:
+def _expire(future: "asyncio.Future[Sequence[Accepted]]", seconds: float) -> None:
     if not future.done():
         future.set_exception(StoreUnavailable(f"Redis did not take it within {seconds:g} s; send it again"))
 

@@ -21,7 +21,7 @@ from receiver import metrics
 from receiver.front import FRONT, Front
 from receiver.keys import Secret
 from receiver.problems import Refused
-from receiver.providers.event import Event, Ignored, Ping, Provider, Push, WebhookRequest
+from receiver.providers.event import Event, Ignored, Ping, Provider, Push, Pushes, WebhookRequest
 from receiver.providers.registry import PROVIDERS
 from receiver.schemas import AcceptedAnswer
 from reconciler.errors import StoreUnavailable
@@ -123,13 +123,13 @@ async def _receive(request: web.Request) -> web.Response:
             raise _unauthorized()
         event = provider.parse(webhook)
         delivery = provider.delivery_id(webhook)[:200] or hashlib.sha256(body).hexdigest()
-    record = _record(event, scopes, scope, DeliveryRecord(
-        provider=provider.name, id=delivery, event=provider.event_name(webhook), key=secret.key, generation=secret.generation,
-    ))  # fmt: skip
-    accepted = await front.intake.accept(
-        Arrival(record, f"{provider.name}:{delivery}"), timeout_seconds=front.settings.durable_timeout
-    )
-    return await _answer(front, record, accepted, secret, provider)
+        about = DeliveryRecord(
+            provider=provider.name, id=delivery, event=provider.event_name(webhook), key=secret.key, generation=secret.generation
+        )
+    records = _records(event, scopes, scope, about)
+    arrivals = [Arrival(record, _key(about, number)) for number, record in enumerate(records)]
+    accepted = await front.intake.accept_all(arrivals, timeout_seconds=front.settings.durable_timeout)
+    return await _answer(front, records[0], accepted[0], secret, provider)
 
 
 def _unauthorized() -> Refused:
@@ -185,14 +185,30 @@ def _too_large(limit: int) -> Refused:
     return Refused(413, "Content Too Large", f"{limit} bytes are the limit")
 
 
-def _record(event: Event, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> JobRecord:
+def _key(delivery: DeliveryRecord, number: int) -> str:
+    """What one job of a delivery is known by; the first by the delivery itself."""
+    return f"{delivery.provider}:{delivery.id}{f'#{number}' if number else ''}"
+
+
+def _records(event: Event, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> list[JobRecord]:
+    """The jobs that an event becomes, one for each ref that moved; stored together or not at all."""
+    if not isinstance(event, Pushes):
+        return [_record(event, scopes, scope, delivery)]
+    events: list[Push | Ignored] = list(event.pushes)
+    if event.left_out:
+        events.append(Ignored(f"{event.left_out} more refs moved at once; who follows them is synced by the next poll"))
+    return [_record(one, scopes, scope, delivery) for one in events]
+
+
+def _record(event: Push | Ping | Ignored, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> JobRecord:
     """The job that an event becomes; one that means nothing to us is ended already."""
     now = datetime.now(UTC)
     base = {"id": new_job_id(now), "kind": JobKind.PUSH, "created": now, "updated": now, "scope": scope, "delivery": delivery}
     match event:
         case Push():
-            known = next((record for record in scopes if record.scope == event.scope), None)
-            about = {"ref": event.ref, "commit": event.commit, "before": event.before, "actor": event.actor, "scope": event.scope}
+            known = next((record for record in scopes if record.scope in (event.scope, *event.also)), None)
+            about = {"ref": event.ref, "commit": event.commit, "before": event.before, "actor": event.actor}
+            about["scope"] = known.scope if known else event.scope
             if known is None:
                 return _ignored(base | about, f"no Repository is declared for {event.scope} within {scope}")
             about["repository"] = known.repository

@@ -30,6 +30,18 @@ class Push:
     """Empty when the ref was deleted."""
     before: str
     actor: str
+    also: tuple[str, ...] = ()
+    """Scopes by the repository's other addresses: where SSH has a port of its own, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushes:
+    """Several refs moved at once: two or more."""
+
+    pushes: tuple[Push, ...]
+    """Those that are there before those that were deleted, branches before tags."""
+    left_out: int = 0
+    """How many more moved than are taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,7 @@ class Ignored:
     reason: str
 
 
-Event: TypeAlias = Push | Ping | Ignored
+Event: TypeAlias = Push | Pushes | Ping | Ignored
 
 Candidates: TypeAlias = Callable[[Purpose], Iterable[Secret]]
 """The secrets that may have signed a request, for one purpose."""

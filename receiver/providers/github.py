@@ -8,10 +8,9 @@ from urllib.parse import parse_qs
 
 from jobs.derive import Purpose
 from receiver.keys import Secret
-from receiver.providers.event import Candidates, Event, Ignored, Ping, Push, WebhookRequest
-from receiver.providers.payload import LONGEST_NAME, ZEROS, Payload, is_commit, is_ref, read
-from receiver.providers.signatures import is_hmac_hex
-from reconciler.urls import parse_url
+from receiver.providers.event import Candidates, Event, Ignored, Ping, WebhookRequest
+from receiver.providers.payload import LONGEST_NAME, Payload, commit_of, not_for_us, push_of, read, scopes_of
+from receiver.providers.signatures import signer
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -19,16 +18,22 @@ FORM = "application/x-www-form-urlencoded"
 class _Repository(Payload):
     full_name: str
     clone_url: str
+    ssh_url: str | None = None
 
 
 class _Pusher(Payload):
     name: str = ""
 
 
+class _Commit(Payload):
+    id: str = ""
+
+
 class _Push(Payload):
     ref: str
     before: str
     after: str
+    head_commit: _Commit | None = None
     repository: _Repository
     pusher: _Pusher = _Pusher()
 
@@ -40,10 +45,7 @@ class GitHub:
 
     def verify(self, request: WebhookRequest, candidates: Candidates) -> Secret | None:
         """The secret that signed the raw body."""
-        algorithm, _, signature = request.headers.get("x-hub-signature-256", "").partition("=")
-        if algorithm != "sha256" or not signature:
-            return None
-        return next((s for s in candidates(Purpose.HMAC) if is_hmac_hex(s.value, request.body, signature)), None)
+        return signer(candidates(Purpose.HMAC), request.body, request.headers.get("x-hub-signature-256", ""), "sha256=")
 
     def parse(self, request: WebhookRequest) -> Event:
         """What an authentic request says."""
@@ -53,7 +55,7 @@ class GitHub:
             case "push":
                 return _push(_json_of(request))
             case name:
-                return Ignored(f"event {name or '(none)'} means nothing to Trueup")
+                return not_for_us(name)
 
     def delivery_id(self, request: WebhookRequest) -> str:
         """`X-GitHub-Delivery`; the same when it is delivered again."""
@@ -78,12 +80,7 @@ def _push(body: bytes) -> Event:
     payload = read(body, _Push)
     if isinstance(payload, Ignored):
         return payload
-    is_deleted = payload.after in ZEROS
-    if not is_ref(payload.ref) or not (is_deleted or is_commit(payload.after)):
-        return Ignored("payload not understood: ref or after is no ref and no commit")
-    try:
-        scope = parse_url(payload.repository.clone_url).scope
-    except ValueError as error:
-        return Ignored(f"payload not understood: repository.clone_url: {error}")
-    commit = "" if is_deleted else payload.after
-    return Push(scope, payload.ref, commit, payload.before[:64], payload.pusher.name[:LONGEST_NAME])
+    repository, head = payload.repository, payload.head_commit
+    after = commit_of(payload.ref, payload.after, head.id if head else "")
+    scopes = scopes_of(repository.clone_url, repository.ssh_url)
+    return push_of(scopes, payload.ref, before=payload.before, after=after, actor=payload.pusher.name)

@@ -1,35 +1,60 @@
 """GitLab.
 
-https://docs.gitlab.com/user/project/integrations/webhook_events/, signing tokens: https://www.standardwebhooks.com
+https://docs.gitlab.com/user/project/integrations/webhook_events/, https://docs.gitlab.com/administration/system_hooks/, signing tokens:
+https://www.standardwebhooks.com
 """
 
 from typing import ClassVar
 
 from jobs.derive import Purpose
 from receiver.keys import Secret
-from receiver.providers.event import Candidates, Event, Ignored, Push, WebhookRequest
-from receiver.providers.payload import LONGEST_NAME, ZEROS, Payload, is_commit, is_ref, read
+from receiver.providers.event import Candidates, Event, Ignored, WebhookRequest
+from receiver.providers.payload import LONGEST_NAME, Payload, commit_of, not_for_us, push_of, pushes_of, read, scopes_of
 from receiver.providers.signatures import equal, is_standard_webhook
-from reconciler.urls import parse_url
-
-EVENTS = frozenset({"Push Hook", "Tag Push Hook"})
 
 
 class _Project(Payload):
     git_http_url: str
+    git_ssh_url: str | None = None
     path_with_namespace: str
 
 
-class _Push(Payload):
+class _Person(Payload):
+    user_username: str | None = None
+    user_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """By which people know them; a system hook tells the full name only."""
+        return self.user_username or self.user_name or ""
+
+
+class _Push(_Person):
     ref: str
     before: str
     after: str
+    checkout_sha: str | None = None
     project: _Project
-    user_username: str = ""
+
+
+class _Change(Payload):
+    ref: str
+    before: str
+    after: str
+
+
+class _Update(_Person):
+    project: _Project
+    changes: list[_Change]
+
+
+class _Named(Payload):
+    event_name: str | None = None
+    object_kind: str | None = None
 
 
 class GitLab:
-    """`Push Hook` and `Tag Push Hook`; where a request carries a token and a signature, each must be right."""
+    """Pushes and tags of a project, a group or a whole GitLab; where a request carries a token and a signature, each must be right."""
 
     name: ClassVar[str] = "gitlab"
 
@@ -49,10 +74,13 @@ class GitLab:
 
     def parse(self, request: WebhookRequest) -> Event:
         """What an authentic request says."""
-        name = self.event_name(request)
-        if name not in EVENTS:
-            return Ignored(f"event {name or '(none)'} means nothing to Trueup")
-        return _push(request.body)
+        match self.event_name(request):
+            case "Push Hook" | "Tag Push Hook":
+                return _push(request.body)
+            case "System Hook":
+                return _of_all(request.body)
+            case name:
+                return not_for_us(name)
 
     def delivery_id(self, request: WebhookRequest) -> str:
         """`webhook-id` or `Idempotency-Key`, the same on a retry; else the event's own id."""
@@ -64,16 +92,36 @@ class GitLab:
         return request.headers.get("x-gitlab-event", "")[:LONGEST_NAME]
 
 
+def _of_all(body: bytes) -> Event:
+    """What a system hook says: which event it is stands in the payload."""
+    named = read(body, _Named)
+    if isinstance(named, Ignored):
+        return named
+    match named.event_name:
+        case "push" | "tag_push":
+            return _push(body)
+        case "repository_update":
+            return _update(body)
+        case name:
+            return not_for_us(f"System Hook {name or named.object_kind or ''}".strip()[:LONGEST_NAME])
+
+
 def _push(body: bytes) -> Event:
     payload = read(body, _Push)
     if isinstance(payload, Ignored):
         return payload
-    is_deleted = payload.after in ZEROS
-    if not is_ref(payload.ref) or not (is_deleted or is_commit(payload.after)):
-        return Ignored("payload not understood: ref or after is no ref and no commit")
-    try:
-        scope = parse_url(payload.project.git_http_url).scope
-    except ValueError as error:
-        return Ignored(f"payload not understood: project.git_http_url: {error}")
-    commit = "" if is_deleted else payload.after
-    return Push(scope, payload.ref, commit, payload.before[:64], payload.user_username[:LONGEST_NAME])
+    after = commit_of(payload.ref, payload.after, payload.checkout_sha)
+    return push_of(_scopes(payload.project), payload.ref, before=payload.before, after=after, actor=payload.name)
+
+
+def _update(body: bytes) -> Event:
+    """One push of any number of refs; GitLab sends no others for more than three."""
+    payload = read(body, _Update)
+    if isinstance(payload, Ignored):
+        return payload
+    scopes, actor = _scopes(payload.project), payload.name
+    return pushes_of(payload.changes, lambda c: push_of(scopes, c.ref, before=c.before, after=c.after, actor=actor))
+
+
+def _scopes(project: _Project) -> tuple[str, ...]:
+    return scopes_of(project.git_http_url, project.git_ssh_url)

@@ -1,14 +1,18 @@
 """What all payloads have in common: JSON that may be anything, and models that name only what is used."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from receiver.providers.event import Ignored
+from receiver.providers.event import Event, Ignored, Push, Pushes
+from reconciler.urls import parse_url
 
-ZEROS = frozenset({"0" * 40, "0" * 64})
+NOTHING = "0" * 40
+
+ZEROS = frozenset({NOTHING, "0" * 64})
 """The commit of a ref that is not there."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -19,9 +23,16 @@ LONGEST_NAME = 100
 LONGEST_REF = 1000
 """A ref is a file's name to git, which no file system takes longer."""
 
+MOST_REFS = 100
+"""Of one delivery, which become a job each; what more moved is found by the poll."""
+
+MOST_READ = 2000
+"""Of the refs of one delivery, so that others need not wait: 25 MiB tell of a hundred thousand."""
+
 _ODD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]")
 
 T = TypeVar("T", bound="Payload")
+C = TypeVar("C")
 
 
 class Payload(BaseModel):
@@ -57,3 +68,49 @@ def is_ref(text: str) -> bool:
         and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
         and not _ODD.search(text)
     )
+
+
+def scopes_of(*addresses: str | None) -> tuple[str, ...]:
+    """The scopes of a repository's addresses, each once; what is no address is left out."""
+    found: dict[str, None] = {}
+    for address in addresses:
+        try:
+            found[parse_url(address or "").scope] = None
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def commit_of(ref: str, after: str, commit: str | None) -> str:
+    """The commit that a ref is at: of an annotated tag *after* is the tag's own hash, and forges tell the commit beside it."""
+    return commit if commit and ref.startswith("refs/tags/") and after not in ZEROS else after
+
+
+def push_of(scopes: Sequence[str], ref: str, *, before: str, after: str, actor: str) -> Push | Ignored:
+    """A ref of a repository moved, or why that is not understood; zeros after it: it was deleted."""
+    if not scopes:
+        return Ignored("payload not understood: no address of the repository is one")
+    if not is_ref(ref):
+        return Ignored("payload not understood: the ref is no branch and no tag")
+    if after not in ZEROS and not is_commit(after):
+        return Ignored("payload not understood: what the ref is at is no commit")
+    commit = "" if after in ZEROS else after
+    return Push(scopes[0], ref, commit, before[:64], actor[:LONGEST_NAME], tuple(scopes[1:]))
+
+
+def pushes_of(changes: Sequence[C], push: Callable[[C], Push | Ignored]) -> Event:
+    """What one delivery says of several refs; a change that is not understood counts only when none is."""
+    found = [push(change) for change in changes[:MOST_READ]]
+    pushes = [event for event in found if isinstance(event, Push)]
+    if not pushes:
+        return found[0] if found else Ignored("payload not understood: no ref moved")
+    if len(pushes) == 1 and len(changes) <= MOST_READ:
+        return pushes[0]
+    pushes.sort(key=lambda event: (not event.commit, event.ref.startswith("refs/tags/")))
+    left_out = max(len(pushes) - MOST_REFS, 0) + max(len(changes) - MOST_READ, 0)
+    return Pushes(tuple(pushes[:MOST_REFS]), left_out)
+
+
+def not_for_us(name: str) -> Ignored:
+    """An event that is authentic, and none of ours."""
+    return Ignored(f"event {name or '(none)'} means nothing to Trueup")

@@ -4,11 +4,31 @@ import base64
 import binascii
 import hmac
 import re
+from collections.abc import Iterable
+
+from receiver.keys import Secret
 
 TOLERANCE_SECONDS = 300
 """Of a signature's time; https://www.standardwebhooks.com says five minutes."""
 
 _TIME = re.compile(r"[0-9]{1,15}")
+
+
+def signer(candidates: Iterable[Secret], body: bytes, header: str, prefix: str = "") -> Secret | None:
+    """The secret whose hex HMAC-SHA256 of the body a header holds, behind a prefix such as `sha256=`."""
+    signature = header.removeprefix(prefix)
+    if not signature or not header.startswith(prefix):
+        return None
+    return next((secret for secret in candidates if is_hmac_hex(secret.value, body, signature)), None)
+
+
+def carried(candidates: Iterable[Secret], header: str) -> Secret | None:
+    """The secret that is the password of an `Authorization: Basic` (RFC 7617), whoever the user is."""
+    scheme, _, text = header.partition(" ")
+    _, _, password = _decoded(text.strip()).partition(b":")
+    if scheme.lower() != "basic" or not password:
+        return None
+    return next((secret for secret in candidates if hmac.compare_digest(secret.value, password)), None)
 
 
 def is_hmac_hex(secret: bytes, body: bytes, signature: str) -> bool:

@@ -135,7 +135,7 @@ Url = Annotated[
         ),
         Rule(r"(^|@|[^/]:|://)-|://[^/]*/+-", "must not have a host or path that begins with -, as an option does", forbids=True),
         Rule(
-            r"(/|:)[.][.]?(/|$)|%(0|1|20|7[fF]|2[dDeEfF])",
+            r"(/|:)[.][.]?(/|$)|%(0|1|7[fF]|2[dDeEfF])",
             "must not have segments . or .., nor such characters in disguise",
             forbids=True,
         ),

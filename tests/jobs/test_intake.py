@@ -75,6 +75,31 @@ async def test_more_arrivals_than_fit_one_step_each_get_their_own_answer(intake)
     assert [one.job_id for one in accepted] == [arrival.record.id for arrival in arrivals]
 
 
+async def test_what_came_in_together_is_stored_together_and_known_again(intake, redis, keys):
+    arrivals = [Arrival(record(ref=f"refs/heads/{number}"), f"bitbucket:d{number or ''}") for number in range(200)]
+    beside = [intake.accept(Arrival(record()), timeout_seconds=10) for _ in range(5)]
+    accepted, *others = await asyncio.gather(intake.accept_all(arrivals, timeout_seconds=10), *beside)
+    assert [one.job_id for one in accepted] == [arrival.record.id for arrival in arrivals]
+    assert len({one.job_id for one in others}) == 5
+    again = [Arrival(record(), arrival.delivery) for arrival in arrivals]
+    assert [(one.job_id, one.is_new) for one in await intake.accept_all(again, timeout_seconds=10)] == [
+        (one.job_id, False) for one in accepted
+    ]
+    assert await redis.zcard(keys.jobs) == 205
+
+
+async def test_what_came_in_together_is_one_step_of_redis(intake, redis, keys):
+    seen = []
+
+    async def watch():
+        while not seen or seen[-1] < 100:
+            seen.append(await redis.zcard(keys.jobs))
+
+    arrivals = [Arrival(record(), f"bitbucket:d{number}") for number in range(100)]
+    await asyncio.gather(watch(), intake.accept_all(arrivals, timeout_seconds=10))
+    assert set(seen) <= {0, 100}
+
+
 async def test_a_delivery_that_is_ignored_wakes_nobody(intake, redis, keys):
     await intake.accept(Arrival(record(state=JobState.IGNORED), "github:d"), timeout_seconds=5)
     assert await redis.exists(keys.queue, keys.wake(keys.queue), keys.active) == 0

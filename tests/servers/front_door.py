@@ -19,6 +19,7 @@ from jobs.records import ScopeRecord
 from receiver.app import runner
 from receiver.front import FRONT, Front
 from receiver.settings import ReceiverSettings
+from reconciler.model.declared import Forge
 from trueup.demo.example import push_payload
 
 KEY = "cd" * 32
@@ -102,7 +103,7 @@ def settings_of(keys: Keys, **more: Any) -> ReceiverSettings:
 
 @asynccontextmanager
 async def front_door(url: str, keys: Keys, *, has_scopes: bool = True, **settings: Any) -> AsyncIterator[Door]:
-    """A receiver on a free port; its repository is trueup/shop, of both forges."""
+    """A receiver on a free port; its repository is trueup/shop, of every forge."""
     served = runner(settings_of(keys, **settings), url)
     await served.setup()
     try:
@@ -110,7 +111,7 @@ async def front_door(url: str, keys: Keys, *, has_scopes: bool = True, **setting
         port = served.addresses[0][1]
         front = served.app[FRONT]
         if has_scopes:
-            records = [ScopeRecord(scope=SCOPE, provider=name, repository="trueup/shop") for name in ("github", "gitlab")]
+            records = [ScopeRecord(scope=SCOPE, provider=name, repository="trueup/shop") for name in Forge]
             await front.applications.publish_scopes(records)
         connector = aiohttp.TCPConnector(limit=200)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=connector) as session:

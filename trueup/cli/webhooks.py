@@ -1,21 +1,52 @@
 """`trueup webhook`: what to enter at a forge, or having it entered. `show` speaks to nobody."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
 import click
 
 from jobs.derive import Purpose, derive_secret, text_of, webhook_path
 from receiver.settings import ReceiverSettings
 from reconciler.model.declared import Forge, Name, Repository
+from reconciler.urls import parse_scope, scope_contains
 from trueup.cli.arguments import NameType
 from trueup.cli.declared import declarations
 from trueup.cli.output import ExitCode, Failure, json_option, print_json
 from trueup.cli.serve import load_settings
 from trueup.cli.server import run
 
-PURPOSES = {
-    Forge.GITHUB: {"secret": Purpose.HMAC},
-    Forge.GITLAB: {"secret token": Purpose.TOKEN, "signing token": Purpose.SIGNING},
+JSON = {"content type": "application/json"}
+SECRET = {"secret": Purpose.HMAC}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a forge asks for, by the words it uses."""
+
+    events: str
+    secrets: Mapping[str, Purpose]
+    more: Mapping[str, str]
+
+
+FORMS = {
+    Forge.GITHUB: Form("push", SECRET, JSON),
+    Forge.GITLAB: Form("push events, tag push events", {"secret token": Purpose.TOKEN, "signing token": Purpose.SIGNING}, JSON),
+    Forge.GITEA: Form("push, delete", SECRET, JSON),
+    Forge.FORGEJO: Form("push, delete", SECRET, JSON),
+    Forge.BITBUCKET: Form("repository push", SECRET, {}),
+    Forge.BITBUCKET_DC: Form("repository push", SECRET, {}),
+    Forge.AZURE: Form("code pushed", {"password": Purpose.TOKEN}, {"user name": "trueup", "resource details": "all"}),
+    Forge.GENERIC: Form("push", SECRET, JSON),
 }
-"""What each forge asks for, by the word it uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One hook to show: of a repository, or of all within a scope."""
+
+    forge: Forge
+    scope: str
+    generation: int
 
 
 @click.group()
@@ -24,19 +55,31 @@ def webhook() -> None:
 
 
 @webhook.command(epilog="Example: trueup webhook show shop")
-@click.argument("repository", type=NameType())
+@click.argument("repository", type=NameType(), required=False)
+@click.option("--scope", help="Of one hook for many repositories: an organisation, a group or a host, as `github.com/acme`.")
+@click.option(
+    "--forge",
+    type=click.Choice([str(forge) for forge in Forge]),
+    help="Of the repositories within --scope, where they are of several.",
+)
 @json_option
-def show(repository: Name, as_json: bool) -> None:
-    """Print the address and the secret of a Repository's webhook; enter both at the forge."""
-    settings, found = settings_and_repository(repository)
-    if found.forge not in PURPOSES:
-        raise Failure(f"{found.name}: webhooks of {found.forge} are not understood yet; its heads are polled", ExitCode.FAILED)
-    shown = _shown(found, settings)
+def show(repository: Name | None, scope: str | None, forge: str | None, as_json: bool) -> None:
+    """Print the address and the secret of a Repository's webhook, or of one for all within a scope; enter both at the forge."""
+    if (repository is None) is (scope is None) or (forge is not None and scope is None):
+        raise Failure("name a Repository, or a scope: trueup webhook show --scope github.com/acme", ExitCode.USAGE)
+    if repository is not None:
+        settings, found = settings_and_repository(repository)
+        hook = Hook(found.forge, found.scope, found.webhook_generation)
+    else:
+        settings, declared = _settings_and_repositories()
+        hook = _hook_of(scope or "", Forge(forge) if forge else None, declared.values())
+    shown = _shown(hook, settings)
     if as_json:
         print_json(shown)
         return
+    width = max(map(len, shown)) + 1
     for name, value in shown.items():
-        click.echo(f"{name + ':':15} {value}")
+        click.echo(f"{name + ':':{width}} {value}")
 
 
 def settings_and_repository(name: Name) -> tuple[ReceiverSettings, Repository]:
@@ -45,10 +88,7 @@ def settings_and_repository(name: Name) -> tuple[ReceiverSettings, Repository]:
     Raises:
         Failure: when either is missing.
     """
-    settings = load_settings(ReceiverSettings)
-    if not settings.master_keys:
-        raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
-    declared = run(declarations(settings)).repositories
+    settings, declared = _settings_and_repositories()
     found = declared.get(name)
     if found is None:
         known = ", ".join(str(known) for known in sorted(declared)) or "none"
@@ -56,15 +96,38 @@ def settings_and_repository(name: Name) -> tuple[ReceiverSettings, Repository]:
     return settings, found
 
 
-def _shown(repository: Repository, settings: ReceiverSettings) -> dict[str, str]:
+def _settings_and_repositories() -> tuple[ReceiverSettings, Mapping[Name, Repository]]:
+    settings = load_settings(ReceiverSettings)
+    if not settings.master_keys:
+        raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
+    return settings, run(declarations(settings)).repositories
+
+
+def _hook_of(text: str, forge: Forge | None, declared: Iterable[Repository]) -> Hook:
+    """The hook of a scope; its secret is of the lowest generation within it, which is the last to be revoked.
+
+    Raises:
+        Failure: when it would bring nothing, or it is not clear from which forge.
+    """
+    try:
+        scope = parse_scope(text)
+    except ValueError as error:
+        raise Failure(f"--scope {text!r}: {error}, host/owner or host", ExitCode.USAGE) from error
+    within = [
+        repository for repository in declared if scope_contains(scope, repository.scope) and forge in (None, repository.forge)
+    ]
+    forges = sorted({repository.forge for repository in within})
+    if not forges:
+        raise Failure(f"no Repository{f' of {forge}' if forge else ''} is declared within {scope}; declare one first")
+    if len(forges) > 1:
+        raise Failure(f"within {scope} there are Repositories of {' and '.join(forges)}; say which with --forge", ExitCode.USAGE)
+    return Hook(forges[0], scope, min(repository.webhook_generation for repository in within))
+
+
+def _shown(hook: Hook, settings: ReceiverSettings) -> dict[str, str]:
     base = settings.public_url.rstrip("/") or f"http://{settings.listen}"
-    shown = {
-        "address": base + webhook_path(str(repository.forge), repository.scope),
-        "content type": "application/json",
-        "events": "push" if repository.forge is Forge.GITHUB else "push events, tag push events",
-    }
-    for word, purpose in PURPOSES[repository.forge].items():
-        generation = repository.webhook_generation
-        secret = derive_secret(settings.master_keys[0], str(repository.forge), purpose, repository.scope, generation)
-        shown[word] = text_of(secret, purpose)
+    form, provider = FORMS[hook.forge], str(hook.forge)
+    shown = {"address": base + webhook_path(provider, hook.scope), **form.more, "events": form.events}
+    for word, purpose in form.secrets.items():
+        shown[word] = text_of(derive_secret(settings.master_keys[0], provider, purpose, hook.scope, hook.generation), purpose)
     return shown

@@ -57,13 +57,13 @@ def request(body, event="push", content_type="application/json"):
         pytest.param(within("pusher", name="x" * 200), Push(SHOP, "refs/heads/main", NEW, OLD, "x" * 100), id="a long name"),
         pytest.param(payload(before="f" * 99), Push(SHOP, "refs/heads/main", NEW, "f" * 64, "ada"), id="a long before"),
         pytest.param(
-            within("repository", clone_url="https://github.com/acme/store.git", full_name="acme/store"),
+            within("repository", clone_url="https://github.com/acme/store.git", full_name="acme/store", ssh_url=None),
             Push("github.com/acme/store", "refs/heads/main", NEW, OLD, "ada"),
             id="renamed: what the payload says",
         ),
         pytest.param(
-            within("repository", clone_url="https://ghe.example:8443/Acme/Shop.git"),
-            Push("ghe.example:8443/acme/shop", "refs/heads/main", NEW, OLD, "ada"),
+            within("repository", clone_url="https://ghe.example:8443/Acme/Shop.git", ssh_url="git@ghe.example:Acme/Shop.git"),
+            Push("ghe.example:8443/acme/shop", "refs/heads/main", NEW, OLD, "ada", ("ghe.example/acme/shop",)),
             id="GitHub Enterprise Server on a port of its own",
         ),
     ],
@@ -109,11 +109,13 @@ def test_a_form_is_read_too(body, content_type):
         pytest.param(json.dumps(payload(after=NEW.upper())).encode(), "", id="a commit in capitals"),
         pytest.param(json.dumps(payload(after=1)).encode(), "", id="a commit that is a number"),
         pytest.param(json.dumps(payload(repository=None)).encode(), "", id="no repository"),
-        pytest.param(json.dumps(within("repository", clone_url="")).encode(), "", id="an empty address"),
-        pytest.param(json.dumps(within("repository", clone_url="ftp://x/y")).encode(), "", id="no address"),
-        pytest.param(json.dumps(within("repository", clone_url="https://x/../y")).encode(), "", id="an address with dots"),
-        pytest.param(json.dumps(within("repository", clone_url="https://x:99999/y")).encode(), "", id="no port"),
-        pytest.param(json.dumps(within("repository", clone_url="https://[x/y")).encode(), "", id="no host"),
+        pytest.param(json.dumps(within("repository", clone_url="", ssh_url=None)).encode(), "", id="an empty address"),
+        pytest.param(json.dumps(within("repository", clone_url="ftp://x/y", ssh_url=None)).encode(), "", id="no address"),
+        pytest.param(
+            json.dumps(within("repository", clone_url="https://x/../y", ssh_url=None)).encode(), "", id="an address with dots"
+        ),
+        pytest.param(json.dumps(within("repository", clone_url="https://x:99999/y", ssh_url=None)).encode(), "", id="no port"),
+        pytest.param(json.dumps(within("repository", clone_url="https://[x/y", ssh_url=None)).encode(), "", id="no host"),
     ],
 )
 def test_what_is_not_understood_is_ignored_with_a_reason(body, content_type):

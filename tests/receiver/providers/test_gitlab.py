@@ -52,11 +52,11 @@ def parse(body, event="Push Hook"):
         ),
         pytest.param(payload(commits=[]), "Push Hook", Push(SHOP, "refs/heads/main", NEW, OLD, "ada"), id="without commits"),
         pytest.param(
-            within("project", git_http_url="https://gitlab.example/acme/other/shop.git"), "Push Hook",
+            within("project", git_http_url="https://gitlab.example/acme/other/shop.git", git_ssh_url=None), "Push Hook",
             Push("gitlab.example/acme/other/shop", "refs/heads/main", NEW, OLD, "ada"), id="moved to another group",
         ),
         pytest.param(
-            {key: value for key, value in payload().items() if key != "user_username"}, "Push Hook",
+            {key: value for key, value in payload().items() if key not in ("user_username", "user_name")}, "Push Hook",
             Push(SHOP, "refs/heads/main", NEW, OLD, ""), id="nobody pushed",
         ),
     ],
@@ -76,7 +76,7 @@ def test_a_push_says_where_a_ref_is(body, event_name, event):
         pytest.param(payload(after=None), id="no commit"),
         pytest.param(payload(after="x" * 40), id="a commit that is none"),
         pytest.param(payload(project=None), id="no project"),
-        pytest.param(within("project", git_http_url="http://"), id="no address"),
+        pytest.param(within("project", git_http_url="http://", git_ssh_url=""), id="no address"),
     ],
 )
 def test_what_is_not_understood_is_ignored_with_a_reason(body):
@@ -85,7 +85,26 @@ def test_what_is_not_understood_is_ignored_with_a_reason(body):
     assert event.reason.startswith("payload ")
 
 
-@pytest.mark.parametrize("event", ["Merge Request Hook", "System Hook", "Note Hook", "push hook", ""])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param([], id="a list"),
+        pytest.param(payload(event_name="push", ref="main"), id="a push of a short ref"),
+        pytest.param({"event_name": "repository_update"}, id="an update of nothing"),
+        pytest.param(payload(event_name="repository_update", changes=[]), id="an update of no ref"),
+        pytest.param(payload(event_name="repository_update", changes=[{"ref": "refs/heads/main"}]), id="an update to nowhere"),
+        pytest.param(payload(event_name="repository_update", changes={}), id="changes that are none"),
+        pytest.param(payload(event_name=["push"]), id="events"),
+    ],
+)
+def test_what_is_not_understood_of_a_system_hook_is_ignored_with_a_reason(body):
+    event = parse(body, "System Hook")
+    assert isinstance(event, Ignored)
+    assert event.reason.startswith("payload ")
+
+
+@pytest.mark.parametrize("event", ["Merge Request Hook", "Note Hook", "push hook", ""])
 def test_other_events_are_ignored(event):
     assert parse(payload(), event) == Ignored(f"event {event or '(none)'} means nothing to Trueup")
 

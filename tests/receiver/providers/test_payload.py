@@ -2,8 +2,21 @@
 
 import pytest
 
-from receiver.providers.event import Ignored
-from receiver.providers.payload import ZEROS, Payload, is_commit, is_ref, read
+from receiver.providers.event import Ignored, Push, Pushes
+from receiver.providers.payload import (
+    MOST_READ,
+    MOST_REFS,
+    NOTHING,
+    ZEROS,
+    Payload,
+    commit_of,
+    is_commit,
+    is_ref,
+    push_of,
+    pushes_of,
+    read,
+    scopes_of,
+)
 
 
 class Inner(Payload):
@@ -93,3 +106,66 @@ def test_refs_are_those_that_git_would_accept(text, good):
 
 def test_the_commit_of_a_ref_that_is_not_there():
     assert {"0" * 40, "0" * 64} == ZEROS
+
+
+@pytest.mark.parametrize(
+    ("addresses", "scopes"),
+    [
+        (("https://h/a/b.git", "git@h:a/b.git"), ("h/a/b",)),
+        (("https://h/a/b", "ssh://git@h:2222/a/b"), ("h/a/b", "h:2222/a/b")),
+        (("", None, "ftp://h/a", "https://h/a/b"), ("h/a/b",)),
+        (("https://[/a", "https://h:x/a", "https://h/%00"), ()),
+        ((), ()),
+    ],
+)
+def test_a_repository_has_a_scope_for_each_of_its_addresses(addresses, scopes):
+    assert scopes_of(*addresses) == scopes
+
+
+@pytest.mark.parametrize(
+    ("ref", "after", "commit", "found"),
+    [
+        ("refs/tags/v1", "a" * 40, "b" * 40, "b" * 40),
+        ("refs/tags/v1", "a" * 40, None, "a" * 40),
+        ("refs/tags/v1", "a" * 40, "", "a" * 40),
+        ("refs/tags/v1", NOTHING, "b" * 40, NOTHING),
+        ("refs/heads/main", "a" * 40, "b" * 40, "a" * 40),
+    ],
+)
+def test_an_annotated_tag_is_at_its_commit(ref, after, commit, found):
+    assert commit_of(ref, after, commit) == found
+
+
+def push(ref, commit="a" * 40):
+    return push_of(("h/a/b",), ref, before="", after=commit or NOTHING, actor="")
+
+
+def test_several_refs_are_told_with_those_first_that_somebody_may_follow():
+    tag, gone, branch = push("refs/tags/v1"), push("refs/heads/old", ""), push("refs/heads/main")
+    assert of(tag, gone, Ignored("x"), branch) == Pushes((branch, tag, gone))
+    assert of(Ignored("x"), branch) == branch
+    assert of(Ignored("x"), Ignored("y")) == Ignored("x")
+    assert isinstance(of(), Ignored)
+
+
+def of(*events):
+    return pushes_of(events, lambda event: event)
+
+
+@pytest.mark.parametrize("number", [MOST_REFS + 1, MOST_READ, MOST_READ + 1, 100_000])
+def test_no_delivery_becomes_endless_jobs(number):
+    asked = []
+
+    def read_one(ref):
+        asked.append(ref)
+        return push(f"refs/heads/{ref}")
+
+    found = pushes_of(range(number), read_one)
+    assert isinstance(found, Pushes)
+    assert (len(found.pushes), found.left_out) == (MOST_REFS, number - MOST_REFS)
+    assert len(asked) <= MOST_READ
+
+
+def test_who_pushed_and_from_where_is_kept_as_far_as_it_matters():
+    found = push_of(("h/a/b", "h:2/a/b"), "refs/heads/main", before="f" * 99, after="a" * 40, actor="x" * 200)
+    assert found == Push("h/a/b", "refs/heads/main", "a" * 40, "f" * 64, "x" * 100, ("h:2/a/b",))

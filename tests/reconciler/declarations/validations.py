@@ -35,7 +35,7 @@ GOOD = {
     "http with user": repository(url="http://me@git.example:8080/a/b"),
     "a file": repository(url="file:///srv/git/shop.git"),
     "an absolute path": repository(url="/srv/git/shop.git"),
-    "a name with a blank in disguise is none, other letters may be": repository(url="https://x.example/a/b%C3%A4"),
+    "a name may have letters of the world and blanks in disguise": repository(url="https://x.example/a/b%C3%A4%20c"),
     "milliseconds and fractions": repository(poll="1.5s250ms"),
     "an application with a source": application(),
     "everything of an application": application(

@@ -5,7 +5,11 @@ import json
 import pytest
 
 from jobs.derive import Purpose, derive_secret, text_of
+from receiver.providers.event import WebhookRequest
+from receiver.providers.registry import PROVIDERS
+from reconciler.model.declared import Forge
 from tests.servers.command_line import run
+from trueup.cli.webhooks import FORMS
 
 KEY, OLDER = "ab" * 32, "cd" * 32
 DECLARED = """
@@ -23,6 +27,21 @@ apiVersion: trueup.dev/v1alpha1
 kind: Repository
 metadata: {name: other}
 spec: {url: 'https://git.example/acme/other.git', forge: generic}
+---
+apiVersion: trueup.dev/v1alpha1
+kind: Repository
+metadata: {name: store}
+spec: {url: 'https://github.com/Acme/Store.git', webhook: {generation: 3}}
+---
+apiVersion: trueup.dev/v1alpha1
+kind: Repository
+metadata: {name: tools}
+spec: {url: 'https://acme@dev.azure.com/acme/My%20Project/_git/Tools'}
+---
+apiVersion: trueup.dev/v1alpha1
+kind: Repository
+metadata: {name: mixed}
+spec: {url: 'https://git.example/acme/mixed.git', forge: gitea}
 """
 
 
@@ -51,16 +70,60 @@ DOCS = {
     "secret token": secret("gitlab", Purpose.TOKEN, "gitlab.example:8443/acme/docs", 2),
     "signing token": secret("gitlab", Purpose.SIGNING, "gitlab.example:8443/acme/docs", 2),
 }
+TOOLS = {
+    "address": "https://trueup.example/webhooks/azure/dev.azure.com/acme/my%20project/_git/tools",
+    "user name": "trueup",
+    "resource details": "all",
+    "events": "code pushed",
+    "password": secret("azure", Purpose.TOKEN, "dev.azure.com/acme/my project/_git/tools"),
+}
+ACME = SHOP | {
+    "address": "https://trueup.example/webhooks/github/github.com/acme",
+    "secret": secret("github", Purpose.HMAC, "github.com/acme"),
+}
+STORE = SHOP | {
+    "address": "https://trueup.example/webhooks/github/github.com/acme/store",
+    "secret": secret("github", Purpose.HMAC, "github.com/acme/store", 3),
+}
+MIXED = {
+    "address": "https://trueup.example/webhooks/gitea/git.example",
+    "content type": "application/json",
+    "events": "push, delete",
+    "secret": secret("gitea", Purpose.HMAC, "git.example"),
+}
 
 
-@pytest.mark.parametrize(("repository", "shown"), [("shop", SHOP), ("trueup/shop", SHOP), ("team/docs", DOCS)])
-def test_what_to_enter_at_the_forge(environment, repository, shown):
-    ended = run("webhook", "show", repository, environment=environment)
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        pytest.param(["shop"], SHOP, id="a name"),
+        pytest.param(["trueup/shop"], SHOP, id="a full name"),
+        pytest.param(["team/docs"], DOCS, id="GitLab"),
+        pytest.param(["tools"], TOOLS, id="Azure DevOps"),
+        pytest.param(["--scope", "github.com/acme"], ACME, id="an organisation"),
+        pytest.param(["--scope", "GitHub.com/Acme/"], ACME, id="an organisation, written otherwise"),
+        pytest.param(["--scope", "github.com/acme/store"], STORE, id="a repository"),
+        pytest.param(["--scope", "git.example", "--forge", "gitea"], MIXED, id="of one of two forges"),
+    ],
+)
+def test_what_to_enter_at_the_forge(environment, arguments, shown):
+    ended = run("webhook", "show", *arguments, environment=environment)
     assert (ended.code, ended.err) == (0, "")
-    assert dict(line.split(":", 1) for line in ended.out.splitlines()) == {
-        name: f"{' ' * (15 - len(name))}{value}" for name, value in shown.items()
-    }
-    assert json.loads(run("webhook", "show", repository, "--json", environment=environment).out) == shown
+    assert [tuple(line.split(":", 1)) for line in ended.out.splitlines()] == [
+        (name, f"{' ' * (max(map(len, shown)) - len(name))} {value}") for name, value in shown.items()
+    ]
+    assert json.loads(run("webhook", "show", *arguments, "--json", environment=environment).out) == shown
+
+
+@pytest.mark.parametrize("forge", Forge)
+def test_every_forge_has_what_to_enter_and_takes_it(forge):
+    assert set(FORMS) == set(PROVIDERS) == set(Forge)
+    asked = set()
+    carried = {"authorization": "Basic OmE=", "x-gitlab-token": "a", "webhook-signature": "v1,a", "webhook-timestamp": "0"}
+    signed = dict.fromkeys(("x-hub-signature-256", "x-hub-signature", "x-signature", "x-gitea-signature"), f"sha256={'0' * 64}")
+    PROVIDERS[forge].verify(WebhookRequest(carried | signed, b"", 0.0), lambda purpose: asked.add(purpose) or [])
+    assert set(FORMS[forge].secrets.values()) >= asked
+    assert asked
 
 
 def test_without_a_public_address_it_is_where_trueup_listens(environment):
@@ -71,10 +134,15 @@ def test_without_a_public_address_it_is_where_trueup_listens(environment):
 @pytest.mark.parametrize(
     ("arguments", "change", "code", "told"),
     [
-        pytest.param(
-            ["shp"], {}, 1, "there is no Repository trueup/shp; there are: team/docs, trueup/other, trueup/shop", id="unknown"
-        ),
-        pytest.param(["other"], {}, 1, "its heads are polled", id="a forge without webhooks"),
+        pytest.param(["shp"], {}, 1, "there is no Repository trueup/shp; there are: team/docs, trueup/mixed,", id="unknown"),
+        pytest.param([], {}, 2, "trueup webhook show --scope github.com/acme", id="nothing"),
+        pytest.param(["shop", "--scope", "github.com"], {}, 2, "name a Repository, or a scope", id="both"),
+        pytest.param(["shop", "--forge", "github"], {}, 2, "name a Repository, or a scope", id="a forge that is known"),
+        pytest.param(["--scope", "gitlab.com"], {}, 1, "no Repository is declared within gitlab.com", id="nothing within"),
+        pytest.param(["--scope", "github.com/acm"], {}, 1, "no Repository is declared within", id="half an organisation"),
+        pytest.param(["--scope", "github.com/acme", "--forge", "gitea"], {}, 1, "no Repository of gitea", id="another forge"),
+        pytest.param(["--scope", "git.example"], {}, 2, "Repositories of generic and gitea; say which", id="two forges"),
+        pytest.param(["--scope", "github.com//acme"], {}, 2, "not a scope; write host/owner/name", id="no scope"),
         pytest.param(["shop"], {"TRUEUP_WEBHOOK_KEYS": ""}, 2, "openssl rand -hex 32", id="no key"),
         pytest.param(["shop"], {"TRUEUP_WEBHOOK_KEYS": "hunter2"}, 2, "at least 32 bytes", id="a bad key"),
     ],

@@ -1,0 +1,174 @@
+"""Every forge at the front door: a request as it sends it becomes a job; several refs become several; one hook serves many repositories.
+
+Left out: what each event means, and which requests are believed (tests/receiver/providers).
+"""
+
+import asyncio
+import base64
+import hmac
+import json
+import time
+
+import pytest
+
+from jobs.derive import Purpose
+from jobs.records import ScopeRecord
+from tests.receiver.providers.made import azure, bitbucket, generic, gitea, github, gitlab
+from tests.receiver.providers.made.authentic import address, authentic
+from tests.receiver.providers.made.case import MAIN, NEW
+from tests.servers.front_door import secret_of
+
+
+async def declare(door, case, *scopes):
+    """Have repositories declared, as a worker tells it, and wait until the door believes it."""
+    records = [ScopeRecord(scope=scope, provider=case.provider, repository=f"trueup/r{n}") for n, scope in enumerate(scopes)]
+    await door.front.applications.publish_scopes(records)
+
+
+async def send(door, case, scope, **more):
+    return await door.send(case.body, authentic(case, scope, **more), address(case, scope))
+
+
+def named(cases, name):
+    return next(case for case in cases if case.id == name)
+
+
+PUSHES = [
+    named(cases, "push")
+    for cases in (
+        github.CASES, gitlab.CASES, gitea.GITEA, gitea.FORGEJO, bitbucket.PUSHES, bitbucket.CHANGES, azure.CASES, generic.CASES,
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PUSHES, ids=[case.provider for case in PUSHES])
+async def test_a_push_of_every_forge_becomes_a_job(door, case):
+    await declare(door, case, case.means.scope)
+    answer = await send(door, case, case.means.scope)
+    assert (answer.status, answer.json["state"]) == (202, "queued")
+    job = (await door.ask("GET", answer.json["url"])).json
+    assert (job["repository"], job["ref"], job["commit"], job["scope"]) == ("trueup/r0", MAIN, NEW, case.means.scope)
+    assert (await send(door, case, case.means.scope)).json["id"] == answer.json["id"]
+    assert (await door.send(case.body, case.named, address(case, case.means.scope))).status == 401
+
+
+@pytest.mark.parametrize("case", PUSHES, ids=[case.provider for case in PUSHES])
+async def test_the_secret_of_one_forge_opens_no_other(door, case):
+    scope = case.means.scope
+    records = [ScopeRecord(scope=scope, provider=other.provider, repository="trueup/r0") for other in PUSHES]
+    await door.front.applications.publish_scopes(records)
+    for other in PUSHES:
+        answer = await door.send(case.body, authentic(case, scope), address(other, scope))
+        assert answer.status == (202 if other is case else 401)
+
+
+SEVERAL = [named(cases, "several refs") for cases in (bitbucket.PUSHES, bitbucket.CHANGES, azure.CASES)]
+
+
+@pytest.mark.parametrize("case", SEVERAL, ids=[case.provider for case in SEVERAL])
+async def test_several_refs_become_a_job_each_and_are_known_again(door, case):
+    scope = case.means.pushes[0].scope
+    await declare(door, case, scope)
+    answers = await asyncio.gather(*(send(door, case, scope) for _ in range(5)))
+    assert sorted(answer.status for answer in answers) == [200] * 4 + [202]
+    jobs = (await door.ask("GET", "/api/v1/jobs?repository=trueup/r0")).json["items"]
+    found = {(job["ref"], job["commit"], job["state"], job["delivery"]["id"]) for job in jobs}
+    delivery = jobs[0]["delivery"]["id"]
+    assert found == {(push.ref, push.commit, "queued" if push.commit else "ignored", delivery) for push in case.means.pushes}
+    assert len(jobs) == 3
+    first = (await door.ask("GET", answers[0].json["url"])).json
+    assert (first["ref"], first["state"]) == (MAIN, "queued")
+
+
+async def test_more_refs_than_are_taken_in_are_left_to_the_poll_and_told(door):
+    case = named(bitbucket.CHANGES, "by a mirror of everything")
+    await declare(door, case, case.means.pushes[0].scope)
+    answer = await send(door, case, case.means.pushes[0].scope)
+    assert (answer.status, answer.json["state"]) == (202, "queued")
+    ended = (await door.ask("GET", "/api/v1/jobs?state=ignored")).json["items"]
+    assert [job["message"] for job in ended] == ["41 more refs moved at once; who follows them is synced by the next poll"]
+    assert await door.front.redis.zcard(door.front.keys.jobs) == 101
+
+
+@pytest.mark.parametrize(
+    ("case", "declared"),
+    [
+        pytest.param(named(gitlab.CASES, "SSH on a port of its own"), "gitlab.example:2222/acme/group/shop", id="GitLab"),
+        pytest.param(named(gitea.GITEA, "SSH on a port of its own"), "gitea.example:2222/acme/shop", id="Gitea"),
+        pytest.param(named(bitbucket.CHANGES, "push"), "bitbucket.example:7999/ac/shop", id="Bitbucket Data Center"),
+    ],
+)
+async def test_a_repository_is_known_by_its_address_for_ssh_too(door, case, declared):
+    await declare(door, case, declared)
+    job = (await door.ask("GET", (await send(door, case, declared)).json["url"])).json
+    assert (job["state"], job["repository"], job["scope"]) == ("queued", "trueup/r0", declared)
+
+
+ORGANISATIONS = [
+    pytest.param(named(github.CASES, "of an organisation"), "github.com/acme", id="GitHub: an organisation"),
+    pytest.param(named(github.CASES, "of a GitHub App"), "github.com", id="GitHub: an App"),
+    pytest.param(named(gitlab.CASES, "push"), "gitlab.example/acme/group", id="GitLab: a group"),
+    pytest.param(named(gitlab.CASES, "push"), "gitlab.example/acme", id="GitLab: the group around it"),
+    pytest.param(named(gitlab.CASES, "system: push"), "gitlab.example", id="GitLab: all of it"),
+    pytest.param(named(gitea.GITEA, "push"), "gitea.example/acme", id="Gitea: an organisation"),
+    pytest.param(named(gitea.FORGEJO, "push"), "codeberg.org", id="Forgejo: all of it"),
+    pytest.param(named(bitbucket.PUSHES, "push"), "bitbucket.org/acme", id="Bitbucket Cloud: a workspace"),
+    pytest.param(named(bitbucket.CHANGES, "push"), "bitbucket.example/scm/ac", id="Bitbucket Data Center: a project"),
+    pytest.param(named(azure.CASES, "push"), "dev.azure.com/acme/my project", id="Azure DevOps: a project"),
+    pytest.param(named(generic.CASES, "push"), "git.example", id="a script: a host"),
+]
+
+
+@pytest.mark.parametrize(("case", "scope"), ORGANISATIONS)
+async def test_one_hook_serves_many_repositories(door, case, scope):
+    await declare(door, case, f"{case.means.scope}-other", case.means.scope)
+    answer = await send(door, case, scope)
+    job = (await door.ask("GET", answer.json["url"])).json
+    assert (answer.status, job["state"], job["repository"]) == (202, "queued", "trueup/r1")
+
+
+@pytest.mark.parametrize(("case", "scope"), ORGANISATIONS[::4])
+async def test_a_repository_that_nobody_declared_is_2xx_and_says_so(door, case, scope):
+    await declare(door, case, f"{case.means.scope}-other")
+    answer = await send(door, case, scope)
+    job = (await door.ask("GET", answer.json["url"])).json
+    assert (answer.status, job["state"]) == (202, "ignored")
+    assert job["message"] == f"no Repository is declared for {case.means.scope} within {scope}"
+
+
+TESTS = [
+    pytest.param(named(github.CASES, "ping of an organisation"), "github.com/acme", id="GitHub"),
+    pytest.param(named(bitbucket.CHANGES, "ping"), "bitbucket.example/scm/ac", id="Bitbucket Data Center"),
+    pytest.param(named(generic.CASES, "ping"), "git.example/acme", id="a script"),
+]
+
+
+@pytest.mark.parametrize(("case", "scope"), TESTS)
+async def test_trying_the_address_says_that_it_works(door, case, scope):
+    await declare(door, case, f"{scope}/shop")
+    answer = await send(door, case, scope)
+    assert (answer.status, answer.json["state"]) == (202, "ignored")
+    assert "it works" in (await door.ask("GET", answer.json["url"])).json["message"]
+
+
+async def test_a_system_hook_is_believed_by_its_signing_token_too(door):
+    case, scope = named(gitlab.CASES, "system: several refs"), "gitlab.example"
+    await declare(door, case, gitlab.SHOP)
+    key = secret_of("gitlab", Purpose.SIGNING, scope=scope)
+    stamp = f"{time.time():.0f}"
+    signature = base64.b64encode(hmac.digest(key, f"m1.{stamp}.".encode() + case.body, "sha256")).decode()
+    headers = {**case.named, "webhook-id": "m1", "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}"}
+    assert (await door.send(case.body, headers, address(case, scope))).status == 202
+    jobs = (await door.ask("GET", "/api/v1/jobs?repository=trueup/r0")).json["items"]
+    assert sorted(job["ref"] for job in jobs) == sorted(push.ref for push in case.means.pushes)
+
+
+async def test_a_hook_of_a_project_tells_nothing_of_its_neighbours(door):
+    case = named(azure.CASES, "push")
+    await declare(door, case, f"{case.means.scope}", "dev.azure.com/acme/my project-two/_git/shop")
+    within = azure.push(azure.update(), url="https://dev.azure.com/acme/My%20Project-Two/_git/shop")
+    body = json.dumps(within).encode()
+    answer = await door.send(
+        body, authentic(case, "dev.azure.com/acme/my project"), address(case, "dev.azure.com/acme/my project")
+    )
+    assert (answer.status, answer.json["state"]) == (202, "ignored")
