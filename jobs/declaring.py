@@ -6,7 +6,7 @@ not read is not gone.
 
 import asyncio
 import contextlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -16,9 +16,13 @@ from jobs.connection import until_done
 from jobs.context import Context
 from jobs.tasks import poll, poll_due
 from reconciler.declarations.files import follow as follow_files
+from reconciler.declarations.policies import follow as follow_policies
+from reconciler.declarations.policies import ruled
+from reconciler.declarations.problems import Problem
 from reconciler.declarations.resources import Resource, accept, allowance_of
 from reconciler.errors import TrueupError
 from reconciler.model.declared import Allowance, Application, Declarations, Name
+from reconciler.model.gates import PolicyRule
 from reconciler.model.revisions import is_range, names_of
 
 log = structlog.get_logger()
@@ -45,6 +49,10 @@ class Declaring:
         self._context = context
         self._files: Declarations | None = Declarations() if context.settings.declarations is None else None
         """The newest good ones; None before there are any."""
+        self._rules: tuple[PolicyRule, ...] | None = () if context.settings.policies is None else None
+        """The instance's newest good policies; None before there are any: nothing is in force without them."""
+        self._problems: dict[str, tuple[str, ...]] = {}
+        """What is wrong with the files of declarations, and with that of policies."""
         self._due = asyncio.Event()
         self._waits = True
         """Whether resources are waited for."""
@@ -55,13 +63,14 @@ class Declaring:
         self._context.resources.listen(self._on_resource)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_files())
+            group.create_task(self._follow_policies())
             group.create_task(self._wait_for_resources())
             while True:
                 await self._due.wait()
                 await asyncio.sleep(TOGETHER_SECONDS)
                 self._due.clear()
-                if self._files is not None and not self._waits:
-                    await self._take(self._files)
+                if self._files is not None and self._rules is not None and not self._waits:
+                    await self._take(self._files, self._rules)
 
     def _on_resource(self, resource: Resource) -> None:
         """Told of every resource; what only changed its status is no news here."""
@@ -76,13 +85,28 @@ class Declaring:
         if directory is None:
             return
         async for loaded in follow_files(directory):
-            self._context.problems = tuple(str(problem) for problem in loaded.problems)
-            if loaded.problems:
-                log.error("declarations.broken", problems=self._context.problems[:10])
+            if self._are_broken("declarations", loaded.problems):
                 self._files = replace(self._files, is_complete=False) if self._files is not None else None
             else:
                 self._files = self._allowed(loaded.declarations)
             self._due.set()
+
+    async def _follow_policies(self) -> None:
+        file = self._context.settings.policies
+        if file is None:
+            return
+        async for loaded in follow_policies(file):
+            if not self._are_broken("policies", loaded.problems):
+                self._rules = loaded.rules
+            self._due.set()
+
+    def _are_broken(self, what: str, problems: Iterable[Problem]) -> bool:
+        """Tell what is wrong with files; those before them stay in force."""
+        found = self._problems[what] = tuple(str(problem) for problem in problems)
+        self._context.problems = tuple(problem for told in self._problems.values() for problem in told)
+        if found:
+            log.error("declarations.broken", problems=found[:10])
+        return bool(found)
 
     async def _wait_for_resources(self) -> None:
         """Until they are read; files do not wait for ever, but as long as a part is unread, nobody is gone."""
@@ -100,11 +124,12 @@ class Declaring:
             log.warning("declarations.none", note="set TRUEUP_DECLARATIONS to a directory, or: trueup crds | kubectl apply -f -")
         self._due.set()
 
-    async def _take(self, files: Declarations) -> None:
+    async def _take(self, files: Declarations, rules: Sequence[PolicyRule]) -> None:
         context = self._context
         beside = replace(files, is_complete=files.is_complete and not context.resources.problem)
         accepted = accept(context.resources.known.values(), beside, self._allowance)
-        news, before = accepted.declarations, context.declarations
+        declared, before = accepted.declarations, context.declarations
+        news = replace(declared, applications=ruled(declared.applications, rules))
         self._tell_refused(accepted.problems)
         context.refused = accepted.problems
         if news == before and context.declared.is_set():

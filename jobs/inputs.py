@@ -41,6 +41,10 @@ class InputCache:
         """Whether it is known what an application was rendered from."""
         return application in self._digests
 
+    def is_otherwise(self, application: Application) -> bool:
+        """Whether an application is declared otherwise than it was when it was rendered last, as far as that is known."""
+        return self._digests.get(str(application.name), application.digest) != application.digest
+
     async def refresh(self, heads: HeadStore, repository: str) -> None:
         """Take in what was written since."""
         self._number, found = await heads.inputs_since(repository, self._number)

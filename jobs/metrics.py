@@ -17,6 +17,12 @@ STEPS = Counter(
 )
 APPLY_SECONDS = Histogram("trueup_apply_seconds", "One object's apply or delete.", buckets=SECONDS, registry=REGISTRY)
 DRIFT = Counter("trueup_drift_total", "Objects that left the desired state, by kind of drift.", ("kind",), registry=REGISTRY)
+POLICIES = Counter(
+    "trueup_policy_findings_total",
+    "Objects that a policy denied or warned of in a sync, by action.",
+    ("action",),
+    registry=REGISTRY,
+)
 FIGHTS = Counter(
     "trueup_fights_total", "Repairs that were put off because something changes the object again and again.", registry=REGISTRY
 )

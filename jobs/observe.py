@@ -16,7 +16,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs import metrics
-from jobs.records import FieldRecord, HoldRecord, ObjectHealthRecord, StepRecord, SyncRecord
+from jobs.records import FieldRecord, HoldRecord, ObjectHealthRecord, PolicyRecord, StepRecord, SyncRecord
 from jobs.store.jobs import JobStore
 from reconciler.events import (
     Applied,
@@ -34,6 +34,7 @@ from reconciler.events import (
     SyncStarted,
 )
 from reconciler.model.declared import Name
+from reconciler.model.gates import Finding
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import Action, Awaited, FieldDrift, Health, Hold, StepResult, SyncReport, SyncState
 
@@ -41,6 +42,9 @@ log = structlog.get_logger()
 
 FLUSH_SECONDS = 0.05
 """Progress is written this often at most; a person sees no difference."""
+
+TOLD_FINDINGS = 100
+"""Of policies in one record; more say the same of other objects."""
 
 SHARE = 10
 """Writing takes one part in so many of the time: what a thousand applications have come to is a megabyte."""
@@ -183,6 +187,8 @@ class Progress:
         report = event.report
         metrics.SYNCS.labels(report.state).inc()
         metrics.SYNC_SECONDS.labels(report.state).observe(event.seconds)
+        for finding in report.findings:
+            metrics.POLICIES.labels(finding.action).inc()
         self._say(
             "sync.finished", report.application, state=str(report.state), message=report.message, seconds=round(event.seconds, 3)
         )
@@ -226,6 +232,18 @@ def hold_records(holds: Iterable[Hold]) -> tuple[HoldRecord, ...]:
     return tuple(HoldRecord(guard=hold.guard, reason=hold.reason, objects=tuple(str(key) for key in hold.keys)) for hold in holds)
 
 
+def policy_records(findings: Iterable[Finding]) -> tuple[PolicyRecord, ...]:
+    """What policies found as it is stored, denials first."""
+    ordered = sorted(findings, key=lambda finding: finding.action)[:TOLD_FINDINGS]
+    return tuple(
+        PolicyRecord(
+            action=found.action, object=str(found.object), identity=found.object.identity, rule=found.rule,
+            message=found.message, source=found.source,
+        )
+        for found in ordered
+    )  # fmt: skip
+
+
 def unhealthy_records(found: Iterable[tuple[ObjectKey, Health]]) -> tuple[ObjectHealthRecord, ...]:
     """Objects that are not healthy as they are stored."""
     return tuple(ObjectHealthRecord(object=str(key), status=health.status, reason=health.reason) for key, health in found)
@@ -245,6 +263,7 @@ def _ended(report: SyncReport) -> dict[str, Any]:
         "held_digest": report.held_digest,
         "awaits": awaited_texts(report.awaited),
         "notices": report.notices,
+        "policies": policy_records(report.findings),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reconciler.model.gates import PolicyAction
 from reconciler.model.intent import Pause, Quarantine, Rollback
 from reconciler.model.outcome import Action, DriftKind, HealthStatus, SyncState
 from reconciler.model.policy import SyncWindow
@@ -143,6 +144,17 @@ class ObjectHealthRecord(Record):
     reason: str = ""
 
 
+class PolicyRecord(Record):
+    """An object that a policy denies or warns of."""
+
+    action: PolicyAction
+    object: str = Field(description="For people: `shop/Deployment/web`.")
+    identity: str = Field(description="`group/kind:namespace/name`.")
+    rule: str = Field(description="The name of the policy.")
+    message: str
+    source: str = Field(default="", description="Where the object was rendered from.")
+
+
 class SyncRecord(Record):
     """One run of one application to one revision."""
 
@@ -165,6 +177,9 @@ class SyncRecord(Record):
     held_digest: str = Field(default="", description="What an approval is bound to.")
     awaits: tuple[str, ...] = Field(default=(), description="Applications, kinds and objects that it waits for, while it waits.")
     notices: tuple[str, ...] = Field(default=(), description="What people should know, though nothing is wrong.")
+    policies: tuple[PolicyRecord, ...] = Field(
+        default=(), description="What policies deny and warn of, at most 100, denials first."
+    )
 
 
 class JobRecord(Record):

@@ -23,6 +23,9 @@ string. Foreign errors are translated once, at the edge that met them, `from` th
 The idea: https://github.com/fluxcd/source-controller, `internal/error/error.go`.
 """
 
+from collections.abc import Sequence
+
+from reconciler.model.gates import Finding
 from reconciler.model.outcome import Awaited
 
 
@@ -70,7 +73,12 @@ class ApplyRefused(Stalled):
 
 
 class NotAllowed(Stalled):
-    """A policy of Trueup forbids it."""
+    """A policy forbids it: Trueup's own, or one that people declared."""
+
+    def __init__(self, message: str, *, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+        """What declared policies found, warnings too."""
 
 
 class Waiting(TrueupError):

@@ -1,14 +1,15 @@
 """Expressions in CEL that people declare: understood before they are used, and never able to hold up whoever evaluates them.
 
-The language: https://github.com/google/cel-spec. An expression sees one object as `self`, and its top fields by their own names. CEL
-has no endless loop, but loops within loops over long lists take their time; what that comes to is reckoned before it is spent.
+The language: https://github.com/google/cel-spec. An expression about health sees one object as `self`, and its top fields by their own
+names; one of a policy sees `object` and `application`. CEL has no endless loop, but loops within loops over long lists take their time;
+what that comes to is reckoned before it is spent.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from cel import Context, Program
@@ -23,7 +24,10 @@ TEXT_LENGTH = 300
 """Characters of a text that an expression makes."""
 
 NAMES = frozenset({"self", "apiVersion", "kind", "metadata", "spec", "status", "data"})
-"""What an expression may speak of, beside what its own loops name."""
+"""What an expression about health may speak of, beside what its own loops name."""
+
+CANDIDATE = frozenset({"object", "application"})
+"""What one of a policy may speak of."""
 
 TYPES = frozenset(
     {"bool", "bytes", "double", "dyn", "duration", "int", "list", "map", "null_type", "string", "timestamp", "uint"}
@@ -65,6 +69,7 @@ class Subject:
     """An object that expressions are asked about."""
 
     document: Mapping[str, Any]
+    names: ClassVar[frozenset[str]] = NAMES
 
     @cached_property
     def shown(self) -> Mapping[str, Any]:
@@ -85,6 +90,21 @@ class Subject:
     def extent(self) -> tuple[int, int]:
         """The length of its longest list or mapping, and that of its longest text."""
         return _extent(self.shown)
+
+
+@dataclass(frozen=True)
+class Candidate(Subject):
+    """An object that is to be applied, and the application it is of, that policies are asked about."""
+
+    application: Mapping[str, Any]
+    names: ClassVar[frozenset[str]] = CANDIDATE
+
+    @cached_property
+    def context(self) -> "Context":
+        """Both as they are: what the object has not is absent."""
+        import cel  # noqa: PLC0415 - loads in 0.1 s, and only who has expressions needs it
+
+        return cel.Context(variables={"object": dict(self.document), "application": dict(self.application)})
 
 
 @dataclass(frozen=True)
@@ -112,7 +132,7 @@ class Expression:
             Absent: when it asks for a field that is not there.
             Unevaluable: when it does not fit the object, or would take too long.
         """
-        if (steps := self._steps(subject)) > STEPS:
+        if (steps := self.steps(subject)) > STEPS:
             raise Unevaluable(f"would take {steps} steps on this object, and {STEPS} are allowed; loop over shorter lists")
         try:
             return self.program.execute(subject.context)
@@ -121,7 +141,8 @@ class Expression:
         except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
             raise Unevaluable(_first_sentence(str(error))) from error
 
-    def _steps(self, subject: Subject) -> int:
+    def steps(self, subject: Subject) -> int:
+        """What an evaluation may come to, in the smallest steps of a loop."""
         if not self.weight:
             return 1
         longest, text = subject.extent
@@ -130,8 +151,8 @@ class Expression:
 
 
 @lru_cache(maxsize=4096)
-def parse(source: str) -> Expression:
-    """Understand an expression.
+def parse(source: str, names: frozenset[str] = NAMES) -> Expression:
+    """Understand an expression that speaks of these names.
 
     Raises:
         ValueError: saying what is wrong with it, and where.
@@ -148,20 +169,26 @@ def parse(source: str) -> Expression:
         raise ValueError(_syntax(str(error))) from error
     if unknown := sorted(name for name in program.functions() if name[:1].isalpha() and name not in FUNCTIONS):
         raise ValueError(f"{unknown[0]} is no function here; there are {', '.join(sorted(FUNCTIONS))}")
-    if unknown := sorted(set(program.variables()) - NAMES - TYPES - set(_BOUND.findall(source))):
-        raise ValueError(f"{unknown[0]} is not known; an expression speaks of self, or of {', '.join(sorted(NAMES - {'self'}))}")
+    if unknown := sorted(set(program.variables()) - names - TYPES - set(_BOUND.findall(source))):
+        first = "self, or of " if "self" in names else ""
+        raise ValueError(f"{unknown[0]} is not known; an expression speaks of {first}{', '.join(sorted(names - {'self'}))}")
     return Expression(source, program)
 
 
-def parse_condition(source: str) -> Expression:
+def parse_condition(source: str, nothing: Subject | None = None) -> Expression:
     """Understand an expression that is true or false; one that is neither for any object is found out at once.
+
+    Args:
+        source: the expression.
+        nothing: a subject without any field; None: one of an expression about health.
 
     Raises:
         ValueError: saying what is wrong with it, and where.
     """
-    expression = parse(source)
+    nothing = nothing or Subject({})
+    expression = parse(source, nothing.names)
     try:
-        found = expression.evaluate(Subject({}))
+        found = expression.evaluate(nothing)
     except Absent:
         return expression
     except Unevaluable as error:

@@ -205,6 +205,11 @@ class ReconcilerSettings(Settings):
         description="Seconds until a request to the API server is given up; admission webhooks may take 10 each.",
     )
 
+    policies: Path | None = Field(
+        default=None,
+        description="YAML file of policies that every application must keep to, read again when it changes; see policies.md. Left out: "
+        "only those of the Applications themselves.",
+    )
     health_rules: tuple[HealthRule, ...] = Field(
         default=(),
         description="How kinds are judged in all applications, best written in the settings file: a list of "

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -12,7 +12,7 @@ from jobs.holder.held import Held
 from jobs.holder.ready import Gate, Way, applied_before, restored
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.parts import Part
-from reconciler.errors import TrueupError
+from reconciler.errors import NotAllowed, TrueupError
 from reconciler.model.declared import Application, Name
 from reconciler.model.outcome import Action
 from reconciler.model.policy import SyncMode
@@ -54,7 +54,12 @@ class Declared:
         await self._resume_older([target for target in targets if target.name in refused])
         at_head = {target.name for target in targets if target in observed and target.name not in refused}
         await foresee([target for target in observed if target.name not in at_head], held.environment)
-        waiting = [t for t in targets if self._is_untold(t.application) or (t.name not in refused and self._is_out_of_date(t))]
+        otherwise = await self._otherwise(targets, refused)
+        waiting = [
+            t
+            for t in targets
+            if self._is_untold(t.application) or t.name in otherwise or (t.name not in refused and self._is_out_of_date(t))
+        ]
         gate = Gate(held, await held.cluster.records.intents(), datetime.now(UTC))
         put_off = {
             t.name for t in waiting if t.application.sync.mode is SyncMode.MANUAL or gate.put_off(t.application, Way.AUTOMATIC)
@@ -164,6 +169,19 @@ class Declared:
         active = [job for name in sorted(repositories) for job in await self._held.context.jobs.active_of(str(name))]
         waiting = [job for job in active if job.kind in REFS and job.state is JobState.WAITING and await self._has_part(job)]
         return paused | {Name.parse(name) for job in waiting for name in job.applications}
+
+    async def _otherwise(self, targets: Sequence[Target], refused: Mapping[Name, TrueupError]) -> frozenset[Name]:
+        """Those that were declared otherwise, by themselves or by the policies, while nobody was here, or that a policy denies."""
+        context = self._held.context
+        for repository in sorted({source.repository for target in targets for source in target.application.sources}):
+            await context.inputs_of(repository).refresh(context.heads, str(repository))
+        denied = {name for name, error in refused.items() if isinstance(error, NotAllowed) and error.findings}
+        return frozenset(
+            target.name
+            for target in targets
+            if target.name in denied
+            or any(context.inputs_of(source.repository).is_otherwise(target.application) for source in target.application.sources)
+        )
 
     async def _has_part(self, job: JobRecord) -> bool:
         """Whether a job was handed over to this cluster; one that was not may come to nothing for it."""

@@ -4,9 +4,9 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from jobs.holder.held import Held
-from jobs.observe import hold_records, step_record
+from jobs.observe import hold_records, policy_records, step_record
 from jobs.records import JobRecord, SyncRecord
-from reconciler.errors import TrueupError
+from reconciler.errors import NotAllowed, TrueupError
 from reconciler.model.outcome import SyncState
 from reconciler.sync.preview import Preview, preview
 from reconciler.sync.source import Target
@@ -25,7 +25,9 @@ async def previewed(target: Target, held: Held, job: JobRecord) -> SyncRecord:
     try:
         found = await preview(target, held.environment, only=job.only, is_refreshed=job.refresh)
     except TrueupError as error:
-        return record.model_copy(update={"state": SyncState.FAILED, "message": str(error), "finished": datetime.now(UTC)})
+        denied = policy_records(error.findings) if isinstance(error, NotAllowed) else ()
+        told = {"state": SyncState.FAILED, "message": str(error), "finished": datetime.now(UTC), "policies": denied}
+        return record.model_copy(update=told)
     refused = [result for result in found.results if result.error]
     return record.model_copy(
         update={
@@ -35,6 +37,7 @@ async def previewed(target: Target, held: Held, job: JobRecord) -> SyncRecord:
             "steps": tuple(step_record(result) for result in found.results),
             "kept": found.kept,
             "holds": hold_records(found.plan.holds),
+            "policies": policy_records(found.findings),
         }
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from reconciler.declarations.rules import Rule, Text
-from reconciler.expressions import parse, parse_condition
+from reconciler.expressions import Candidate, parse, parse_condition
 from reconciler.model.patterns import FieldPattern
 from reconciler.model.revisions import TagRange
 from reconciler.model.versions import check_range
@@ -62,6 +62,11 @@ def _version_range(value: str) -> str:
 
 def _condition(value: str) -> str:
     parse_condition(value)
+    return value
+
+
+def _policy(value: str) -> str:
+    parse_condition(value, Candidate({}, {}))
     return value
 
 
@@ -157,6 +162,7 @@ Revision = Annotated[
 ]
 VersionRange = Annotated[str, AfterValidator(_version_range), Field(min_length=1, max_length=100)]
 Condition = Annotated[str, AfterValidator(_condition)]
+PolicyExpression = Annotated[str, AfterValidator(_policy)]
 Expression = Annotated[str, AfterValidator(_expression)]
 FieldPath = Annotated[str, AfterValidator(_field)]
 NameOrNothing = Annotated[str, Field(pattern=rf"^({_NAME})?$", max_length=253)]

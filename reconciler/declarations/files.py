@@ -1,9 +1,6 @@
 """Declarations from a directory of YAML files: all mistakes at once, by file, line and field; and every change of the files."""
 
-import asyncio
 import hashlib
-import os
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from reconciler.declarations.changes import LOOK_SECONDS, changes, files_of
 from reconciler.declarations.check import Written, cross_check
 from reconciler.declarations.problems import Problem, dotted, mistakes
 from reconciler.declarations.schema import API_VERSION, DOCUMENTS
@@ -18,14 +16,6 @@ from reconciler.errors import InvalidDeclaration, InvalidManifest
 from reconciler.model.declared import HOME, Application, Declarations, Repository
 from reconciler.yaml.documents import parse_documents
 from reconciler.yaml.locate import locate
-
-LOOK_SECONDS = 0.5
-"""How often the files are looked at: a change is seen within a second."""
-
-SETTLED_SECONDS = 2.0
-"""How old a change must be until the times of the files are trusted to tell the next one; clocks of file systems are coarse."""
-
-SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +44,7 @@ def load(directory: Path, *, default_namespace: str = HOME) -> Loaded:
         raise InvalidDeclaration(
             f"{directory}: no such directory; TRUEUP_DECLARATIONS must name one with Repositories and Applications"
         )
-    texts = {str(path.relative_to(directory)): path.read_bytes() for path in _files(directory)}
+    texts = {str(path.relative_to(directory)): path.read_bytes() for path in files_of(directory)}
     written: list[Written] = []
     problems: list[Problem] = []
     for file, text in texts.items():
@@ -71,25 +61,9 @@ def load(directory: Path, *, default_namespace: str = HOME) -> Loaded:
 
 
 async def follow(directory: Path, *, interval_seconds: float = LOOK_SECONDS) -> AsyncIterator[Loaded]:
-    """What the directory declares now, and again after every change of its content.
-
-    While nothing changes, only the times of the files are looked at. A file that goes away while it is read is looked for again
-    before it is a problem: a mounted ConfigMap is replaced like that.
-    """
-    digest: str | None = None
-    stamp: object = None
-    failures = 0
-    while True:
-        newer, is_settled = await asyncio.to_thread(_stamp, directory)
-        if newer != stamp:
-            loaded = await asyncio.to_thread(_load_or_tell, directory)
-            failures = 0 if loaded.digest else failures + 1
-            stamp = newer if is_settled and loaded.digest else None
-            name = loaded.digest or f"unreadable: {loaded.problems}"
-            if name != digest and failures != 1:
-                digest = name
-                yield loaded
-        await asyncio.sleep(interval_seconds)
+    """What the directory declares now, and again after every change of its content."""
+    async for loaded in changes(directory, _load_or_tell, interval_seconds=interval_seconds):
+        yield loaded
 
 
 def _load_or_tell(directory: Path) -> Loaded:
@@ -97,29 +71,6 @@ def _load_or_tell(directory: Path) -> Loaded:
         return load(directory)
     except (OSError, InvalidDeclaration) as error:
         return Loaded(Declarations(), (Problem(str(directory), 0, "", str(error)),))
-
-
-def _stamp(directory: Path) -> tuple[object, bool]:
-    """What changes when a file does, and whether the last change is long enough ago that the next will show."""
-    stamp: list[tuple[object, ...]] = []
-    newest = 0
-    for path in _files(directory):
-        try:
-            status = path.stat()
-        except OSError:
-            return (str(path), time.time_ns()), False
-        stamp.append((str(path), status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino))
-        newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
-    return tuple(stamp), time.time_ns() - newest > SETTLED_SECONDS * 1e9
-
-
-def _files(directory: Path) -> list[Path]:
-    """Hidden entries are left out: a mounted ConfigMap keeps its data in `..data`, and links to it."""
-    found: list[Path] = []
-    for folder, folders, names in os.walk(directory):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
-    return sorted(found)
 
 
 def _parse(file: str, text: bytes, namespace: str) -> Iterator[Written | Problem]:

@@ -26,6 +26,7 @@ from reconciler.declarations.fields import (
     Seconds,
 )
 from reconciler.declarations.part import Metadata, Part
+from reconciler.declarations.policies import Policies
 from reconciler.declarations.rendering import RenderSpec
 from reconciler.declarations.repository import RepositoryDocument
 from reconciler.declarations.sources import SourceSpec
@@ -159,6 +160,7 @@ class ApplicationSpec(Part):
         max_length=50,
         description="How kinds are judged here, before the rules of the instance and the built-in ones.",
     )
+    policies: Policies = Field(default=(), description="What must be true of objects before they are applied.")
 
     @model_validator(mode="after")
     def _refers_to_sources(self) -> Self:
@@ -196,6 +198,7 @@ class ApplicationDocument(Part):
             sync=_sync_policy(spec.sync),
             depends_on=tuple(Name(other.namespace or namespace, other.name) for other in spec.depends_on),
             health=tuple(HealthRule(**rule.model_dump()) for rule in spec.health),
+            policies=tuple(policy.value() for policy in spec.policies),
             digest=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=12).hexdigest(),
         )
 

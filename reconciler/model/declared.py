@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Protocol, Self
 
+from reconciler.model.gates import PolicyRule
 from reconciler.model.policy import DeletionPolicy, HealthRule, SyncPolicy
 from reconciler.model.rendering import RenderOptions
 from reconciler.model.revisions import TAGS, is_range, may_mean
@@ -216,6 +217,8 @@ class Application:
     depends_on: tuple[Name, ...] = ()
     health: tuple[HealthRule, ...] = ()
     """Before those of the instance."""
+    policies: tuple[PolicyRule, ...] = ()
+    """What must be true of its objects: the instance's rules, then its own."""
     digest: str = ""
     """Hash of the declaration; a change of it makes the application affected."""
     allowance: Allowance = EVERYTHING

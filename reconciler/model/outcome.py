@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self, TypeAlias
 
 from reconciler.model.declared import Name
+from reconciler.model.gates import Finding
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.options import PruneRule
 
@@ -329,6 +330,8 @@ class SyncReport:
     """What makes it worth trying again at once."""
     notices: tuple[str, ...] = ()
     """What people should know, though nothing is wrong."""
+    findings: tuple[Finding, ...] = ()
+    """What policies deny and warn of."""
 
 
 def changed(results: Sequence[StepResult]) -> int:

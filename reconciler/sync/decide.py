@@ -15,6 +15,7 @@ from reconciler.plan.steps import PlanRequest, plan
 from reconciler.sync.desired import Rendering
 from reconciler.sync.environment import Environment
 from reconciler.sync.findings import find
+from reconciler.sync.gates import keep_out_denied, passed
 from reconciler.sync.source import Source, Target, load, vanished
 
 
@@ -35,6 +36,7 @@ async def accept(
     refused: dict[Name, TrueupError] = {}
     if any(_is_unknown(raw, environment) for s in sources.values() if isinstance(s, Source) for raw in s.documents):
         await environment.cluster.rediscover()
+    accepted: list[Rendering] = []
     for target in targets:
         source = sources[target.name]
         if isinstance(source, PathMissing) and _owns_something(target.name, environment):
@@ -42,11 +44,11 @@ async def accept(
         try:
             if isinstance(source, TrueupError):
                 raise source
-            rendering = render(target, source.documents, environment)
-            _refuse_forbidden(rendering)
-            environment.desired.put(rendering)
+            accepted.append(await _permitted(target, source, environment))
         except TrueupError as error:
             refused[target.name] = error
+    for rendering in accepted:  # all at once: what moves from one to another is desired by somebody at any time
+        environment.desired.put(rendering)
     if is_kept:
         await environment.cluster.follow(kinds_of(targets, environment))
         for target in targets:
@@ -80,13 +82,27 @@ async def accept_again(source: Source, target: Target, environment: Environment)
 
     Raises:
         InvalidManifest: when an object does not fit its kind.
-        NotAllowed: when the application may not touch one of them, placed as it is now.
+        NotAllowed: when the application may not touch one of them, placed as it is now, or a policy denies it.
+    """
+    environment.desired.put(await _permitted(target, source, environment))
+    await environment.cluster.follow(kinds_of([target], environment))
+    measure(target.name, environment)
+
+
+async def _permitted(target: Target, source: Source, environment: Environment) -> Rendering:
+    """What may be desired: within what the application is allowed, and denied by no policy.
+
+    Raises:
+        InvalidManifest: naming file, object and field.
+        NotAllowed: naming the first object that may not be applied, why, and how many there are.
     """
     rendering = render(target, source.documents, environment)
     _refuse_forbidden(rendering)
-    environment.desired.put(rendering)
-    await environment.cluster.follow(kinds_of([target], environment))
-    measure(target.name, environment)
+    try:
+        return await passed(rendering)
+    except NotAllowed:
+        await keep_out_denied(rendering, environment.desired)
+        raise
 
 
 def _refuse_forbidden(rendering: Rendering) -> None:

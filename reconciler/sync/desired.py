@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from reconciler.errors import Stalled
 from reconciler.model.declared import EVERYTHING, Application, Name
+from reconciler.model.gates import Finding
 from reconciler.model.hooks import Phase
 from reconciler.model.objects import Manifest, ObjectKey
 from reconciler.model.outcome import Owned, Revision
@@ -33,6 +34,8 @@ class Rendering:
     """What runs."""
     digest: str = ""
     """A name for all that the application renders to, of which hooks run once for each; left out where there are none."""
+    findings: tuple[Finding, ...] = ()
+    """What policies warn of."""
 
     @property
     def keys(self) -> Iterator[ObjectKey]:
@@ -135,6 +138,10 @@ class Desired:
         manifests = self._renderings[application].manifests if application in self else {}
         scaled = ((manifests[target], scaler) for target, scaler in sorted(self._scaled.items()) if target in manifests)
         return tuple(text for target, scaler in scaled if (text := notice(target, scaler)))
+
+    def findings(self, application: Name) -> tuple[Finding, ...]:
+        """What policies warn of in what an application desires."""
+        return self._renderings[application].findings if application in self else ()
 
     def refuse_conflicts(self, application: Name) -> None:
         """Two applications that declare one object would take it from each other for ever.

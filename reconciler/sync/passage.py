@@ -180,7 +180,8 @@ class Passage:
         notices = environment.desired.notices(self.target.name)
         if withheld(report.steps):
             notices = (*notices, untold(environment.cluster.kinds))
-        return dataclasses.replace(report, message=message, notices=notices)
+        findings = environment.desired.findings(self.target.name)
+        return dataclasses.replace(report, message=message, notices=notices, findings=findings)
 
     @property
     def _is_preempted(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from reconciler.errors import Stalled, TrueupError, Waiting
 from reconciler.kube.refusal import Unchangeable
 from reconciler.model.declared import Application
+from reconciler.model.gates import Finding
 from reconciler.model.objects import LiveMetadata, Manifest
 from reconciler.model.options import ApplyMode
 from reconciler.model.outcome import Action, FieldDrift, Plan, Step, StepResult
@@ -33,6 +34,8 @@ class Preview:
     plan: Plan
     results: tuple[StepResult, ...]
     """Fields with the desired value and the one that is there; `error` where the server would refuse the step."""
+    findings: tuple[Finding, ...] = ()
+    """What policies warn of; what they deny has no plan."""
 
     @property
     def kept(self) -> int:
@@ -53,6 +56,7 @@ async def preview(
         is_refreshed: whether the live objects themselves are listed, instead of trusting the watches.
 
     Raises:
+        NotAllowed: when a policy denies it.
         TrueupError: when it cannot be rendered, or must not be applied as a whole.
     """
     scratch = dataclasses.replace(environment, desired=environment.desired.copy())
@@ -69,7 +73,7 @@ async def preview(
     free = asyncio.Semaphore(AT_ONCE)
     steps = [step for step in plan.steps if step.action is not Action.KEEP]
     results = await asyncio.gather(*(_result(step, target.application, scratch, free) for step in steps))
-    return Preview(plan, tuple(results))
+    return Preview(plan, tuple(results), scratch.desired.findings(target.name))
 
 
 async def _result(step: Step, application: Application, environment: Environment, free: asyncio.Semaphore) -> StepResult:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.errors import Superseded, Transient, TrueupError, Waiting
+from reconciler.errors import NotAllowed, Superseded, Transient, TrueupError, Waiting
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import (
     GOOD,
@@ -96,7 +96,10 @@ def failed(target: Target, error: TrueupError, results: Sequence[StepResult]) ->
     elif isinstance(error, Waiting | Transient):
         state, retry = SyncState.WAITING, error.retry_seconds or RETRY_SECONDS
     awaited = error.awaited if isinstance(error, Waiting) else Awaited()
-    return SyncReport(target.name, target.revision, state, str(error), tuple(results), retry_seconds=retry, awaited=awaited)
+    findings = error.findings if isinstance(error, NotAllowed) else ()
+    return SyncReport(
+        target.name, target.revision, state, str(error), tuple(results), retry_seconds=retry, awaited=awaited, findings=findings
+    )
 
 
 def _verdict(course: Course) -> tuple[SyncState, str, float | None]:

@@ -42,6 +42,7 @@ ELSEWHERE = {
     "jobs/holder/farewells.py": ("tests/e2e/test_farewell.py", "last hooks in a living cluster"),
     "jobs/holder/removals.py": ("tests/e2e/test_removal.py", "removals of a living cluster"),
     "receiver/api/orphans.py": ("tests/e2e/test_removal.py", "what only holders know"),
+    "reconciler/declarations/changes.py": ("tests/reconciler/declarations/test_files.py", "how a directory of files is followed"),
     "reconciler/declarations/part.py": ("tests/reconciler/declarations/test_schema.py", "the parts that the schema is made of"),
     "reconciler/render/sops.py": ("tests/reconciler/render/test_decrypted.py", "files that the real sops made, and broken ones"),
     "reconciler/render/result.py": ("tests/reconciler/sync/test_outside.py", "values, and how what was given is looked up"),

@@ -1,6 +1,7 @@
 """Events become log lines, metrics and stored progress; the observer itself never waits."""
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from redis.exceptions import ConnectionError as Disconnected
 
 from jobs import metrics, observe
 from jobs.intake import new_job_id
-from jobs.observe import Progress
+from jobs.observe import TOLD_FINDINGS, Progress
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.jobs import JobStore
 from reconciler.events import (
@@ -24,6 +25,7 @@ from reconciler.events import (
     SyncStarted,
 )
 from reconciler.model.declared import Name
+from reconciler.model.gates import Finding, PolicyAction
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import (
     Action,
@@ -42,6 +44,7 @@ from reconciler.model.outcome import (
 WEB = Name("trueup", "web")
 REVISION = Revision("refs/heads/main", "c" * 40)
 KEY = ObjectKey("apps", "Deployment", "shop", "web")
+FINDING = Finding(PolicyAction.WARN, KEY, "pinned", "name a digest", "web.yaml, line 1")
 
 
 @pytest.fixture
@@ -165,6 +168,9 @@ async def test_the_lines_of_one_sync_have_its_id_revision_application_and_job(pr
         pytest.param(step(error="denied"), "trueup_steps_total", {"action": "update", "outcome": "refused"}, id="a refusal"),
         pytest.param(SyncFinished(report(), 0.5), "trueup_syncs_total", {"state": "succeeded"}, id="a sync"),
         pytest.param(SyncFinished(report(), 0.5), "trueup_sync_seconds_count", {"state": "succeeded"}, id="its time"),
+        pytest.param(
+            SyncFinished(report(findings=(FINDING,)), 0.5), "trueup_policy_findings_total", {"action": "warn"}, id="a finding"
+        ),
         pytest.param(DriftFound(WEB, Drift(KEY, DriftKind.MISSING)), "trueup_drift_total", {"kind": "missing"}, id="drift"),
     ],
 )
@@ -184,6 +190,19 @@ async def test_drift_and_holds_are_said_and_refusals_carry_their_reason(progress
     assert "spec.replicas by kubectl" in lines[0]["drift"]
     assert lines[1]["guard"] == "empty-render"
     assert lines[2]["error"] == "denied by policy"
+
+
+async def test_what_policies_found_is_in_the_record_denials_first_and_not_without_end(progress):
+    denial = dataclasses.replace(FINDING, action=PolicyAction.DENY)
+    async with progress.written():
+        progress(SyncStarted(WEB, REVISION))
+        progress(SyncFinished(report(SyncState.FAILED, findings=(*[FINDING] * 2 * TOLD_FINDINGS, denial)), 0.1))
+    (sync,) = (await stored(progress)).syncs
+    assert len(sync.policies) == TOLD_FINDINGS
+    assert sync.policies[0].model_dump(mode="json") == {
+        "action": "deny", "object": str(KEY), "identity": KEY.identity, "rule": "pinned", "message": "name a digest",
+        "source": "web.yaml, line 1",
+    }  # fmt: skip
 
 
 async def test_what_is_held_and_unhealthy_is_in_the_record(progress):

@@ -1,6 +1,11 @@
 """What is declared, for commands that need no running Trueup: in files where a directory is named, else in the cluster."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from reconciler.declarations.files import load
+from reconciler.declarations.policies import load as load_policies
+from reconciler.declarations.policies import ruled
 from reconciler.declarations.resources import Resource, accept, allowance_of
 from reconciler.errors import Stalled, TrueupError
 from reconciler.kube.config import Access
@@ -18,7 +23,8 @@ async def declarations(settings: ReconcilerSettings) -> Declarations:
     Raises:
         Failure: when that is nothing, or has mistakes.
     """
-    return await _in_cluster(settings) if settings.declarations is None else _in_files(settings)
+    found = await _in_cluster(settings) if settings.declarations is None else _in_files(settings)
+    return found if settings.policies is None else _with_policies(found, settings.policies)
 
 
 def application_of(declared: Declarations, name: Name) -> Application:
@@ -45,6 +51,13 @@ def _in_files(settings: ReconcilerSettings) -> Declarations:
     if loaded.problems:
         raise Failure(f"{loaded.problems[0]} (trueup validate shows all {len(loaded.problems)})")
     return loaded.declarations
+
+
+def _with_policies(found: Declarations, file: Path) -> Declarations:
+    loaded = load_policies(file)
+    if loaded.problems:
+        raise Failure(f"{loaded.problems[0]} (trueup validate shows all {len(loaded.problems)})")
+    return replace(found, applications=ruled(found.applications, loaded.rules))
 
 
 async def _in_cluster(settings: ReconcilerSettings) -> Declarations:

@@ -57,6 +57,8 @@ def _story_of_sync(sync: Json) -> Iterator[str]:
         yield f"  {step['action']:7} {step['object']}  {outcome}"
     for hold in sync["holds"]:
         yield f"  held    {len(hold['objects'])} deletions: {hold['reason']}"
+    for found in sync["policies"]:
+        yield f"  {found['action']:7} {found['object']}  {found['rule']}: {found['message']}"
     for notice in sync["notices"]:
         yield f"  note    {notice}"
 

@@ -9,18 +9,21 @@ from pathlib import Path
 import click
 import yaml
 
-from jobs.observe import hold_records, step_record
+from jobs.observe import hold_records, policy_records, step_record
 from jobs.worker import open_secrets, seal_key
 from receiver.settings import ReceiverSettings
 from reconciler.artifacts.mirror import Stores
 from reconciler.declarations.files import load as load_declarations
-from reconciler.errors import Stalled, TrueupError
+from reconciler.declarations.policies import load as load_policies
+from reconciler.errors import NotAllowed, Stalled, TrueupError
 from reconciler.kube.cluster import open_cluster
 from reconciler.kube.config import Access
 from reconciler.model.declared import ConfigMapRef, Declarations, Instance, Name, SecretRef, Secrets
+from reconciler.model.gates import Finding
 from reconciler.model.objects import Kind, Kinds, Manifest
 from reconciler.model.outcome import Action
 from reconciler.plan.manifest import Stamp, prepare
+from reconciler.plan.policy import describe, is_denied, judge
 from reconciler.plan.redact import mask
 from reconciler.render.renderer import Renderer
 from reconciler.sync.environment import Environment
@@ -29,7 +32,7 @@ from reconciler.sync.source import Source, Workshop, load
 from trueup.cli.arguments import NameType
 from trueup.cli.chosen import Chosen, directory_option, revision_option
 from trueup.cli.declared import application_of, declarations
-from trueup.cli.output import ExitCode, Failure, json_option, print_json, say
+from trueup.cli.output import ExitCode, Failure, Json, json_option, print_json, say
 from trueup.cli.serve import load_settings
 from trueup.cli.server import run
 
@@ -45,27 +48,38 @@ SYMBOLS = {
 }
 
 
+class Denied(Failure):
+    """A policy denies what would be applied."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(describe(findings), ExitCode.DENIED)
+        self.findings = findings
+
+
 @click.command(epilog="Example: trueup validate deploy/examples")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option("--policies", type=click.Path(path_type=Path), help="The instance's policies; left out: TRUEUP_POLICIES.")
 @json_option
-def validate(directory: Path | None, as_json: bool) -> None:
-    """Check a directory of declarations: every mistake with file, line and field."""
-    directory = directory or load_settings(ReceiverSettings).declarations
+def validate(directory: Path | None, policies: Path | None, as_json: bool) -> None:
+    """Check a directory of declarations, and the instance's policies: every mistake with file, line and field."""
+    settings = None if directory and policies else load_settings(ReceiverSettings)
+    directory = directory or (settings.declarations if settings else None)
+    policies = policies or (settings.policies if settings else None)
     if directory is None:
         raise Failure("which directory? trueup validate DIRECTORY, or set TRUEUP_DECLARATIONS", ExitCode.USAGE)
     try:
         loaded = load_declarations(directory)
     except TrueupError as error:
         raise Failure.of(error) from error
+    problems = (*loaded.problems, *(load_policies(policies).problems if policies else ()))
     if as_json:
-        problems = [{"file": p.file, "line": p.line, "field": p.field, "message": p.message} for p in loaded.problems]
-        print_json({"problems": problems})
+        print_json({"problems": [{"file": p.file, "line": p.line, "field": p.field, "message": p.message} for p in problems]})
     else:
-        for problem in loaded.problems:
+        for problem in problems:
             say(str(problem))
-    if loaded.problems:
-        count = len(loaded.problems)
-        raise Failure(f"{count} problem{'' if count == 1 else 's'} in {directory}")
+    if problems:
+        places = " and ".join(str(place) for place in (directory, policies) if place)
+        raise Failure(f"{_count(problems, 'problem')} in {places}")
     found = loaded.declarations
     if not as_json:
         say(
@@ -83,23 +97,33 @@ def _count(things: Sized, one: str, many: str = "") -> str:
 @directory_option
 @json_option
 def render(application: Name, revisions: tuple[str, ...], directories: tuple[str, ...], as_json: bool) -> None:
-    """Print what an application's source renders to, as it would be applied; Secrets are masked."""
-    manifests = run(_render(application, revisions, directories))
+    """Print what an application's source renders to, as it would be applied, and what policies say; Secrets are masked."""
+    manifests, findings = run(_render(application, revisions, directories))
     documents = [mask(manifest.document) for manifest in manifests]
     if as_json:
-        print_json({"items": documents})
+        print_json({"items": documents, "policies": _json(findings)})
     else:
         click.echo(yaml.safe_dump_all(documents, sort_keys=False), nl=False)
+        _say_findings(findings, err=True)
+    if is_denied(findings):
+        raise Denied(findings)
 
 
-@click.command(epilog="Example: trueup diff my-web-app; exit code 3 when something differs")
+@click.command(epilog="Example: trueup diff my-web-app; exit code 3 when something differs, 7 when a policy denies it")
 @click.argument("application", type=NameType())
 @revision_option
 @directory_option
 @json_option
 def diff(application: Name, revisions: tuple[str, ...], directories: tuple[str, ...], as_json: bool) -> None:
-    """Show what a sync would change, by the server's own dry run; changes nothing."""
-    found = run(_diff(application, revisions, directories))
+    """Show what a sync would change, by the server's own dry run, and what policies say; changes nothing."""
+    try:
+        found = run(_diff(application, revisions, directories))
+    except Denied as denied:
+        if as_json:
+            print_json({"application": str(application), "policies": _json(denied.findings)})
+        else:
+            _say_findings(denied.findings)
+        raise
     if as_json:
         print_json(
             {
@@ -108,6 +132,7 @@ def diff(application: Name, revisions: tuple[str, ...], directories: tuple[str, 
                 "steps": [step_record(result).model_dump(mode="json") for result in found.results],
                 "kept": found.kept,
                 "holds": [hold.model_dump(mode="json") for hold in hold_records(found.plan.holds)],
+                "policies": _json(found.findings),
             }
         )
     else:
@@ -128,7 +153,17 @@ def _print_preview(found: Preview) -> None:
             say(f"    refused: {result.error}")
     for hold in found.plan.holds:
         say(f"! held ({hold.guard}): {hold.reason}")
+    _say_findings(found.findings)
     say(f"{len(found.results)} differ, {found.kept} as desired")
+
+
+def _say_findings(findings: Sequence[Finding], *, err: bool = False) -> None:
+    for found in findings:
+        say(f"{found.action:5} {found.object}  ({found.rule}) {found.message}", err=err)
+
+
+def _json(findings: Sequence[Finding]) -> list[Json]:
+    return [record.model_dump(mode="json") for record in policy_records(findings)]
 
 
 class _SecretsWhenNeeded:
@@ -161,7 +196,9 @@ async def _workshop(settings: ReceiverSettings, declared: Declarations) -> Async
             await mirrors.close()
 
 
-async def _render(name: Name, revisions: Sequence[str], directories: Sequence[str]) -> Sequence[Manifest]:
+async def _render(
+    name: Name, revisions: Sequence[str], directories: Sequence[str]
+) -> tuple[Sequence[Manifest], Sequence[Finding]]:
     settings = load_settings(ReceiverSettings)
     declared = await declarations(settings)
     application = application_of(declared, name)
@@ -176,9 +213,10 @@ async def _render(name: Name, revisions: Sequence[str], directories: Sequence[st
     instance, namespace = Instance(settings.instance), application.destination.namespace
     stamp = Stamp(instance, application.name, namespace, seal_key(settings), goes_along=application.goes_along)
     try:
-        return prepare(source.documents, stamp, Kinds(_CLUSTER_SCOPED))
+        manifests = prepare(source.documents, stamp, Kinds(_CLUSTER_SCOPED))
     except TrueupError as error:
         raise Failure.of(error) from error
+    return manifests, judge(application.policies, application, manifests)
 
 
 _CLUSTER_SCOPED = [
@@ -223,5 +261,7 @@ async def _diff(name: Name, revisions: Sequence[str], directories: Sequence[str]
                 ignore=settings.ignore,
             )
             return await preview(target, environment)
+    except NotAllowed as error:
+        raise (Denied(error.findings) if error.findings else Failure.of(error)) from error
     except TrueupError as error:
         raise Failure.of(error) from error

@@ -39,6 +39,8 @@ class ExitCode(enum.IntEnum):
     """Time was up, or somebody interrupted; what was begun goes on."""
     UNREACHABLE = 6
     """Trueup, Redis, Git or the cluster does not answer."""
+    DENIED = 7
+    """A policy denies what would be applied."""
 
 
 MEANINGS = {
@@ -49,6 +51,7 @@ MEANINGS = {
     ExitCode.HELD: "held for approval",
     ExitCode.TIMEOUT: "out of time, or interrupted",
     ExitCode.UNREACHABLE: "not reachable",
+    ExitCode.DENIED: "denied by a policy",
 }
 """In a few words, for help and documents."""
 

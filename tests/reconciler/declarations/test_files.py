@@ -249,7 +249,7 @@ async def test_while_nothing_changes_no_file_is_read(declare, monkeypatch):
     directory = declare(a=REPOSITORY, b=APPLICATION)
     for file in directory.iterdir():
         os.utime(file, (1, 1))
-    monkeypatch.setattr("reconciler.declarations.files.SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr("reconciler.declarations.changes.SETTLED_SECONDS", 0.0)
     async with following(directory) as (comes, nothing_comes):
         await comes()
         reads = []

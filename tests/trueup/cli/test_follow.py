@@ -9,6 +9,7 @@ from trueup.cli.output import ExitCode, Failure
 STAGE = {"name": "fetched", "at": "2026-11-20T12:00:01.234567Z", "detail": ""}
 STEP = {"action": "create", "object": "web/ConfigMap/a", "reason": "it is not there", "error": ""}
 HOLD = {"reason": "more than half", "objects": ["a", "b", "c"]}
+DENIAL = {"action": "deny", "object": "ns/ConfigMap/a", "rule": "no-bad", "message": "no"}
 
 
 @pytest.mark.parametrize(
@@ -34,18 +35,23 @@ def test_no_final_state_is_waited_for():
         pytest.param({"stages": [], "syncs": []}, [], id="nothing yet"),
         pytest.param({"stages": [STAGE], "syncs": []}, ["12:00:01.234  fetched"], id="a stage"),
         pytest.param(
-            {"stages": [STAGE | {"detail": "main"}], "syncs": [{"steps": [STEP], "holds": [], "notices": []}]},
+            {"stages": [STAGE | {"detail": "main"}], "syncs": [{"steps": [STEP], "holds": [], "notices": [], "policies": []}]},
             ["12:00:01.234  fetched  main", "  create  web/ConfigMap/a  it is not there"],
             id="a step",
         ),
         pytest.param(
-            {"stages": [], "syncs": [{"steps": [STEP | {"error": "denied"}], "holds": [HOLD], "notices": []}]},
+            {"stages": [], "syncs": [{"steps": [STEP | {"error": "denied"}], "holds": [HOLD], "notices": [], "policies": []}]},
             ["  create  web/ConfigMap/a  denied", "  held    3 deletions: more than half"],
             id="a step that was refused, and deletions that are held",
         ),
         pytest.param(
-            {"stages": [], "syncs": [{"steps": [], "holds": [], "notices": ["metrics.k8s.io does not tell what it serves"]}]},
-            ["  note    metrics.k8s.io does not tell what it serves"],
+            {"stages": [], "syncs": [{"steps": [], "holds": [], "notices": [], "policies": [DENIAL]}]},
+            ["  deny    ns/ConfigMap/a  no-bad: no"],
+            id="what a policy denies",
+        ),
+        pytest.param(
+            {"stages": [], "syncs": [{"steps": [], "holds": [], "notices": ["metrics.k8s.io is silent"], "policies": []}]},
+            ["  note    metrics.k8s.io is silent"],
             id="what people should know",
         ),
     ],

@@ -102,6 +102,58 @@ def test_every_mistake_is_named_with_file_line_and_field(declarations, text, lin
     assert problem["line"] == line
 
 
+RULE = "object.kind != 'ConfigMap' || object.data.value != 'two'"
+
+
+@pytest.fixture
+def policies(tmp_path):
+    def write(rule=RULE, action="deny"):
+        (tmp_path / "policies.yaml").write_text(
+            f'policies:\n- name: no-two\n  action: {action}\n  message: not two\n  rule: "{rule}"\n'
+        )
+        return str(tmp_path / "policies.yaml")
+
+    return write
+
+
+@pytest.mark.parametrize("how", ["option", "setting"])
+def test_mistakes_in_policies_are_named_too(declarations, policies, how):
+    environment, file = declarations(), policies(rule="object.kind =")
+    ended = run(
+        "validate", *(["--policies", file] if how == "option" else []),
+        environment={**environment, **({"TRUEUP_POLICIES": file} if how == "setting" else {})},
+    )  # fmt: skip
+    assert ended.code == 1
+    assert ended.out.startswith(f"{file}:5: policies[0].rule: column 13")
+    assert "1 problem in" in ended.err
+    own = environment["TRUEUP_DECLARATIONS"]
+    assert run("validate", own, "--policies", policies(), environment={"TRUEUP_POLICIES": "/nowhere"}).code == 0
+
+
+def test_a_mistake_in_a_policy_of_an_application_is_named(declarations):
+    bad = f"{GOOD}  policies:\n  - name: own\n    rule: self.kind == 'x'\n"
+    ended = run("validate", environment=declarations(bad))
+    assert ended.out == "all.yaml:15: spec.policies[0].rule: self is not known; an expression speaks of application, object\n"
+
+
+@pytest.mark.parametrize(("action", "code"), [("deny", 7), ("warn", 0)])
+def test_render_shows_what_policies_say(declarations, shop, policies, action, code):
+    environment = declarations(url=shop[0], TRUEUP_POLICIES=policies(action=action))
+    ended = run("render", "web", environment=environment)
+    assert ended.code == code
+    assert "kind: ConfigMap" in ended.out
+    assert ended.err.splitlines()[0] == f"{action:5} web/ConfigMap/c  (no-two) not two"
+    ended = run("render", "web", "--json", environment=environment)
+    (found,) = json.loads(ended.out)["policies"]
+    assert (ended.code, found["action"], found["rule"], found["object"]) == (code, action, "no-two", "web/ConfigMap/c")
+    assert run("render", "web", "--revision", shop[1]["first"], environment=environment).code == 0
+
+
+def test_policies_that_cannot_be_read_stop_a_render(declarations):
+    ended = run("render", "web", environment=declarations(TRUEUP_POLICIES="/nowhere/policies.yaml"))
+    assert (ended.code, "/nowhere/policies.yaml" in ended.err) == (1, True)
+
+
 @pytest.mark.parametrize("command", ["validate", "render", "diff", "webhook show"])
 @pytest.mark.parametrize(
     ("directory", "code", "told"),

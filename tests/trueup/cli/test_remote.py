@@ -42,7 +42,7 @@ def test_sync_follows_the_job_and_ends_with_its_state(story, state, code, as_jso
 def test_sync_tells_each_stage_and_step_once(story):
     stage = {"name": "fetched", "at": "2026-11-23T10:00:00.123456Z", "detail": "main@sha1:aaaa"}
     step = {"action": "update", "object": "shop/Deployment/web", "reason": "content changed", "error": ""}
-    sync = {"application": "trueup/web", "state": "running", "steps": [step], "holds": [], "notices": []}
+    sync = {"application": "trueup/web", "state": "running", "steps": [step], "holds": [], "notices": [], "policies": []}
     story.tell("POST", SYNC, ACCEPTED)
     story.tell("GET", "/api/v1/jobs/j1", job("running", stages=[stage]), job("succeeded", stages=[stage], syncs=[sync]))
     lines = ask(story, "sync", "web").out.splitlines()
@@ -51,7 +51,7 @@ def test_sync_tells_each_stage_and_step_once(story):
 
 def test_sync_says_how_what_is_held_is_approved(story):
     hold = {"guard": "empty", "reason": "it renders to nothing", "objects": ["a", "b"]}
-    sync = {"application": "trueup/web", "state": "held", "steps": [], "holds": [hold], "notices": []}
+    sync = {"application": "trueup/web", "state": "held", "steps": [], "holds": [hold], "notices": [], "policies": []}
     story.tell("POST", SYNC, ACCEPTED)
     story.tell("GET", "/api/v1/jobs/j1", job("held", syncs=[sync], message="2 deletions are held"))
     ended = ask(story, "sync", "web")
