@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.context import Context
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
-from jobs.refs import followers_now, is_left
+from jobs.refs import followed_refs, followers_now, heads_of, is_left
 from reconciler.errors import SourceRefused, Waiting
 from reconciler.model.declared import Application, Name, Repository
 from reconciler.model.intent import Intent
@@ -57,6 +57,39 @@ async def follow(context: Context, job: JobRecord) -> None:
     if job.kind is JobKind.DECLARED and job.applications and is_checked:
         dirty &= frozenset(job.applications)  # the others have jobs of their own, one of which may wait for this one
     await _dispatch(context, job, [applications[name] for name in sorted(dirty & applications.keys())], applications)
+
+
+async def run_again(context: Context, job: JobRecord) -> None:
+    """Sync what follows a commit's ref by itself, whether it is affected or not: somebody asked for its check again."""
+    repository = context.repository_of(job)
+    if repository is None:
+        await context.end(job, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
+        return
+    heads = await heads_of(context, repository)
+    followed = {ref: heads[ref] for ref in followed_refs(context, repository, heads) if job.ref in ("", ref)}
+    ref = next((ref for ref, head in followed.items() if head == job.commit), "")
+    if not ref:
+        await _refuse_again(context, job, repository, followed)
+        return
+    name, observation = str(repository.name), await context.heads.begin_observation()
+    await context.heads.observe(name, ref, job.commit, observation)
+    await context.jobs.update(job.id, ref=ref)
+    followers = (await followers_now(context, repository, ref)).values()
+    wanted = [application for application in followers if application.sync.mode is SyncMode.AUTOMATIC]
+    if not wanted:
+        await context.end(job, JobState.IGNORED, f"all applications that follow {short(ref)} of {name} are synced by hand")
+        return
+    await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
+    await dispatch(context, job, wanted)
+
+
+async def _refuse_again(context: Context, job: JobRecord, repository: Repository, followed: Mapping[str, str]) -> None:
+    """An older commit is not applied after a newer one, nor what nobody follows."""
+    if job.ref in followed:
+        await supersede(context, job, repository, followed[job.ref])
+        return
+    where = short(job.ref) if job.ref else f"a ref that is at {job.commit[:12]}"
+    await context.end(job, JobState.IGNORED, f"no application follows {where} of {repository.name}")
 
 
 async def _put_off(context: Context, job: JobRecord) -> frozenset[str]:

@@ -10,7 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.context import STATUS_OF, Context
-from jobs.follow import REFS, dispatch, follow, hand_over, jobs_about
+from jobs.follow import REFS, dispatch, follow, hand_over, jobs_about, run_again
 from jobs.forges.forge import Status, StatusState
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.refs import followed_refs, forget, heads_of, moves
@@ -95,6 +95,9 @@ async def _begin(context: Context, job: JobRecord) -> None:
         await context.jobs.transition(job.id, JobState.RUNNING, "")
     if job.kind in REFS:
         await follow(context, job)
+        return
+    if job.kind is JobKind.MANUAL and not job.applications:
+        await run_again(context, job)
         return
     names = [Name.parse(name) for name in job.applications]
     if job.kind is JobKind.REMOVAL:

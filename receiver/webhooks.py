@@ -21,7 +21,7 @@ from receiver import metrics
 from receiver.front import FRONT, Front
 from receiver.keys import Secret
 from receiver.problems import Refused
-from receiver.providers.event import Event, Ignored, Ping, Provider, Push, Pushes, WebhookRequest
+from receiver.providers.event import Event, Ignored, Ping, Provider, Push, Pushes, Rerun, WebhookRequest
 from receiver.providers.registry import PROVIDERS
 from receiver.schemas import AcceptedAnswer
 from reconciler.errors import StoreUnavailable
@@ -200,7 +200,7 @@ def _records(event: Event, scopes: list[ScopeRecord], scope: str, delivery: Deli
     return [_record(one, scopes, scope, delivery) for one in events]
 
 
-def _record(event: Push | Ping | Ignored, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> JobRecord:
+def _record(event: Push | Rerun | Ping | Ignored, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> JobRecord:
     """The job that an event becomes; one that means nothing to us is ended already."""
     now = datetime.now(UTC)
     base = {"id": new_job_id(now), "kind": JobKind.PUSH, "created": now, "updated": now, "scope": scope, "delivery": delivery}
@@ -215,6 +215,14 @@ def _record(event: Push | Ping | Ignored, scopes: list[ScopeRecord], scope: str,
             if not event.commit:
                 return _ignored(base | about, f"{event.ref} was deleted; what it brought is left as it is")
             return received(JobRecord.model_validate(base | about | {"state": JobState.QUEUED}))
+        case Rerun():
+            known = next((record for record in scopes if record.scope in (event.scope, *event.also)), None)
+            about = {"ref": event.ref, "commit": event.commit, "actor": event.actor}
+            about["scope"] = known.scope if known else event.scope
+            if known is None:
+                return _ignored(base | about, f"no Repository is declared for {event.scope} within {scope}")
+            about |= {"repository": known.repository, "kind": JobKind.MANUAL, "state": JobState.QUEUED}
+            return received(JobRecord.model_validate(base | about))
         case Ping():
             return _ignored(base, "the forge tried the address; it works")
         case Ignored():

@@ -49,7 +49,8 @@ class Way(enum.Enum):
         asked = job.kind in (JobKind.MANUAL, JobKind.PARTIAL, JobKind.APPROVAL) or (
             job.kind in (JobKind.ROLLBACK, JobKind.RESUME) and bool(job.actor)
         )
-        return cls.PEOPLE if asked else cls.AUTOMATIC
+        is_by_webhook = job.delivery is not None  # by whoever may write at the forge, and may do no more than by a push
+        return cls.PEOPLE if asked and not is_by_webhook else cls.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)

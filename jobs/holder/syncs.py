@@ -115,7 +115,8 @@ class Syncs:
             progress = Progress(context.jobs, job.id, held.name)
             async with progress.written():
                 put_off, unseen = tell_refused(found, progress), tell_unseen(found, progress)
-                asked_at = job.created.isoformat() if Way.of(job) is Way.PEOPLE and not job.only else ""
+                is_asked = (Way.of(job) is Way.PEOPLE or job.kind is JobKind.MANUAL) and not job.only
+                asked_at = job.created.isoformat() if is_asked else ""
                 order = Order(
                     found.targets,
                     preempted,

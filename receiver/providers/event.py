@@ -45,6 +45,20 @@ class Pushes:
 
 
 @dataclass(frozen=True, slots=True)
+class Rerun:
+    """Somebody who may, asks for the check of a commit again."""
+
+    scope: str
+    """Of the repository that the payload names."""
+    ref: str
+    """The branch that it was checked on; empty where the forge does not say."""
+    commit: str
+    actor: str
+    also: tuple[str, ...] = ()
+    """As of a push."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """The forge tries the address."""
 
@@ -56,7 +70,7 @@ class Ignored:
     reason: str
 
 
-Event: TypeAlias = Push | Pushes | Ping | Ignored
+Event: TypeAlias = Push | Pushes | Rerun | Ping | Ignored
 
 Candidates: TypeAlias = Callable[[Purpose], Iterable[Secret]]
 """The secrets that may have signed a request, for one purpose."""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from jobs.derive import Purpose
 from receiver.keys import Secret
+from receiver.providers import github_checks
 from receiver.providers.event import Candidates, Event, Ignored, Ping, WebhookRequest
 from receiver.providers.payload import LONGEST_NAME, Payload, commit_of, not_for_us, push_of, read, scopes_of
 from receiver.providers.signatures import signer
@@ -39,7 +40,7 @@ class _Push(Payload):
 
 
 class GitHub:
-    """`push` and `ping`; the SHA-1 signature is not accepted."""
+    """`push`, `ping`, and checks that are asked for again; the SHA-1 signature is not accepted."""
 
     name: ClassVar[str] = "github"
 
@@ -54,6 +55,8 @@ class GitHub:
                 return Ping()
             case "push":
                 return _push(_json_of(request))
+            case name if name in github_checks.EVENTS:
+                return github_checks.rerun(_json_of(request))
             case name:
                 return not_for_us(name)
 

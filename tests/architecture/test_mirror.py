@@ -66,7 +66,6 @@ ELSEWHERE = {
     "reconciler/model/options.py": ("tests/reconciler/plan/test_options.py", "values that are made by `plan.options`"),
     "jobs/holder/alarms.py": ("tests/e2e/test_pause.py", "times that come in a held cluster, with restarts between"),
     "jobs/holder/decisions.py": ("tests/e2e/test_pause.py", "what people decide, from the request to the cluster"),
-    "jobs/holder/ready.py": ("tests/e2e/test_windows.py", "what may be synced, with pauses, rollbacks and windows in the way"),
     "jobs/holder/several.py": ("tests/e2e/test_sources_told.py", "jobs of several repositories, which are all there"),
     "jobs/holder/rollbacks.py": ("tests/e2e/test_rollback.py", "a return is several syncs, and several jobs"),
     "reconciler/declarations/clock.py": (

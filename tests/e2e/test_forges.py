@@ -54,4 +54,4 @@ async def test_success_is_told_at_every_forge(tmp_path):
             posted = await system.until(told, f"{forge} is told")
             assert len(posted) <= 2
             assert {status.token for status in posted} == {"f0rge"}
-            assert posted[-1].target_url.startswith(f"{system.url}/api/v1/jobs/")
+            assert posted[-1].target_url.startswith(f"{system.url}/jobs/")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jobs import metrics
-from jobs.follow import follow, short
+from jobs.follow import follow, run_again, short
 from jobs.inputs import InputCache, input_record
 from jobs.records import JobKind, JobState
 from jobs.store.parts import Part
@@ -254,3 +254,36 @@ def test_each_repository_has_a_cache_of_its_own(world):
 @pytest.mark.parametrize(("ref", "name"), [(MAIN, "main"), ("refs/tags/v1", "v1"), ("refs/heads/a/b", "a/b"), ("x", "x")])
 def test_names_as_people_say_them(ref, name):
     assert short(ref) == name
+
+
+async def run_again_at(world, commit, ref=MAIN):
+    """The job of somebody who asks for a commit's check again."""
+    record = world.context.record(JobKind.MANUAL, SHOP, ref=ref, commit=commit, actor="ada")
+    await world.context.enqueue(record)
+    assert await world.context.parts.claim(Part(record.id), world.context.worker)
+    await run_again(world.context, record)
+    return await world.context.jobs.load(record.id)
+
+
+@pytest.mark.parametrize("ref", [MAIN, ""], ids=["branch", "any ref"])
+async def test_a_check_that_is_asked_for_again_is_of_all_that_follow(world, ref):
+    commit = await world.commit(FILES, is_observed=False)
+    await live(world, commit)
+    job = await run_again_at(world, commit, ref)
+    assert (job.applications, job.ref, job.state) == (("trueup/api", "trueup/web"), MAIN, JobState.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("ref", "state", "message"),
+    [
+        (MAIN, JobState.SUPERSEDED, "superseded by "),
+        ("", JobState.IGNORED, "no application follows a ref that is at "),
+        ("refs/heads/other", JobState.IGNORED, "no application follows other of trueup/shop"),
+    ],
+)
+async def test_an_older_commit_is_not_run_again(world, ref, state, message):
+    older = await world.commit(FILES, is_observed=False)
+    await world.commit({"web/a.yaml": config_map("a", "2")}, is_observed=False)
+    job = await run_again_at(world, older, ref)
+    assert job.state is state
+    assert job.message.startswith(message)

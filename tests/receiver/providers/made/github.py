@@ -5,7 +5,7 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
 from functools import partial
 
-from receiver.providers.event import Ping, Push
+from receiver.providers.event import Ignored, Ping, Push
 from tests.receiver.providers.made.case import FEATURE, GONE, MAIN, NEW, OLD, RELEASE, TAG, Case, ignored
 
 SHOP = "github.com/acme/shop"
@@ -85,8 +85,7 @@ PUSHES = [
 ]  # fmt: skip
 
 THING = {
-    "branch_protection_rule": ("created", "rule"), "check_run": ("completed", "check_run"),
-    "check_suite": ("requested", "check_suite"), "code_scanning_alert": ("created", "alert"),
+    "branch_protection_rule": ("created", "rule"), "code_scanning_alert": ("created", "alert"),
     "commit_comment": ("created", "comment"), "custom_property": ("created", "definition"),
     "dependabot_alert": ("created", "alert"), "deploy_key": ("created", "key"), "deployment": ("created", "deployment"),
     "deployment_status": ("created", "deployment_status"), "discussion": ("created", "discussion"),
@@ -122,6 +121,10 @@ def ref_event(kind):
 
 
 OTHERS = [case(name, event=name, payload=about(*thing), means=ignored(name)) for name, thing in THING.items()]
+OTHERS += [
+    case(name, event=name, payload=about(action, name), means=Ignored(f"a check that was {action} means nothing to Trueup"))
+    for name, action in (("check_run", "completed"), ("check_suite", "requested"))
+]
 OTHERS += [
     case(f"{name} of a {kind}", event=name, payload=ref_event(kind), means=ignored(name))
     for name in ("create", "delete")  # a push tells the same
