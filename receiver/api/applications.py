@@ -38,7 +38,7 @@ async def get(request: web.Request) -> web.Response:
     """One application."""
     front = request.app[FRONT]
     front.tokens.require(request, Role.VIEWER)
-    return json(_with_window(await application_of(front, request), datetime.now(UTC)))
+    return json(with_window(await application_of(front, request), datetime.now(UTC)))
 
 
 async def sync(request: web.Request) -> web.Response:
@@ -123,7 +123,8 @@ async def start(front: Front, application: ApplicationRecord, person: Person, ki
     return json(AcceptedAnswer(id=accepted.job_id, url=url, state=record.state), status=202, location=url)
 
 
-def _with_window(application: ApplicationRecord, now: datetime) -> ApplicationRecord:
+def with_window(application: ApplicationRecord, now: datetime) -> ApplicationRecord:
+    """An application, and whether its sync windows are open now."""
     if not application.windows:
         return application
     closed = closure(application.windows, now)

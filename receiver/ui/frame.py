@@ -42,7 +42,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters.update({name: getattr(words, name) for name in ("short", "moment", "named", "mark", "part")})
+ENVIRONMENT.filters.update({name: getattr(words, name) for name in ("short", "moment", "clock", "named", "mark", "part")})
 
 
 def render(request: web.Request, name: str, *, status: int = 200, **values: object) -> web.Response:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from jobs.derive import session_key
 from receiver.front import FRONT
-from receiver.ui import door, frame, pages
+from receiver.ui import applications, door, frame, pages
 from receiver.ui.guesses import Guesses
 from receiver.ui.sessions import Sessions
 
@@ -23,3 +23,5 @@ def add_to(app: web.Application) -> None:
     app.router.add_get("/jobs", door.behind(pages.jobs))
     app.router.add_get("/jobs/{id}", door.behind(pages.job))
     app.router.add_get("/commits/{sha}", door.behind(pages.commit))
+    app.router.add_get("/applications", door.behind(applications.applications))
+    app.router.add_get("/applications/{namespace}/{name}", door.behind(applications.application))

@@ -54,6 +54,14 @@ def moment(at: datetime | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
 
 
+def clock(text: str) -> str:
+    """A time that was written down as text, as `moment` has it; what is none stays as it is."""
+    try:
+        return moment(datetime.fromisoformat(text))
+    except ValueError:
+        return text
+
+
 def span(duration: timedelta) -> str:
     """How long something took: `0.42 s`, `12.3 s`, `4 min 10 s`, `3 h 2 min`, `5 d 3 h`."""
     seconds = max(duration.total_seconds(), 0.0)

@@ -8,6 +8,11 @@ from typing import Any
 
 import aiohttp
 
+BLOCKS = frozenset(
+    {"dt", "dd", "li", "p", "h1", "h2", "h3", "pre", "div", "summary", "main", "title", "label", "option", "button"}
+)
+"""Elements that stand apart from what is around them."""
+
 
 class Html(HTMLParser):
     """What a page is made of: its tags, their attributes, and the text between."""
@@ -21,6 +26,7 @@ class Html(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        self.text += "\n" if tag in BLOCKS else ""
 
     def handle_data(self, data: str) -> None:
         self.text += data

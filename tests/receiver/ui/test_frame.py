@@ -3,6 +3,7 @@
 Pages are read as browsers read them: which elements there are, with which attributes, and where links lead.
 """
 
+import dataclasses
 import types
 import typing
 from datetime import UTC, datetime
@@ -13,12 +14,13 @@ from aiohttp.test_utils import make_mocked_request
 from pydantic import BaseModel
 
 from jobs.intake import new_job_id
-from jobs.records import JobKind, JobRecord, JobState, Verdict, VerdictState
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, OutcomeRecord, Verdict, VerdictState
 from receiver.auth import Person, Role
 from receiver.problems import Refused
 from receiver.ui import frame, words
 from receiver.ui.frame import PERSON
 from receiver.ui.shown import JobView, RowView
+from reconciler.model.outcome import SyncState
 from tests.servers.browser import Html
 
 NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
@@ -68,6 +70,9 @@ def filled(annotation, text):
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         made = {name: filled(field.annotation, text) for name, field in annotation.model_fields.items()}
         return annotation.model_construct(**made)
+    if dataclasses.is_dataclass(annotation):
+        hints = typing.get_type_hints(annotation)
+        return annotation(**{field.name: filled(hints[field.name], text) for field in dataclasses.fields(annotation)})
     if typing.get_origin(annotation) is tuple:
         return (filled(inner[0], text),)
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
@@ -116,6 +121,22 @@ def of_commit(text):
     return frame.render(asked("/commits/x", text), "commit.html", commit=text, verdicts=[verdict], rows=rows)
 
 
+def application_record(text):
+    known = {name: filled(field.annotation, text) for name, field in ApplicationRecord.model_fields.items() if name != "windows"}
+    return ApplicationRecord.model_construct(**known | {"windows": (), "state": SyncState.WAITING})
+
+
+def of_applications(text):
+    rows = [application_record(text)]
+    return frame.render(asked("/applications", text), "applications.html", rows=rows, left_out=1)
+
+
+def of_application(text):
+    app, history = application_record(text), [filled(OutcomeRecord, text)]
+    more = {"quoted": text, "digest": text, "told": text, "most_objects": 9, "refresh_seconds": 15}
+    return frame.render(asked("/applications/a/b", text), "application.html", app=app, history=history, **more)
+
+
 def of_problem(text):
     return frame.problem(asked("/jobs/x", text), Refused(404, text, text), text)
 
@@ -128,7 +149,10 @@ def of_led(text):
     return frame.render(asked("/jobs/x", text), "led.html", refresh_to=f"login?next={text}")
 
 
-PAGES = {"job": of_job, "jobs": of_jobs, "commit": of_commit, "problem": of_problem, "login": of_login, "led": of_led}
+PAGES = {
+    "job": of_job, "jobs": of_jobs, "commit": of_commit, "applications": of_applications, "application": of_application,
+    "problem": of_problem, "login": of_login, "led": of_led,
+}  # fmt: skip
 
 
 def asked(path, name="ada"):
@@ -161,7 +185,9 @@ def test_a_job_has_hostile_texts_everywhere():
 )
 def test_links_lead_from_wherever_a_page_is(path, root):
     html = Html(frame.problem(asked(path), Refused(404, "Not Found"), "r").text)
-    assert {link.partition("?")[0] for link in html.links} == {f"{root}jobs", f"{root}style.css", f"{root}logout"}
+    assert {link.partition("?")[0] for link in html.links} == {
+        f"{root}{page}" for page in ("jobs", "applications", "style.css", "logout")
+    }
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,18 @@ def test_times_are_those_of_the_records(at, said):
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-11-28T12:00:00Z", "2026-11-28 12:00:00 UTC"),
+        ("2026-11-28T14:00:00+02:00", "2026-11-28 12:00:00 UTC"),
+        ("soon", "soon"),
+    ],
+)
+def test_times_that_were_written_down(text, said):
+    assert words.clock(text) == said
+
+
+@pytest.mark.parametrize(
     ("commit", "said"),
     [("a" * 40, "a" * 12), (f"main@sha1:{'b' * 40}", f"main@sha1:{'b' * 12}"), ("", ""), ("abc", "abc")],
 )
