@@ -3,6 +3,7 @@
 https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/, https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/
 """
 
+import re
 from typing import ClassVar
 
 from jobs.derive import Purpose
@@ -13,6 +14,10 @@ from receiver.providers.signatures import signer
 
 KINDS = {"branch": "refs/heads/", "tag": "refs/tags/", "annotated_tag": "refs/tags/"}
 """Where the refs of a change are, by its type."""
+
+
+_FULL_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""`workspace/repository`."""
 
 
 class _Link(Payload):
@@ -89,7 +94,8 @@ def _push(body: bytes) -> Event:
     if isinstance(payload, Ignored):
         return payload
     repository, actor = payload.repository, payload.actor or _Actor()
-    scopes = scopes_of(repository.links.html.href, f"https://bitbucket.org/{repository.full_name}")
+    by_name = f"https://bitbucket.org/{repository.full_name}" if _FULL_NAME.fullmatch(repository.full_name) else None
+    scopes = scopes_of(repository.links.html.href, by_name)
     name = actor.nickname or actor.display_name or ""
     return pushes_of(payload.push.changes, lambda change: _moved(scopes, change, name))
 

@@ -7,15 +7,19 @@ import asyncio
 import base64
 import hmac
 import json
+import os
 import time
+from itertools import islice
 
 import pytest
 
 from jobs.derive import Purpose
 from jobs.records import ScopeRecord
 from tests.receiver.providers.made import azure, bitbucket, generic, gitea, github, gitlab
-from tests.receiver.providers.made.authentic import address, authentic
+from tests.receiver.providers.made.authentic import address, authentic, signing
+from tests.receiver.providers.made.broken import broken as broken_ones
 from tests.receiver.providers.made.case import MAIN, NEW
+from tests.receiver.providers.test_deliveries import CASES
 from tests.servers.front_door import secret_of
 
 
@@ -172,3 +176,41 @@ async def test_a_hook_of_a_project_tells_nothing_of_its_neighbours(door):
         body, authentic(case, "dev.azure.com/acme/my project"), address(case, "dev.azure.com/acme/my project")
     )
     assert (answer.status, answer.json["state"]) == (202, "ignored")
+
+
+CREDENTIALS = ("x-hub-signature-256", "x-gitlab-token", "webhook-signature", "webhook-id", "authorization")
+FUZZ = int(os.environ.get("FUZZ", "250"))
+"""Broken deliveries of each forge that are sent."""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0 if FUZZ > 1000 else 120)
+@pytest.mark.parametrize("case", PUSHES, ids=[case.provider for case in PUSHES])
+async def test_whatever_an_authentic_sender_sends_is_2xx(door, case):
+    provider, scope = case.provider, "git.example"
+    await declare(door, case, "git.example/acme/shop")
+    for number, broken in enumerate(islice(broken_ones([one for one in CASES if one.provider == provider], 7), FUZZ)):
+        headers = {n: v for n, v in broken.headers.items() if v.isascii() and len(v) < 8000 and n not in CREDENTIALS}
+        secret = signing(provider, scope, broken.body, f"d-{number}")
+        answer = await door.send(broken.body, headers | secret, f"/webhooks/{provider}/{scope}")
+        assert answer.status in (200, 202), (number, broken)
+        assert answer.json["state"] in ("queued", "ignored")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", PUSHES, ids=[case.provider for case in PUSHES])
+async def test_bytes_of_any_kind_in_headers_are_answered(door, case):
+    await declare(door, case, case.means.scope)
+    right = authentic(case, case.means.scope)
+    names = sorted({*right, "X-Hub-Signature-256", "Authorization", "X-Gitlab-Token", "Webhook-Signature", "Webhook-Timestamp"})
+    for name in names:
+        for odd in (b"\x80", b"\xff" * 300, b"\xed\xb3\xbf", b"sha256=\xc3\xa9", b"Basic \xff\xfe", b"x" * 8000, b""):
+            head = {key.encode(): value.encode() for key, value in right.items()} | {name.encode(): odd}
+            lines = [b"POST " + address(case, case.means.scope).encode() + b" HTTP/1.1", b"Host: x", b"Connection: close"]
+            lines += [key + b": " + value for key, value in head.items()] + [
+                b"Content-Length: %d" % len(case.body),
+                b"",
+                case.body,
+            ]
+            answer = await door.raw(b"\r\n".join(lines))
+            assert answer.split(b" ", 2)[1] in (b"200", b"202", b"400", b"401"), (name, odd, answer[:200])

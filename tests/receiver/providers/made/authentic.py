@@ -23,14 +23,19 @@ DELIVERY = {
 
 def authentic(case: Case, scope: str, delivery: str = "d-1", *, key: str = KEY) -> dict[str, str]:
     """The headers of a case, as the forge sends them to the hook of a scope."""
-    headers = {**case.named, **({DELIVERY[case.provider]: delivery} if case.provider in DELIVERY else {})}
-    if case.provider in ("gitlab", "azure"):
-        token = secret_of(case.provider, Purpose.TOKEN, scope=scope, key=key).hex()
+    return case.named | signing(case.provider, scope, case.body, delivery, key=key)
+
+
+def signing(provider: str, scope: str, body: bytes, delivery: str, *, key: str = KEY) -> dict[str, str]:
+    """The headers that make a body authentic, and its id where it stands in one."""
+    headers = {DELIVERY[provider]: delivery} if provider in DELIVERY else {}
+    if provider in ("gitlab", "azure"):
+        token = secret_of(provider, Purpose.TOKEN, scope=scope, key=key).hex()
         basic = base64.b64encode(f"trueup:{token}".encode()).decode()
-        return headers | ({"X-Gitlab-Token": token} if case.provider == "gitlab" else {"Authorization": f"Basic {basic}"})
-    name, prefix = HEADER[case.provider]
-    secret = secret_of(case.provider, Purpose.HMAC, scope=scope, key=key).hex().encode()
-    return headers | {name: prefix + hmac.new(secret, case.body, hashlib.sha256).hexdigest()}
+        return headers | ({"X-Gitlab-Token": token} if provider == "gitlab" else {"Authorization": f"Basic {basic}"})
+    name, prefix = HEADER[provider]
+    secret = secret_of(provider, Purpose.HMAC, scope=scope, key=key).hex().encode()
+    return headers | {name: prefix + hmac.new(secret, body, hashlib.sha256).hexdigest()}
 
 
 def address(case: Case, scope: str) -> str:

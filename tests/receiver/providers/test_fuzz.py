@@ -1,0 +1,85 @@
+"""Payloads broken at random: every provider says what it can, and never raises; what it says can be stored and shown.
+
+`FUZZ=1000000 pytest tests/receiver/providers/test_fuzz.py` breaks a million for each provider.
+"""
+
+import os
+import time
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from jobs.records import DeliveryRecord, ScopeRecord
+from receiver.keys import Secret
+from receiver.providers.event import Ignored, Ping, Push, Pushes
+from receiver.providers.payload import MOST_REFS, is_commit, is_ref
+from receiver.providers.registry import PROVIDERS
+from receiver.webhooks import _records, _text
+from reconciler.urls import parse_scope
+from tests.receiver.providers.made.broken import broken
+from tests.receiver.providers.test_deliveries import CASES
+
+NUMBER = int(os.environ.get("FUZZ", "1250"))
+"""Of each provider: ten thousand in all."""
+SEED = int(os.environ.get("SEED", "1"))
+MEMORY_BYTES = 24 * 1024 * 1024
+"""What many may take more than a few did."""
+
+SCOPES = [ScopeRecord(scope="github.com/acme/shop", provider="github")]
+SECRET = [Secret(b"It's a Secret to Everybody", 0)]
+
+
+def memory():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def judge(provider, raw):
+    """All that the front door asks a provider about a request, and what it makes of the answers."""
+    assert provider.verify(raw, lambda _: SECRET) is None
+    provider.parse(raw)
+    request = replace(raw, headers={name: _text(value) for name, value in raw.headers.items()})
+    event = provider.parse(request)
+    about = DeliveryRecord(
+        provider=provider.name, id=provider.delivery_id(request)[:200], event=provider.event_name(request), key=0
+    )
+    for record in _records(event, SCOPES, "github.com", about):
+        assert len(record.model_dump_json()) < 20_000
+    match event:
+        case Push():
+            hold(event)
+        case Pushes():
+            assert 1 <= len(event.pushes) <= MOST_REFS
+            for push in event.pushes:
+                hold(push)
+        case Ignored():
+            assert 0 < len(event.reason) < 300
+        case Ping():
+            pass
+
+
+def hold(push):
+    assert is_ref(push.ref)
+    assert not push.commit or is_commit(push.commit)
+    for scope in (push.scope, *push.also):
+        assert "%" in scope or parse_scope(scope) == scope
+        assert "hunter2" not in scope
+
+
+@pytest.mark.timeout(0 if NUMBER > 2000 else 60)
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_nothing_broken_breaks_a_provider(name):
+    provider, cases = PROVIDERS[name], [case for case in CASES if case.provider == name]
+    requests, before, slowest = broken(cases, SEED), 0, 0.0
+    for number, request in enumerate(islice(requests, NUMBER)):
+        begun = time.perf_counter()
+        try:
+            judge(provider, request)
+        except Exception as error:
+            raise AssertionError(f"request {number} of seed {SEED}: {request.headers} {request.body[:2000]!r}") from error
+        slowest = max(slowest, time.perf_counter() - begun)
+        if number == NUMBER // 10:
+            before = memory()
+    assert memory() - before < MEMORY_BYTES
+    assert slowest < 2
