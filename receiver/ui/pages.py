@@ -16,6 +16,9 @@ from receiver.ui.shown import OBJECTS, JobView, RowView, refresh_seconds
 ROWS = 30
 """Jobs on one page."""
 
+COMMIT_SECONDS = 5
+"""After how long a commit is looked at again that has no verdict yet."""
+
 
 async def home(request: web.Request) -> web.Response:
     """Where people begin."""
@@ -43,7 +46,7 @@ async def job(request: web.Request) -> web.Response:
     """One job."""
     record = await job_of(request.app[FRONT], request)
     view = JobView.of(record, datetime.now(UTC))
-    return render(request, "job.html", view=view, job=record, most_objects=OBJECTS, refresh_seconds=refresh_seconds(record.state))
+    return render(request, "job.html", view=view, job=record, most_objects=OBJECTS, refresh_seconds=refresh_seconds(record))
 
 
 async def commit(request: web.Request) -> web.Response:
@@ -58,5 +61,5 @@ async def commit(request: web.Request) -> web.Response:
         commit=sha,
         verdicts=answer.verdicts,
         rows=[RowView.of(job, now) for job in answer.jobs],
-        refresh_seconds=refresh_seconds(JobState.RUNNING) if is_open else 0,
+        refresh_seconds=COMMIT_SECONDS if is_open else 0,
     )

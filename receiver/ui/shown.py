@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs.records import JobRecord, JobState, StepRecord, SyncRecord
 from receiver.ui.words import ago, named, span
-from reconciler.model.outcome import SyncState
+from reconciler.model.outcome import Action, SyncState
 
 STEPS = 2000
 """On one page."""
@@ -17,6 +17,8 @@ LEAST = 10
 """Steps of each sync, however many syncs there are."""
 APPLICATIONS = 3
 """That a row of a list names."""
+STEPS_A_SECOND = 1000
+"""For each so many a page is looked at a second later: 20,000 take 0.6 s to read and to show."""
 OBJECTS = 1000
 """That one hold names."""
 
@@ -28,9 +30,10 @@ URGENCY = (
 _REFRESH_SECONDS = {JobState.QUEUED: 3, JobState.RUNNING: 3, JobState.WAITING: 15, JobState.HELD: 30}
 
 
-def refresh_seconds(state: JobState) -> int:
-    """After how long the page of a job is looked at again; 0: it will not change."""
-    return _REFRESH_SECONDS.get(state, 0)
+def refresh_seconds(job: JobRecord) -> int:
+    """After how long the page of a job is looked at again, later for a large one, which takes long to make; 0: it will not change."""
+    least = _REFRESH_SECONDS.get(job.state, 0)
+    return least and max(least, sum(len(sync.steps) for sync in job.syncs) // STEPS_A_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """One sync: its steps with those that failed first, and how many are left out."""
+    """One sync: its steps with those that failed first, without those that its holds name, and how many are left out."""
 
     sync: SyncRecord
     steps: Sequence[StepRecord]
@@ -76,7 +79,9 @@ class SyncView:
     @classmethod
     def of(cls, sync: SyncRecord, most: int) -> "SyncView":
         """What is shown of a sync, with so many steps at most."""
-        ordered = sorted(sync.steps, key=lambda step: not step.error)
+        held = {name for hold in sync.holds for name in hold.objects}
+        told = [step for step in sync.steps if step.action is not Action.HOLD or step.object not in held]
+        ordered = sorted(told, key=lambda step: not step.error)
         approve = f"trueup app approve {shlex.quote(sync.application)} --digest {shlex.quote(sync.held_digest)}"
         took = span(sync.finished - sync.started) if sync.started and sync.finished else ""
         return cls(sync, ordered[:most], max(len(ordered) - most, 0), took, approve if sync.held_digest else "")

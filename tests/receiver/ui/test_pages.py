@@ -47,7 +47,7 @@ async def test_one_job_with_all_that_is_known(door, viewer):
         "github push 72d3162e", job.id, "fetched main is at cccc", "most-of-application: most of it would go", "shop/ConfigMap/a",
         "shop/ConfigMap/b", "trueup app approve trueup/web --digest 9f86", "Degraded shop/Deployment/web ImagePullBackOff",
         "update shop/Deployment/web it changed", "spec.replicas: 5 where 3 is desired by kubectl-edit at 2026-11-20T12:00:00Z",
-        "create shop/Service/web it is new port 80 is taken", "2 steps, 7 objects as they should be", "one more thing",
+        "create shop/Service/web it is new port 80 is taken", "2 steps, 7 objects needed nothing", "one more thing",
         "waiting trueup/api", "the database first", "Waits for trueup/database", "looks again every 30 s",
     ):  # fmt: skip
         assert told in page.html.words
@@ -122,7 +122,7 @@ async def test_one_commit_with_its_verdicts_and_jobs(door, viewer):
     assert page.status == 200
     assert "pending trueup/shop" in page.html.words
     assert f"../jobs/{job.id}" in page.html.links
-    assert page.html.refreshes == ["3"]
+    assert page.html.refreshes == ["5"]
 
 
 async def test_a_commit_that_nobody_knows(viewer):

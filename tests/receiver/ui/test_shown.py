@@ -19,8 +19,32 @@ def steps(count, error=""):
 
 @pytest.mark.parametrize("state", JobState)
 def test_a_page_is_looked_at_again_while_its_job_is_not_final(state):
-    assert (refresh_seconds(state) == 0) is state.is_final
-    assert refresh_seconds(state) in (0, 3, 15, 30)
+    seconds = refresh_seconds(job_record(state=state))
+    assert (seconds == 0) is state.is_final
+    assert seconds in (0, 3, 15, 30)
+
+
+@pytest.mark.parametrize(
+    ("state", "syncs", "seconds"),
+    [
+        (JobState.RUNNING, 3, 3),
+        (JobState.RUNNING, 40, 20),
+        (JobState.HELD, 40, 30),
+        (JobState.HELD, 100, 50),
+        (JobState.FAILED, 100, 0),
+    ],
+)
+def test_a_large_page_is_looked_at_less_often(state, syncs, seconds):
+    many = steps(500)
+    all_of_them = (sync_record().model_copy(update={"steps": many}),) * syncs
+    assert refresh_seconds(job_record(state=state).model_copy(update={"syncs": all_of_them})) == seconds
+
+
+def test_what_is_held_is_named_once():
+    held = StepRecord(action=Action.HOLD, object="a", identity="i", reason="r")
+    other = StepRecord(action=Action.HOLD, object="b", identity="i", reason="r")
+    view = SyncView.of(sync_record(holds=(HOLD, HOLD), steps=(held, other, *steps(1))), 10)
+    assert [step.object for step in view.steps] == ["b", "o0"]
 
 
 def test_what_needs_a_person_comes_first():
