@@ -158,6 +158,10 @@ class Keys:
         """string (id, a space, whether it is completed), JOB_SECONDS: the check run that was written last on a commit."""
         return self._key("statuses", "check", repository, commit, context)
 
+    def deployment(self, repository: str, commit: str, environment: str) -> str:
+        """string (id, a space, whether it is finished), JOB_SECONDS: the deployment that was written last of a commit."""
+        return self._key("statuses", "deployment", repository, commit, environment)
+
     def posting(self, repository: str, commit: str, context: str) -> str:
         """string, expires after the longest call: a worker is posting this status."""
         return self._key("statuses", "posting", repository, commit, context)

@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from jobs import metrics
 from jobs.checks import Checks
 from jobs.connection import Redis
+from jobs.deployments import Deployments
 from jobs.forges.forge import ANSWER_SECONDS, Forge, Full, Status, StatusState
 from jobs.forges.tokens import Token, Tokens
 from jobs.keys import JOB_SECONDS, Keys
@@ -35,6 +36,9 @@ REFUSED_TRIES = 288
 
 FULL_SECONDS = 86400
 """How long nothing is posted on a commit of which the forge takes no more statuses."""
+
+DEPLOYMENT = "deployment|"
+"""How the context begins of what is told as a deployment; contexts of statuses have no `|`."""
 
 TOGETHER_SECONDS = 2.5 * ANSWER_SECONDS
 """For all calls that one status needs: a token, a check run that is looked for, and the write."""
@@ -100,14 +104,16 @@ class Statuses:
     """Wanted and posted statuses."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - built in one place
-        self, redis: Redis, keys: Keys, worker: str, forges: Mapping[ForgeKind, Forge], tokens: Tokens, checks: Checks
-    ) -> None:
+        self, redis: Redis, keys: Keys, worker: str, forges: Mapping[ForgeKind, Forge], tokens: Tokens, checks: Checks,
+        deployments: Deployments,
+    ) -> None:  # fmt: skip
         self._redis = redis
         self._keys = keys
         self._worker = worker
         self._forges = forges
         self._tokens = tokens
         self._checks = checks
+        self._deployments = deployments
         self._want = redis.register_script(_WANT)
         self._posted = redis.register_script(_POSTED)
         self._take = redis.register_script(_TAKE)
@@ -118,6 +124,11 @@ class Statuses:
         """Say what a commit's status should be. A final one is not made pending again unless a person asked for more work."""
         if self._is_followed(repository):
             await self._wish(Subject(str(repository.name), commit, status.context), status, may_reopen=may_reopen)
+        if self._is_followed(repository) and self._deployments.are_wanted(repository):
+            is_final = status.state is not StatusState.PENDING
+            told = status if is_final else replace(status, description="", target_url="")  # why it is held is no news of it
+            subject = Subject(str(repository.name), commit, f"{DEPLOYMENT}{status.context}")
+            await self._wish(subject, told, may_reopen=may_reopen)
 
     async def drain(self, declarations: Declarations) -> float | None:
         """Post what is due; seconds until more is due, None when nothing is, or nothing is declared yet."""
@@ -195,6 +206,10 @@ class Statuses:
         try:
             async with asyncio.timeout(TOGETHER_SECONDS):
                 token = await self._token(repository)
+                if status.context.startswith(DEPLOYMENT):
+                    about = replace(status, context=status.context.removeprefix(DEPLOYMENT))
+                    await self._deployments.post(repository, commit, about, token.value)
+                    return
                 post = self._checks.post if token.is_app else self._forges[repository.forge].post_status
                 await post(repository, commit, status, token.value)
         except TimeoutError as error:

@@ -19,7 +19,9 @@ from jobs.checks import Checks
 from jobs.connection import connect, forever, until_done
 from jobs.context import Context
 from jobs.declaring import follow_declarations
+from jobs.deployments import Deployments
 from jobs.forges.clients import clients
+from jobs.forges.deployers import deployers
 from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.gitlab_hooks import GitLabHooks
@@ -164,6 +166,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         stack.push_async_callback(mirrors.close)
         jobs = JobStore(redis, keys, retention_seconds=settings.retention)
         checks = Checks(redis, keys, GitHubChecks(session), jobs)
+        deployments = Deployments(redis, keys, deployers(session), jobs)
         tokens = Tokens(secrets, tuple(settings.git_protocols))
         heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(
@@ -178,7 +181,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             applications=ApplicationStore(redis, keys),
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
-            statuses=Statuses(redis, keys, place.worker, clients(session), tokens, checks),
+            statuses=Statuses(redis, keys, place.worker, clients(session), tokens, checks, deployments),
             mirrors=mirrors,
             renderer=renderer,
             memory=memory,

@@ -34,10 +34,15 @@ class CommitStatusSpec(Part):
     """What is posted on commits."""
 
     enabled: Flag = Field(default=True, description="Whether anything is posted.")
-    context: str = Field(default="", max_length=100, description="Name of the status; left out: the instance's id.")
+    context: str = Field(
+        default="", max_length=100, pattern=r"^[^|]*$", description="Name of the status, without `|`; left out: the instance's id."
+    )
     secret_ref: SecretRefSpec | None = Field(
         default=None,
         description="The forge's API token, under the key `token`, or a GitHub App, with the keys that it has for Git.",
+    )
+    deployments: Flag = Field(
+        default=False, description="Whether deployments to an environment by the context's name are told too; GitHub and GitLab."
     )
 
 
@@ -133,6 +138,15 @@ class RepositorySpec(Part):
             raise ValueError("must be https://, since the forge's token is sent to it")
         return api
 
+    @field_validator("commit_status")
+    @classmethod
+    def _has_deployments(cls, status: CommitStatusSpec, info: ValidationInfo) -> CommitStatusSpec:
+        url = info.data.get("url", "")
+        forge = info.data.get("forge") or (guess_forge(parse_url(url, needs_path=False).host) if url else None)
+        if status.deployments and forge not in (Forge.GITHUB, Forge.GITLAB, None):
+            raise ValueError(f"deployments are told at github and gitlab, and spec.forge is {forge}")
+        return status
+
     @field_validator("verify")
     @classmethod
     def _can_be_verified(cls, verify: VerifySpec | None, info: ValidationInfo) -> VerifySpec | None:
@@ -174,7 +188,9 @@ class RepositoryDocument(Part):
             webhook_generation=spec.webhook.generation,
             webhook_register=spec.webhook.register_,
             webhook_secret=_ref(namespace, spec.webhook.secret_ref or spec.commit_status.secret_ref),
-            status=CommitStatusPolicy(status.enabled, status.context, _ref(namespace, status.secret_ref)),
+            status=CommitStatusPolicy(
+                status.enabled, status.context, _ref(namespace, status.secret_ref), deployments=status.deployments
+            ),
             allowed_namespaces=spec.allowed_namespaces,
             type=spec.holds,
             verify=spec.verify.value() if spec.verify else None,

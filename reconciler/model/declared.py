@@ -103,7 +103,9 @@ class CommitStatusPolicy:
     context: str = ""
     """Empty: the instance's id."""
     secret: SecretRef | None = None
-    """The forge's API token, under the key `token`."""
+    """The forge's API token, under the key `token`, or a GitHub App."""
+    deployments: bool = False
+    """Whether the forge is told of deployments to an environment by the context's name, too."""
 
 
 class RepositoryType(enum.StrEnum):

@@ -26,7 +26,7 @@ def declarations(system):
         documents.append(
             f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: {forge}}}\n"
             f"spec: {{url: '{system.git.url(path)}', forge: {forge}, api: '{system.forge.url}{beneath}', poll: 1s,"
-            f" commitStatus: {{secretRef: {{name: forge}}}}}}\n"
+            f" commitStatus: {{secretRef: {{name: forge}}, deployments: {str(forge is Forge.GITLAB).lower()}}}}}\n"
             f"---\napiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: {forge}}}\n"
             f"spec: {{sources: [{{git: {{repository: {forge}, path: app}}}}], destination: {{namespace: {system.namespace},"
             " createNamespace: true}}\n"
@@ -55,3 +55,9 @@ async def test_success_is_told_at_every_forge(tmp_path):
             assert len(posted) <= 2
             assert {status.token for status in posted} == {"f0rge"}
             assert posted[-1].target_url.startswith(f"{system.url}/jobs/")
+
+        async def deployed():
+            return [found for found in system.deployments.all if found.states[-1] == "success"]
+
+        (found,) = await system.until(deployed, "GitLab is told of the deployment")
+        assert (found.commit, found.states, found.body["ref"]) == (commits[Forge.GITLAB], ["running", "success"], "main")

@@ -6,6 +6,8 @@ import pytest
 import structlog
 
 from jobs.checks import Checks
+from jobs.deployments import Deployments
+from jobs.forges.deployers import deployers
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github import GitHub
 from jobs.forges.github_checks import GitHubChecks
@@ -43,7 +45,7 @@ async def statuses(redis, keys, session, jobs):
     await Heartbeat(redis, keys, "w1").beat()
     secrets = GivenSecrets(forge=app_secret(githubAppInstallationID=b"77"))
     checks = Checks(redis, keys, GitHubChecks(session), jobs)
-    return Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks)
+    return Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks, Deployments(redis, keys, deployers(session), jobs))
 
 
 @pytest.fixture

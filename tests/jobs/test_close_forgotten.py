@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobs.checks import Checks
+from jobs.deployments import Deployments
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github import GitHub
 from jobs.forges.github_checks import GitHubChecks
@@ -39,11 +40,11 @@ PENDING = Status(StatusState.PENDING, "trueup", "syncing")
 async def test_a_status_whose_job_ended_untold_is_closed_by_the_tick(redis, keys, session, forge_server, ended, posted):  # noqa: PLR0917
     shop = on_forge(forge_server.url)
     tokens = Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ())
-    checks = Checks(redis, keys, GitHubChecks(session), JobStore(redis, keys, retention_seconds=60))
-    statuses = Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, tokens, checks)
+    store = JobStore(redis, keys, retention_seconds=60)
+    told = Checks(redis, keys, GitHubChecks(session), store), Deployments(redis, keys, {}, store)
+    statuses = Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, tokens, *told)
     await statuses.want(shop, SHA, PENDING)
     await statuses.drain(declared(shop))
-    store = JobStore(redis, keys, retention_seconds=60)
     for number, state in enumerate(ended):
         moment = datetime(2026, 1, 1, 0, 0, number, tzinfo=UTC)
         record = JobRecord(id=new_job_id(moment), kind=JobKind.PUSH, state=JobState.QUEUED, created=moment, updated=moment)

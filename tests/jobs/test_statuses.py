@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from jobs.checks import Checks
+from jobs.deployments import Deployments
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github import GitHub
 from jobs.forges.github_checks import GitHubChecks
@@ -39,8 +40,9 @@ async def make(redis, keys, session):
 
     def statuses(**secret: bytes) -> Statuses:
         secrets = GivenSecrets(forge=secret or {"token": TOKEN.encode()})
-        checks = Checks(redis, keys, GitHubChecks(session), JobStore(redis, keys, retention_seconds=60))
-        return Statuses(redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks)
+        jobs = JobStore(redis, keys, retention_seconds=60)
+        checks, deployments = Checks(redis, keys, GitHubChecks(session), jobs), Deployments(redis, keys, {}, jobs)
+        return Statuses(redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks, deployments)
 
     return statuses
 

@@ -9,10 +9,13 @@ from jobs.derive import Purpose
 from jobs.forges import forge as forge_room
 from jobs.forges import hooks
 from jobs.forges.clients import clients
+from jobs.forges.deployers import deployers
 from jobs.forges.forge import Status, StatusState
+from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.forges.hooks import Desk, Wish
+from jobs.report import Report
 from reconciler.errors import Stalled, Transient
 from reconciler.model.declared import Forge
 from tests.servers.forges import TOKEN, on_forge
@@ -40,6 +43,8 @@ BODIES = {
     "pages of nothing": b'{"values": null, "value": null}',
     "pages of nulls": b'{"values": [null], "value": [null]}',
     "pages of objects": b'{"values": [{"hash": {}, "id": []}], "value": [{"commitId": 7}], "state": 7}',
+    "check runs that are none": b'{"check_runs": [{"id": "x"}, null], "id": "x"}',
+    "a check run of another kind": b'{"check_runs": [{"id": [], "name": "trueup", "external_id": "trueup:trueup/shop"}], "id": {}}',
     "a log of words": b'[{"id": 1, "status_code": "many", "response_status": [], "request_headers": "x"}]',
     "numbers without end": b'[{"id": 1, "status_code": 1' + b"0" * 5000 + b"}]",
     "infinity": b'[{"id": 1, "status_code": Infinity, "delivered_at": 7}]',
@@ -121,6 +126,21 @@ async def test_an_answer_about_statuses_that_is_none(session, answering, forge, 
     client = clients(session)[forge]
     await ends_in_words(client.post_status(repository, "a" * 40, Status(StatusState.PENDING, "trueup", "x"), TOKEN))
     await ends_in_words(client.pending(repository, "refs/heads/main", "trueup", TOKEN))
+
+
+@pytest.mark.parametrize("forge", [Forge.GITHUB, Forge.GITLAB])
+@pytest.mark.parametrize(("status", "kind", "body"), CASES, ids=[f"{s}-{k or 'no type'}-{b}" for s, k, b in CASES])
+async def test_an_answer_about_deployments_and_checks_that_is_none(session, answering, forge, status, kind, body):  # noqa: PLR0917
+    answering |= {"status": status, "type": kind, "body": BODIES[body]}
+    repository, told = on_forge(answering["url"], forge), Status(StatusState.FAILURE, "trueup", "x")
+    deployer, checks = deployers(session)[forge], GitHubChecks(session)
+    await ends_in_words(deployer.create(repository, "a" * 40, "refs/heads/main", "prod", TOKEN))
+    await ends_in_words(deployer.finish(repository, "1", told, TOKEN))
+    await ends_in_words(deployer.find(repository, "a" * 40, "prod", TOKEN))
+    await ends_in_words(checks.create(repository, "a" * 40, told, Report(), TOKEN))
+    await ends_in_words(checks.update(repository, "1", told, Report(), TOKEN))
+    await ends_in_words(checks.newest(repository, "a" * 40, "trueup", TOKEN))
+    await ends_in_words(checks.pending(repository, "refs/heads/main", "trueup", TOKEN))
 
 
 @pytest.mark.parametrize("client", [GitHubHooks, GitLabHooks])

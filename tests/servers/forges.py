@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
 from tests.servers.forge_checks import ForgeChecks
+from tests.servers.forge_deployments import ForgeDeployments
 from tests.servers.other_forges import add_routes
 from trueup.sandbox.forge import ForgeServer
 
@@ -31,8 +32,13 @@ def forge_checks() -> ForgeChecks:
 
 
 @pytest.fixture
-async def forge_server(forge_checks: ForgeChecks) -> AsyncIterator[ForgeServer]:
-    async with ForgeServer(add_routes, forge_checks.add_routes) as server:
+def forge_deployments() -> ForgeDeployments:
+    return ForgeDeployments()
+
+
+@pytest.fixture
+async def forge_server(forge_checks: ForgeChecks, forge_deployments: ForgeDeployments) -> AsyncIterator[ForgeServer]:
+    async with ForgeServer(add_routes, forge_checks.add_routes, forge_deployments.add_routes) as server:
         yield server
         if server.silent is not None:
             server.silent.set()

@@ -18,6 +18,7 @@ from jobs.derive import Purpose, derive_secret
 from jobs.keys import Keys
 from receiver.settings import ReceiverSettings
 from tests.servers.forge_checks import ForgeChecks
+from tests.servers.forge_deployments import ForgeDeployments
 from tests.servers.other_forges import add_routes
 from tests.servers.ports import free_port
 from trueup.demo.example import push_payload
@@ -82,7 +83,7 @@ class System:
         self.plane: Any = None
         """The real control plane, where it runs on one."""
         self._prepare = prepare
-        self.checks = ForgeChecks()
+        self.checks, self.deployments = ForgeChecks(), ForgeDeployments()
         self.poll = "100000h"
         self.webhook = ""
         """Of the Repository: fields of spec.webhook."""
@@ -98,7 +99,7 @@ class System:
 
     async def _open(self) -> None:
         self.git = await self._stack.enter_async_context(GitServer(self.directory / "git"))
-        self.forge = await self._stack.enter_async_context(ForgeServer(add_routes, self.checks.add_routes))
+        self.forge = await self._stack.enter_async_context(ForgeServer(add_routes, self.checks.add_routes, self.deployments.add_routes))
         self.cluster: Any = None
         if self._kubeconfig is None:
             self.cluster = await self._stack.enter_async_context(SandboxCluster(rollout_seconds=0.05))

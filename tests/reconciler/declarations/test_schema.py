@@ -52,7 +52,7 @@ def test_a_repository_with_everything():
         credentials={"secretRef": {"name": "shop-git"}},
         poll="90s",
         webhook={"register": True, "generation": 2},
-        commitStatus={"enabled": False, "context": "trueup/prod", "secretRef": {"name": "shop-forge"}},
+        commitStatus={"enabled": False, "context": "trueup/prod", "secretRef": {"name": "shop-forge"}, "deployments": True},
     )
     assert found == Repository(
         name=Name("team", "shop"),
@@ -65,8 +65,21 @@ def test_a_repository_with_everything():
         webhook_generation=2,
         webhook_register=True,
         webhook_secret=SecretRef("team", "shop-forge"),
-        status=CommitStatusPolicy(enabled=False, context="trueup/prod", secret=SecretRef("team", "shop-forge")),
+        status=CommitStatusPolicy(enabled=False, context="trueup/prod", secret=SecretRef("team", "shop-forge"), deployments=True),
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"url": "https://codeberg.org/acme/shop", "commitStatus": {"deployments": True}}, "and spec.forge is forgejo"),
+        ({"forge": "azure", "commitStatus": {"deployments": True}}, "and spec.forge is azure"),
+        ({"commitStatus": {"context": "deployment|x"}}, "should match pattern"),
+    ],
+)
+def test_what_a_commit_status_cannot_be(spec, told):
+    with pytest.raises(ValueError, match=told):
+        repository(**spec)
 
 
 def test_a_repository_with_nothing_but_an_address():
