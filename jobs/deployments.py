@@ -55,6 +55,8 @@ class Deployments:
         deployment, _, is_finished = value.decode().partition(" ") if value else ("", "", "")
         return deployment, is_finished == "1"
 
-    async def _remember(self, repository: Repository, commit: str, environment: str, deployment: str, *, is_finished: bool) -> None:
+    async def _remember(
+        self, repository: Repository, commit: str, environment: str, deployment: str, *, is_finished: bool
+    ) -> None:
         key = self._keys.deployment(str(repository.name), commit, environment)
         await self._redis.set(key, f"{deployment} {int(is_finished)}", ex=JOB_SECONDS)

@@ -35,7 +35,10 @@ class CommitStatusSpec(Part):
 
     enabled: Flag = Field(default=True, description="Whether anything is posted.")
     context: str = Field(
-        default="", max_length=100, pattern=r"^[^|]*$", description="Name of the status, without `|`; left out: the instance's id."
+        default="",
+        max_length=100,
+        pattern=r"^[^|]*$",
+        description="Name of the status, without `|`; left out: the instance's id.",
     )
     secret_ref: SecretRefSpec | None = Field(
         default=None,

@@ -44,8 +44,8 @@ def jobs(redis, keys):
 async def statuses(redis, keys, session, jobs):
     await Heartbeat(redis, keys, "w1").beat()
     secrets = GivenSecrets(forge=app_secret(githubAppInstallationID=b"77"))
-    checks = Checks(redis, keys, GitHubChecks(session), jobs)
-    return Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks, Deployments(redis, keys, deployers(session), jobs))
+    told = Checks(redis, keys, GitHubChecks(session), jobs), Deployments(redis, keys, deployers(session), jobs)
+    return Statuses(redis, keys, "w1", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), *told)
 
 
 @pytest.fixture

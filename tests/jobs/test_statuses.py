@@ -42,7 +42,9 @@ async def make(redis, keys, session):
         secrets = GivenSecrets(forge=secret or {"token": TOKEN.encode()})
         jobs = JobStore(redis, keys, retention_seconds=60)
         checks, deployments = Checks(redis, keys, GitHubChecks(session), jobs), Deployments(redis, keys, {}, jobs)
-        return Statuses(redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks, deployments)
+        return Statuses(
+            redis, keys, f"w{next(numbers)}", {Forge.GITHUB: GitHub(session)}, Tokens(secrets, ("http",)), checks, deployments
+        )
 
     return statuses
 

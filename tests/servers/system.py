@@ -99,7 +99,9 @@ class System:
 
     async def _open(self) -> None:
         self.git = await self._stack.enter_async_context(GitServer(self.directory / "git"))
-        self.forge = await self._stack.enter_async_context(ForgeServer(add_routes, self.checks.add_routes, self.deployments.add_routes))
+        self.forge = await self._stack.enter_async_context(
+            ForgeServer(add_routes, self.checks.add_routes, self.deployments.add_routes)
+        )
         self.cluster: Any = None
         if self._kubeconfig is None:
             self.cluster = await self._stack.enter_async_context(SandboxCluster(rollout_seconds=0.05))
