@@ -5,6 +5,7 @@ import base64
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -18,6 +19,8 @@ SECONDS = 60.0
 MOST_REDIRECTS = 5
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 _PIECE = 64 * 1024
 
@@ -61,7 +64,9 @@ class Fetcher:
     tls: ssl.SSLContext | bool = True
     seconds: float = SECONDS
 
-    async def get(self, url: str, *, limit_bytes: int, accept: str = "*/*", authorization: str = "") -> Answer:
+    async def get(
+        self, url: str, *, limit_bytes: int, accept: str = "*/*", authorization: str = "", headers: Mapping[str, str] = NO_HEADERS
+    ) -> Answer:
         """GET an address, following redirects; any status below 500 but those that ask for patience.
 
         Args:
@@ -69,28 +74,59 @@ class Fetcher:
             limit_bytes: of the body.
             accept: media types.
             authorization: the header's value; it goes to the host of this address only.
+            headers: more of them, which go to this host only.
 
         Raises:
             SourceRefused: when the body is too long, the redirects too many, or a protocol is not allowed.
             SourceUnavailable: when the server does not answer, not in time, or asks for patience.
         """
-        headers = {"Accept": accept} | ({"Authorization": authorization} if authorization else {})
+        sent = {"Accept": accept, **headers} | ({"Authorization": authorization} if authorization else {})
         host = urlsplit(url).netloc
         try:
             async with asyncio.timeout(self.seconds):
                 for _ in range(MOST_REDIRECTS + 1):
                     self._check(url)
-                    async with self.session.get(url, headers=headers, allow_redirects=False, ssl=self.tls) as response:
+                    async with self.session.get(url, headers=sent, allow_redirects=False, ssl=self.tls) as response:
                         if response.status not in (301, 302, 303, 307, 308):
                             return await self._answer(response, url, limit_bytes)
                         url = urljoin(url, response.headers.get("Location", ""))
                     if urlsplit(url).netloc != host:
-                        headers.pop("Authorization", None)
-        except TimeoutError as error:
-            raise SourceUnavailable(f"{self.what}: {redact(url)} did not answer within {self.seconds:g} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SourceUnavailable(f"{self.what}: {redact(url)}: {redact(str(error)) or type(error).__name__}") from error
+                        sent = {"Accept": accept}
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._unavailable(url, error) from error
         raise SourceRefused(f"{self.what}: {redact(url)}: more than {MOST_REDIRECTS} redirects")
+
+    async def post(
+        self, url: str, body: bytes, *, limit_bytes: int, media_type: str, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Answer:
+        """POST a document; redirects are answers.
+
+        Args:
+            url: absolute.
+            body: the document.
+            limit_bytes: of the answer's body.
+            media_type: of the document, and of the answer.
+            headers: more of them.
+
+        Raises:
+            SourceRefused: when the answer is too long, or the protocol is not allowed.
+            SourceUnavailable: when the server does not answer, not in time, or asks for patience.
+        """
+        self._check(url)
+        sent = {**headers, "Accept": media_type, "Content-Type": media_type}
+        try:
+            async with (
+                asyncio.timeout(self.seconds),
+                self.session.post(url, data=body, headers=sent, allow_redirects=False, ssl=self.tls) as response,
+            ):
+                return await self._answer(response, url, limit_bytes)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._unavailable(url, error) from error
+
+    def _unavailable(self, url: str, error: Exception) -> SourceUnavailable:
+        if isinstance(error, TimeoutError):
+            return SourceUnavailable(f"{self.what}: {redact(url)} did not answer within {self.seconds:g} s")
+        return SourceUnavailable(f"{self.what}: {redact(url)}: {redact(str(error)) or type(error).__name__}")
 
     def basic_for(self, url: str) -> str:
         """The login as a header's value, where the address is of the host that it is for."""

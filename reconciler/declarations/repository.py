@@ -113,6 +113,10 @@ class RepositorySpec(Part):
         default=False,
         description="Put submodules of the same host in place, at the commits that are recorded; left out: they are empty places.",
     )
+    lfs: Flag = Field(
+        default=False,
+        description="Fetch the files that Git LFS keeps for it and renders need; left out: they are their pointers.",
+    )
 
     @property
     def holds(self) -> RepositoryType:
@@ -157,7 +161,7 @@ class RepositorySpec(Part):
             raise ValueError("charts of a Helm repository have no signatures that are checked; use a registry (oci://)")
         return verify
 
-    @field_validator("submodules")
+    @field_validator("submodules", "lfs")
     @classmethod
     def _is_of_git(cls, wanted: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
         url = info.data.get("url", "")
@@ -198,6 +202,7 @@ class RepositoryDocument(Part):
             type=spec.holds,
             verify=spec.verify.value() if spec.verify else None,
             submodules=spec.submodules,
+            lfs=spec.lfs,
         )
 
 

@@ -56,6 +56,11 @@ class Directory:
         self._lock = asyncio.Lock()
 
     @property
+    def large_files(self) -> Path:
+        """Where files are kept that Git LFS has for it elsewhere."""
+        return self.path.with_suffix(".lfs")
+
+    @property
     def identity(self) -> int:
         """Another number when the repository was thrown away and made again; 0 when there is none."""
         try:
@@ -120,6 +125,7 @@ class Directory:
             is_free = self.identity and time.time() - lock.stat().st_mtime > seconds and _locked(descriptor)
             if is_free:
                 await asyncio.to_thread(_remove, self.path)
+                await asyncio.to_thread(shutil.rmtree, self.large_files, ignore_errors=True)
             return bool(is_free)
 
     async def tidy(self) -> bool:

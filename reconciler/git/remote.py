@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import asyncssh
 
 from reconciler.errors import SourceRefused, SourceUnavailable
-from reconciler.git.command import Call, Git, failure
+from reconciler.git.command import ANSWER_SECONDS, Call, Git, failure
 from reconciler.git.credentials import Credentials
 from reconciler.git.keyring import Keyring
 from reconciler.git.listing import NotVersion2, read_greeting, read_refs, read_some, request
@@ -103,6 +103,29 @@ class Remotes:
                 raise failure(Completed(process.exit_status or 255, b"", await said), what) from error
             finally:
                 said.cancel()
+
+    async def ask(self, repository: Repository, program: str, more: str, what: str) -> bytes:
+        """What a program of an ssh host prints about a repository, such as `git-lfs-authenticate`.
+
+        Raises:
+            SourceRefused: when the host does not let it run.
+            SourceUnavailable: when it does not answer.
+        """
+        url = parse_url(repository.url)
+        self._check(repository, url, what)
+        door = await self._door(url, await self.keyring.open(repository))
+        line = Line(self.pool, door, _path(repository.url, url).lstrip("/"), what, program, more)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS), channel(line, "") as process:
+                said = await read_some(process.stdout, SAID_BYTES)
+                await process.wait_closed()
+        except TimeoutError as error:
+            raise SourceUnavailable(f"{what}: {program} did not end within {ANSWER_SECONDS:g} s") from error
+        except (asyncssh.Error, ConnectionError) as error:
+            raise SourceUnavailable(f"{what}: {url.host} ended the connection") from error
+        if process.exit_status != 0:
+            raise SourceRefused(f"{what}: {url.host} does not run {program} for this key; use an https address, or turn it off")
+        return said
 
     def _check(self, repository: Repository, url: GitUrl, what: str) -> None:
         if url.protocol not in self._git.protocols:

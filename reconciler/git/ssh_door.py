@@ -67,11 +67,14 @@ class Line:
     """The repository's path on the host, as git sends it."""
     what: str
     """How a message begins."""
+    program: str = "git-upload-pack"
+    more: str = ""
+    """What stands behind the path."""
 
     @property
     def command(self) -> str:
         """The one thing that may be asked for."""
-        return f"git-upload-pack {_quoted(self.path)}"
+        return f"{self.program} {_quoted(self.path)} {self.more}".rstrip()
 
 
 @contextlib.asynccontextmanager

@@ -143,11 +143,13 @@ class Repository:
     """The signatures that its commits or tags must have; None: none."""
     submodules: bool = False
     """Whether submodules of its own host are put at their places."""
+    lfs: bool = False
+    """Whether files that Git LFS keeps are fetched."""
 
     @property
     def added(self) -> str:
         """A name for what is put into its commits before they are read; empty for nothing."""
-        return "submodules;" if self.submodules else ""
+        return ("submodules;" if self.submodules else "") + ("lfs;" if self.lfs else "")
 
 
 @dataclass(frozen=True, slots=True)

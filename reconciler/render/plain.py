@@ -86,6 +86,12 @@ def _wanted(directory: Path, options: RenderOptions) -> Iterator[Path]:
                 yield path
 
 
+def is_read(path: Path, options: RenderOptions) -> bool:
+    """Whether a file of this path, from the source's directory, is one that is read; one of a directory that is built may be too."""
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    return not is_hidden and _is_chosen(path, options, otherwise=path.suffix in SUFFIXES)
+
+
 def _is_chosen(path: Path, options: RenderOptions, *, otherwise: bool) -> bool:
     """Whether the globs take a path; `otherwise` is the answer where there are none to include."""
     included = _matches(path, options.include) if options.include else otherwise

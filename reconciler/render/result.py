@@ -40,6 +40,9 @@ class Given:
     opened: tuple[tuple[str, str], ...] = ()
     """Keys of files that were opened for this render, in base64, by the names of what they were locked with (`locks`)."""
 
+    added: str = ""
+    """A name for what is put into the tree before it is read (`Repository.added`)."""
+
     def entries(self, reference: Reference) -> dict[str, str] | None:
         """What a ConfigMap or Secret holds; None when it may be missing, and is."""
         found = (dict(data.entries) for data in self.data if (data.kind, data.name) == (reference.kind, reference.name))

@@ -13,6 +13,7 @@ from reconciler.git.mirror import Mirror
 from reconciler.model.declared import Application, GitSource, Name
 from reconciler.model.outcome import Revision
 from reconciler.model.rendering import RenderOptions, borrowed
+from reconciler.sync.large import large_content
 
 FILE_BYTES = 5 * 1024 * 1024
 """The largest file of values."""
@@ -63,11 +64,12 @@ class Lender:
         answers = dict(zip(asked, await asyncio.gather(*(self._read(*one) for one in asked.items())), strict=True))
         return [found if isinstance(found, TrueupError) else _handed_out(found, answers) for found in loans]
 
-    async def _read(self, checkout: Checkout, paths: set[str]) -> Mapping[str, bytes | InvalidManifest] | TrueupError:
+    async def _read(self, checkout: Checkout, paths: set[str]) -> Mapping[str, bytes | TrueupError] | TrueupError:
         mirror = self._mirrors[checkout[0]]
         try:
             await mirror.ensure(checkout[1])
-            return await mirror.files(checkout[1], sorted(paths), limit_bytes=FILE_BYTES)
+            found = await mirror.files(checkout[1], sorted(paths), limit_bytes=FILE_BYTES)
+            return await large_content(mirror, found, limit_bytes=FILE_BYTES) if mirror.repository.lfs else found
         except TrueupError as error:
             return error
 
@@ -90,7 +92,7 @@ def _loans(application: Application, revisions: Sequence[Revision], options: Ren
 
 
 def _handed_out(
-    loans: Sequence[_Loan], answers: Mapping[Checkout, Mapping[str, bytes | InvalidManifest] | TrueupError]
+    loans: Sequence[_Loan], answers: Mapping[Checkout, Mapping[str, bytes | TrueupError] | TrueupError]
 ) -> Borrowed | TrueupError:
     files: dict[str, str] = {}
     read: dict[Name, frozenset[str]] = {}

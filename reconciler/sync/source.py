@@ -20,6 +20,7 @@ from reconciler.render.renderer import Renderer
 from reconciler.render.result import Given, Rendered, RenderRequest
 from reconciler.render.wire import Answer
 from reconciler.sync.borrowed import Borrowed, Lender
+from reconciler.sync.large import render_large
 from reconciler.sync.outside import digest, gather
 from reconciler.sync.recall import Memory, Recalled, at_destination
 from reconciler.sync.verified import verified
@@ -140,7 +141,8 @@ async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, S
             if isinstance(files, TrueupError):
                 failed[target.name] = files
                 break
-            work = _Work(target, index, replace(given, files=files.files))
+            added = workshop.repositories[source.repository].added
+            work = _Work(target, index, replace(given, files=files.files, added=added))
             wanted.setdefault((source.repository, target.revisions[index].commit), []).append(work)
     batches = await asyncio.gather(*(_render_checkout(checkout, work, workshop) for checkout, work in wanted.items()))
     parts: dict[_Place, _Part | TrueupError] = {}
@@ -220,7 +222,10 @@ async def _recalled(
     if missing := [index for index in range(len(requests)) if index not in answered]:
         root = await _export(mirror, commit, [requests[index] for index in missing], scratch)
         asked = [_at_its_destination(requests[index], root, kinds) for index in missing]
-        answers = await workshop.renderer.render(root, asked)
+        if mirror.repository.lfs:
+            answers = await render_large(mirror, root, asked, workshop.renderer)
+        else:
+            answers = await workshop.renderer.render(root, asked)
         if memory:
             await memory.keep(recalled, asked, answers)
         answered |= zip(missing, zip(asked, answers, strict=True), strict=True)

@@ -158,6 +158,7 @@ async def test_what_cannot_be_put_in_place_is_said(whole_mirror, remote, lib, sa
     assert str(caught.value).count("trueup/shop") == 1
 
 
+@pytest.mark.long
 async def test_a_login_goes_to_the_submodules_of_its_host_and_a_template_no_further_than_it_reaches(tmp_path):
     template = {"secret": "git", "namespaces": ["trueup"]}
     async with GitServer(tmp_path / "served", login="ada:hunter2") as server:
@@ -187,6 +188,7 @@ async def test_a_login_goes_to_the_submodules_of_its_host_and_a_template_no_furt
             await two.ensure(far)
 
 
+@pytest.mark.long
 async def test_there_is_an_end_to_submodules_within_submodules(whole_mirror, remote, git_server, monkeypatch):
     linked, below = await Remote(git_server, "acme/r0").commit({"x.yaml": "0"}), "r0"
     for depth in range(1, whole.DEEPEST + 1):
