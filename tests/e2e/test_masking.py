@@ -90,6 +90,11 @@ class Ears:
             async for chunk in response.content.iter_any():
                 self.heard += chunk
 
+    async def page(self, path):
+        async with self.system.session.get(f"{self.system.url}/{path}") as response:
+            assert (response.status, response.content_type) == (200, "text/html")
+            return await response.text()
+
     async def pages(self):
         _, jobs = await self.system.get("/api/v1/jobs?limit=100")
         told = [json.dumps(await self.system.get(f"/api/v1/jobs/{job['id']}")) for job in jobs["items"]]
@@ -97,12 +102,14 @@ class Ears:
         told += [
             json.dumps(await self.system.get(path)) for path in (kept, f"{kept}/resources", f"{kept}/drift", f"{kept}/history")
         ]
+        paths = ["applications/trueup/kept", "jobs", *(f"jobs/{job['id']}" for job in jobs["items"])]
+        shown = [await self.page(path) for path in paths]
         _, events = await self.system.kube("GET", f"/api/v1/namespaces/{self.system.namespace}/events")
         commits = [commit for found in self.system.forge.commits.values() for commit in found]
         statuses = [str(self.system.forge.statuses(REPOSITORY, commit)) for commit in commits]
         assert jobs["items"]
         assert events["items"]
-        return {"API": "".join(told), "Events": json.dumps(events), "statuses": "".join(statuses)}
+        return {"API": "".join(told), "pages": "".join(shown), "Events": json.dumps(events), "statuses": "".join(statuses)}
 
 
 def contents(*directories):

@@ -5,8 +5,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from jobs.records import DeliveryRecord, FieldRecord, HoldRecord, JobState, ObjectHealthRecord, StepRecord
+from jobs.records import DeliveryRecord, FieldRecord, HoldRecord, JobState, ObjectHealthRecord, PolicyRecord, StepRecord
 from receiver.ui.pages import ROWS
+from reconciler.model.gates import PolicyAction
 from reconciler.model.outcome import Action, HealthStatus, SyncState
 from tests.servers.browser import Browser
 from tests.servers.front_door import front_door
@@ -20,8 +21,12 @@ STEPS = (
     StepRecord(action=Action.UPDATE, object="shop/Deployment/web", identity="i", reason="it changed", fields=(FIELD,)),
     StepRecord(action=Action.CREATE, object="shop/Service/web", identity="i", reason="it is new", error="port 80 is taken"),
 )
+DENIED = PolicyRecord(
+    action=PolicyAction.DENY, object="shop/Pod/x", identity="i", rule="no-latest", message="pin the image", source="apps/web/x.yaml",
+)  # fmt: skip
 HELD = sync_record(
     SyncState.HELD, application="trueup/web", held_digest="9f86", steps=STEPS, kept=7, notices=("one more thing",),
+    policies=(DENIED,),
     holds=(HoldRecord(guard="most-of-application", reason="most of it would go", objects=("shop/ConfigMap/a", "shop/ConfigMap/b")),),
     unhealthy=(ObjectHealthRecord(object="shop/Deployment/web", status=HealthStatus.DEGRADED, reason="ImagePullBackOff"),),
 )  # fmt: skip
@@ -48,7 +53,8 @@ async def test_one_job_with_all_that_is_known(door, viewer):
         "shop/ConfigMap/b", "trueup app approve trueup/web --digest 9f86", "Degraded shop/Deployment/web ImagePullBackOff",
         "update shop/Deployment/web it changed", "spec.replicas: 5 where 3 is desired by kubectl-edit at 2026-11-20T12:00:00Z",
         "create shop/Service/web it is new port 80 is taken", "2 steps, 7 objects needed nothing", "one more thing",
-        "waiting trueup/api", "the database first", "Waits for trueup/database", "looks again every 30 s",
+        "deny shop/Pod/x no-latest, apps/web/x.yaml pin the image", "waiting trueup/api",
+        "the database first", "Waits for trueup/database", "looks again every 30 s",
     ):  # fmt: skip
         assert told in page.html.words
     assert f"../commits/{COMMIT}" in page.html.links
@@ -114,6 +120,13 @@ async def test_older_jobs_are_on_the_next_page_with_the_same_filter(door, viewer
         assert all("state=queued" in link for link in older)
     assert (path, seen) == ("", [record.id for record in reversed(made)])
     assert "./jobs?state=queued" in page.html.links, "and back to the newest"
+
+
+async def test_before_there_are_syncs_the_applications_are_named(door, viewer):
+    job = await stored(door, applications=tuple(f"trueup/a{number}" for number in range(60)), cluster="east")
+    page = await viewer.get(f"/jobs/{job.id}")
+    assert "../applications/trueup/a49" in page.html.links
+    assert "trueup/a49 and 10 more Cluster east" in page.html.words
 
 
 async def test_one_commit_with_its_verdicts_and_jobs(door, viewer):
