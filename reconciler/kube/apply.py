@@ -143,11 +143,14 @@ class Writer:
         document = await self._client.get(kind, key.namespace, key.name, metadata_only=True)
         return Seen(LiveMetadata.of(document, kind), document["metadata"]) if document else None
 
-    async def dry_run(self, manifest: Manifest, rules: Iterable[IgnoreRule] = ()) -> Document:
-        """What the object would be after an apply; changes nothing. It tells what is there, so it has the same bounds."""
+    async def dry_run(self, manifest: Manifest, rules: Iterable[IgnoreRule] = (), *, warned: list[str] | None = None) -> Document:
+        """What the object would be after an apply; changes nothing. It tells what is there, so it has the same bounds.
+
+        What the server warns of is put into *warned*.
+        """
         self._check(manifest.key)
-        kind = self._kind(manifest.key, manifest.version)
-        return await self._client.apply(kind, self._sent(manifest, rules), manager=self._manager, force=True, dry_run=True)
+        kind, sent = self._kind(manifest.key, manifest.version), self._sent(manifest, rules)
+        return await self._client.apply(kind, sent, manager=self._manager, force=True, dry_run=True, warned=warned)
 
     async def delete(
         self,

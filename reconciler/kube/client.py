@@ -5,7 +5,7 @@ The library's own dynamic client returns errors as if they were answers, and its
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableSequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ import orjson
 from reconciler.errors import ApplyRefused, ClusterUnavailable, Transient, TrueupError
 from reconciler.kube.config import Access, Session, open_session, unreachable
 from reconciler.kube.refusal import refusal
-from reconciler.kube.said import Answer, Attempt
+from reconciler.kube.said import Answer, Attempt, warnings_of
 from reconciler.model.declared import Instance
 from reconciler.model.objects import Document, Kind, Manifest, ObjectKey
 from reconciler.plan.marks import MASKED
@@ -134,8 +134,25 @@ class Client:
         page = await self._ask(Call("GET", kind.path(namespace), {"limit": str(PAGE), **query}))
         return tuple(page.get("items") or ())
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, dry_run: bool = False) -> Document:
+    async def apply(  # noqa: PLR0913 - what an apply is asked for has this many sides
+        self,
+        kind: Kind,
+        manifest: Manifest,
+        *,
+        manager: str,
+        force: bool,
+        dry_run: bool = False,
+        warned: MutableSequence[str] | None = None,
+    ) -> Document:
         """Server-side apply; the answer is the metadata, or the whole object of a dry run.
+
+        Args:
+            kind: as the server serves it.
+            manifest: what is applied.
+            manager: who applies it.
+            force: whether fields of other managers are taken.
+            dry_run: whether it is only tried.
+            warned: what the server warns of is put here: versions that are deprecated, fields that do nothing.
 
         Raises:
             ApplyRefused: with the server's reason; a `FieldConflict` where other managers hold fields.
@@ -145,7 +162,11 @@ class Client:
         accept, path = METADATA, kind.path(key.namespace, key.name)
         if dry_run:
             query["dryRun"], accept = "All", JSON
-        return await self._ask(Call("PATCH", path, query, manifest.body, APPLY, accept, key))
+        call = Call("PATCH", path, query, manifest.body, APPLY, accept, key)
+        answer = await self._exchange(call)
+        if warned is not None:
+            warned.extend(warnings_of(answer, call.attempt))
+        return self._document(answer, call)
 
     async def patch(self, kind: Kind, key: ObjectKey, operations: object, *, manager: str) -> Document:
         """A JSON patch; the answer is the metadata."""
@@ -241,7 +262,9 @@ class Client:
 
     async def _ask(self, call: Call) -> Document:
         """The answer to a request; everything but 2xx is an error."""
-        answer = await self._exchange(call)
+        return self._document(await self._exchange(call), call)
+
+    def _document(self, answer: Answer, call: Call) -> Document:
         if answer.status >= 300:
             raise self._refusal(answer, call)
         document: Document = orjson.loads(answer.body)
@@ -252,17 +275,15 @@ class Client:
         answer = await self._exchange(call)
         if answer.status == 404 and _is_absence(answer.body):
             return None
-        if answer.status >= 300:
-            raise self._refusal(answer, call)
-        document: Document = orjson.loads(answer.body)
-        return document
+        return self._document(answer, call)
 
     async def _exchange(self, call: Call) -> Answer:
         async with self._slots:
             if (seconds := self._paused_until - time.monotonic()) > 0:
                 await asyncio.sleep(seconds)
             async with self._send(call, self._timeout) as response:
-                return Answer(response.status, await response.read(), response.headers.get("Retry-After", ""))
+                warnings = tuple(response.headers.getall("Warning", ()))
+                return Answer(response.status, await response.read(), response.headers.get("Retry-After", ""), warnings)
 
     def _refusal(self, answer: Answer, call: Call) -> TrueupError:
         error = refusal(answer, call.attempt)
@@ -283,11 +304,20 @@ class Client:
                 call.method, self.host + call.path, params=call.query, headers=headers, data=call.body, timeout=limit,
                 proxy=session.proxy, server_hostname=session.api.configuration.tls_server_name,
             ) as response:  # fmt: skip
-                yield response
+                try:
+                    yield response
+                finally:
+                    _hang_up(response)
         except TimeoutError as error:
             raise ClusterUnavailable(f"{call.attempt}{self.host} did not answer within {limit.total:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise unreachable(self.host, error) from error
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """End a connection whose answer is not read to its end: TLS would wait for the server's farewell, though nobody else does."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 def _is_absence(answer: bytes) -> bool:

@@ -41,6 +41,8 @@ class Answer:
     status: int
     body: bytes
     retry_after: str = ""
+    warnings: tuple[str, ...] = ()
+    """Headers, as they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,15 @@ def read(answer: Answer, attempt: Attempt) -> Refused:
     seconds = float(answer.retry_after) if answer.retry_after.isdigit() else None
     shown = _readable(_without_values(text) if is_secret else text)
     return Refused(answer.status, reason, shown, causes, attempt, seconds, str(body.get("message", "")).startswith(MISTAKES))
+
+
+def warnings_of(answer: Answer, attempt: Attempt) -> list[str]:
+    """What the server warns of, without what must not be told: `299 - "v1 ComponentStatus is deprecated in v1.19+"`.
+
+    https://kubernetes.io/blog/2020/09/03/warnings/
+    """
+    texts = (header.partition('"')[2].rpartition('"')[0].replace('\\"', '"') or header for header in answer.warnings)
+    return [_short(redact_message(text, attempt.secrets)) for text in texts]
 
 
 def _told(cause: Mapping[str, Any], attempt: Attempt) -> Mapping[str, str]:
