@@ -50,6 +50,9 @@ NOBODY = {
 }
 """Variables that say who makes the commits that nobody made."""
 
+BEGINNING = {f"GIT_{who}_DATE": "@0 +0000" for who in ("AUTHOR", "COMMITTER")}
+"""Variables that say when they were made, so that the same is the same whenever it is made."""
+
 MEMORY_BYTES = 4 * 1024**3
 """Address space of one git process; packs are mapped into it whole."""
 

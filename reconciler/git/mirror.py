@@ -7,7 +7,7 @@ knows no history; what was fetched once is not fetched again. A mirror that cann
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -156,14 +156,30 @@ class Mirror(Contents):
             SourceRefused: when the remote has no such ref, or refuses.
             SourceUnavailable: when it does not answer.
         """
-        if _NO_REF.search(ref) or not ref.startswith("refs/"):
-            raise SourceRefused(f"{self._name}: {ref!r} is no ref; check spec.sources[].git.revision")
+        _expect_ref(ref, self._name)
         local = _local(ref)
         async with self._mended(), self.directory.exclusive() as lock:
             await self._fetch(f"+{ref}:{local}", lock=lock, what=f"cannot fetch {ref} of {self._url}")
             commit = await self._commit_at(local, ref)
             self._remember(commit)
         return commit
+
+    async def fetch_deep(self, refs: Sequence[str], depth: int) -> list[str]:
+        """Fetch what refs are at now with so many commits before each; the commits that they lead to, in their order.
+
+        Raises:
+            SourceRefused: when the remote has one of them not, or refuses.
+            SourceUnavailable: when it does not answer.
+        """
+        for ref in refs:
+            _expect_ref(ref, self._name)
+        async with self._mended(), self.directory.exclusive() as lock:
+            refspecs = [f"+{ref}:{_local(ref)}" for ref in refs]
+            await self._fetch(*refspecs, lock=lock, depth=depth, what=f"cannot fetch {' and '.join(refs)} of {self._url}")
+            commits = [await self._commit_at(_local(ref), ref) for ref in refs]
+        for commit in commits:
+            self._remember(commit)
+        return commits
 
     async def ensure(self, commit: str, _: Iterable[str] = ()) -> None:
         """Have exactly this commit, and with `submodules` those of its submodules; asks a remote only for what is not there yet.
@@ -275,6 +291,11 @@ class Mirror(Contents):
         limit = min(FILE_BYTES, self.directory.limit_bytes)
         call = Call(f"{self._name}: {what}", self.timeout_seconds, file_bytes=limit, descriptors=descriptors)
         return await self.remotes.run(self.repository, self.directory.path, *arguments, call=call)
+
+
+def _expect_ref(ref: str, name: str) -> None:
+    if _NO_REF.search(ref) or not ref.startswith("refs/"):
+        raise SourceRefused(f"{name}: {ref!r} is no ref; check spec.sources[].git.revision")
 
 
 def _local(ref: str) -> str:

@@ -12,15 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import SourceRefused
-from reconciler.git.command import NOBODY, Call
+from reconciler.git.command import BEGINNING, NOBODY, Call
 from reconciler.git.mirror import Mirrors
 from reconciler.git.reach import Reach
 from reconciler.model.declared import Repository, RepositoryType
 
 ADD_SECONDS = 120.0
 """Until a directory is given up that takes too long to read."""
-
-_AT = {f"GIT_{who}_DATE": "@0 +0000" for who in ("AUTHOR", "COMMITTER")}
 
 
 @contextlib.asynccontextmanager
@@ -38,7 +36,7 @@ async def snapshot(repository: Repository, directory: Path, mirrors: Mirrors) ->
     mirror = mirrors.of(stand_in)
     index = mirror.directory.path.with_suffix(".index")
     call = Call(
-        f"{repository.name}: cannot read {where}", ADD_SECONDS, reach=Reach({"GIT_INDEX_FILE": str(index), **NOBODY, **_AT})
+        f"{repository.name}: cannot read {where}", ADD_SECONDS, reach=Reach({"GIT_INDEX_FILE": str(index), **NOBODY, **BEGINNING})
     )
     try:
         async with mirror.directory.exclusive():

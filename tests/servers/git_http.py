@@ -52,6 +52,12 @@ class Remote:
         """Force-push a ref; made when it is missing."""
         await self.git("update-ref", ref, commit)
 
+    async def grow(self, ref: str, commits: int) -> None:
+        """So many commits on top of a ref, none of which changes anything."""
+        lines = [f"commit {ref}\ncommitter Ada <ada@example.com> now\ndata 1\nx\nfrom {ref}^0\n"]
+        lines += [f"commit {ref}\ncommitter Ada <ada@example.com> now\ndata 1\nx\n"] * (commits - 1)
+        await self.git("fast-import", "--quiet", "--date-format=now", stdin="\n".join(lines).encode())
+
     async def delete_ref(self, ref: str) -> None:
         await self.git("update-ref", "-d", ref)
 
