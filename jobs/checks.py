@@ -6,7 +6,9 @@ from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github_checks import GitHubChecks, Run
 from jobs.keys import JOB_SECONDS, Keys
-from jobs.report import Report, report_of
+from jobs.planned import PLAN_SUFFIX
+from jobs.records import JobKind
+from jobs.report import Report, plan_report, report_of
 from jobs.store.jobs import JobFilter, JobStore
 from reconciler.errors import Stalled
 from reconciler.model.declared import Repository
@@ -26,7 +28,7 @@ class Checks:
 
     async def post(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Say on a commit how it is; raises as `forge.Forge.post_status`."""
-        report = await self._report(repository, commit)
+        report = await self._report(repository, commit, status.context)
         run = await self._known(repository, commit, status.context)
         run = run or await self._api.newest(repository, commit, status.context, token)
         is_final = status.state is not StatusState.PENDING
@@ -63,6 +65,9 @@ class Checks:
         run, _, is_completed = value.decode().partition(" ")
         return Run(run, is_completed == "1")
 
-    async def _report(self, repository: Repository, commit: str) -> Report:
+    async def _report(self, repository: Repository, commit: str, context: str) -> Report:
         found, _ = await self._jobs.find(JobFilter(commit=commit), limit=JOBS)
+        plan = next((job for job in found if job.kind is JobKind.PLAN and job.repository == str(repository.name)), None)
+        if context.endswith(PLAN_SUFFIX) and plan is not None:
+            return plan_report(plan)
         return report_of(job for job in found if job.repository in ("", str(repository.name)))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from jobs import metrics
+from jobs.comments import Comments
 from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.hooks import Hooks
@@ -15,10 +16,11 @@ from jobs.forges.tokens import Tokens
 from jobs.inputs import InputCache
 from jobs.intake import new_job_id
 from jobs.keys import Keys
+from jobs.planned import PLAN_SUFFIX
 from jobs.queue import Queue, Wake
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ScopeRecord, SourceRecord, StageRecord, VerdictState
 from jobs.settings import JobSettings
-from jobs.statuses import Statuses
+from jobs.statuses import Statuses, Subject
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
 from jobs.store.hooks import HookRecord, HookStore
@@ -41,7 +43,9 @@ STATUS_OF = {
 }
 """Everything else is pending; a held commit says so in its description."""
 
-UNTOLD = frozenset({JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL, JobKind.PAUSE, JobKind.ROLLBACK})
+UNTOLD = frozenset({
+    JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL, JobKind.PAUSE, JobKind.ROLLBACK, JobKind.PLAN, JobKind.COMMAND,
+})  # fmt: skip
 """Jobs that say nothing about their commit by how they end; a rollback says by itself what becomes of it."""
 
 VERDICT_JOBS = 100
@@ -74,6 +78,8 @@ class Context:
     heads: HeadStore
     queue: Queue
     statuses: Statuses
+    comments: Comments
+    """Beneath pull requests."""
     mirrors: Mirrors
     renderer: Renderer
     memory: Memory
@@ -133,7 +139,7 @@ class Context:
 
     async def tell_forge(self, job: JobRecord, repository: Repository | None, state: JobState, message: str) -> None:
         """Say on the commit how its job is."""
-        if repository is None or not job.commit or job.kind in UNTOLD:
+        if repository is None or not job.commit or (job.kind in UNTOLD and job.kind is not JobKind.PLAN):
             return
         may_reopen = job.kind in REOPENING or state is JobState.HELD
         told = STATUS_OF.get(state, StatusState.PENDING)
@@ -142,7 +148,7 @@ class Context:
     async def tell_verdict(self, job: JobRecord, state: JobState, message: str) -> None:
         """Say on the commit what a job that ended makes of it: where it has others, none speaks for all applications."""
         repository = self.repository_of(job)
-        if repository is None or not job.commit or job.kind is JobKind.DIFF:
+        if repository is None or not job.commit or job.kind in (JobKind.DIFF, JobKind.PLAN):
             return
         if await self.redis.zcard(self.keys.jobs_of("commit", job.commit)) == 1:
             await self.tell_forge(job, repository, state, message)
@@ -159,10 +165,23 @@ class Context:
         self, repository: Repository, job: JobRecord, state: StatusState, message: str, *, may_reopen: bool = False
     ) -> None:
         """Post a status on a job's commit."""
-        name = repository.status.context or self.instance.id
+        name = self.plan_name(repository) if job.kind is JobKind.PLAN else self.status_name(repository)
         status = Status(state, name, message, self.link_to(job))
         await self.statuses.want(repository, job.commit, status, may_reopen=may_reopen)
         self.statuses_due.set()
+
+    def status_name(self, repository: Repository) -> str:
+        """What the status of a repository's commits is called."""
+        return repository.status.context or self.instance.id
+
+    def plan_name(self, repository: Repository) -> str:
+        """What the status of a pull request's plan is called."""
+        return f"{self.status_name(repository)}{PLAN_SUFFIX}"
+
+    def is_plan(self, subject: Subject) -> bool:
+        """Whether a status is one of a plan, and not of what was synced."""
+        repository = self.declarations.repositories.get(Name.parse(subject.repository))
+        return repository is not None and subject.context == self.plan_name(repository)
 
     def link_to(self, job: JobRecord) -> str:
         """A job's page; empty when nobody said where Trueup is reached."""

@@ -145,7 +145,7 @@ async def _supersede_older(
     """End the older jobs of a ref; not one about an application that this job does not know yet."""
     for other in await context.jobs.active_of(str(repository.name)):
         is_unknown = other.kind is JobKind.DECLARED and not set(other.applications) <= applications.keys()
-        if other.id == job.id or other.created > job.created or is_unknown:
+        if other.id == job.id or other.created > job.created or is_unknown or other.kind is JobKind.PLAN:
             continue
         is_overtaken = (
             other.commit not in ("", head) if other.ref == job.ref else is_left(context, repository, other.ref, job.ref)

@@ -171,6 +171,19 @@ class Keys:
         """hash (`repository|commit|context` -> counter), until posted: how often a status was tried in vain."""
         return self._key("statuses", "attempts")
 
+    @property
+    def comments(self) -> str:
+        """zset (`repository|number` by due time), no expiry: comments of pull requests to look at and write."""
+        return self._key("comments", "due")
+
+    def comment(self, repository: str, number: int) -> str:
+        """hash, JOB_SECONDS: of the comment beneath a pull request, its `id`, what was `posted`, the `job` it is to show, `attempts`."""
+        return self._key("comment", repository, str(number))
+
+    def commenting(self, repository: str, number: int) -> str:
+        """string, expires after the longest calls: a worker is writing this comment."""
+        return self._key("commenting", repository, str(number))
+
     def tick(self, name: str) -> str:
         """string, expires after the tick's interval: who does a periodic thing this time."""
         return self._key("tick", name)

@@ -44,6 +44,12 @@ WEBHOOKS = Gauge(
 REDELIVERIES = Counter(
     "trueup_redeliveries_total", "Deliveries that never arrived, and that the forge was asked for again.", registry=REGISTRY
 )
+COMMENTS = Counter(
+    "trueup_pull_request_comments_total",
+    "Comments on pull requests, by outcome of the forge's calls.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 STATUSES = Counter(
     "trueup_commit_statuses_total", "Commit statuses, by outcome of the forge's call.", ("outcome",), registry=REGISTRY
 )

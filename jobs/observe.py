@@ -219,6 +219,7 @@ def step_record(result: StepResult) -> StepRecord:
         reason=result.reason,
         fields=field_records(result.fields),
         error=result.error,
+        warnings=result.warnings,
     )
 
 

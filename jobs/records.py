@@ -46,6 +46,10 @@ class JobKind(enum.StrEnum):
     """A person, or `onFailure: rollback`, returned an application to an older revision; it is about the commit that was left."""
     REMOVAL = "removal"
     """An application is gone, and its objects are to go too."""
+    PLAN = "plan"
+    """A pull request is open or was changed: what its merge would change in the clusters."""
+    COMMAND = "command"
+    """A person wrote a command beneath a pull request."""
 
 
 class JobState(enum.StrEnum):
@@ -126,6 +130,7 @@ class StepRecord(Record):
     reason: str
     fields: tuple[FieldRecord, ...] = ()
     error: str = ""
+    warnings: tuple[str, ...] = Field(default=(), description="What the API server warns of, in a dry run.")
 
 
 class HoldRecord(Record):
@@ -182,6 +187,17 @@ class SyncRecord(Record):
     )
 
 
+class PullRecord(Record):
+    """The pull request that a job is about."""
+
+    number: int
+    base: str = Field(default="", description="What it goes into: `refs/heads/main`; empty while nobody asked the forge.")
+    is_fork: bool = Field(default=False, description="Whether its commits come from a repository of other people.")
+    is_asked: bool = Field(default=False, description="Whether somebody who may write to the repository asked for the plan.")
+    comment: str = Field(default="", description="The forge's id of the comment with the command.")
+    command: str = Field(default="", description="The command: `/trueup plan`.")
+
+
 class JobRecord(Record):
     """The work that follows from one delivery, request, poll, recovery or drift finding."""
 
@@ -209,6 +225,10 @@ class JobRecord(Record):
     refresh: bool = Field(default=False, description="Whether the live objects were listed, instead of trusting the watches.")
     decision: DecisionRecord | None = Field(default=None, description="What a person decided, where that is more than a sync.")
     cluster: str = Field(default="", description="Where objects are to be removed, as declarations call it.")
+    pull: PullRecord | None = Field(default=None, description="The pull request that it is about.")
+    merge: str = Field(
+        default="", description="The commit that merging the pull request would make; `before` is what it goes into."
+    )
 
 
 class DriftRecord(Record):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from jobs.planned import body
 from jobs.records import JobRecord, SyncRecord
 from jobs.verdicts import COMMIT_KINDS
 from reconciler.model.outcome import Action, SyncState
@@ -14,6 +15,9 @@ MOST_ANNOTATIONS = 50
 
 SUMMARY_BYTES = 60_000
 """GitHub takes 65,535 characters."""
+
+PLAN_LENGTH = 20_000
+"""Letters of a plan, which may be of three bytes each."""
 
 MOST_LINES = 50
 """Of one application."""
@@ -64,6 +68,13 @@ def report_of(jobs: Iterable[JobRecord]) -> Report:
         messages = [newest_first[0].message]
     found = dict.fromkeys(annotation for message in messages if (annotation := annotation_of(message)))
     return Report(_summary(told), tuple(found)[:MOST_ANNOTATIONS])
+
+
+def plan_report(plan: JobRecord) -> Report:
+    """What the plan of a pull request says, and which lines it finds wrong."""
+    messages = [message for sync in plan.syncs if sync.state is SyncState.FAILED for message in _errors(sync)]
+    found = dict.fromkeys(annotation for message in messages if (annotation := annotation_of(message)))
+    return Report(body(plan, PLAN_LENGTH), tuple(found)[:MOST_ANNOTATIONS])
 
 
 def annotation_of(message: str) -> Annotation | None:

@@ -9,9 +9,11 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
+from jobs.commands import command
 from jobs.context import STATUS_OF, Context
 from jobs.follow import REFS, dispatch, follow, hand_over, jobs_about, run_again
 from jobs.forges.forge import Status, StatusState
+from jobs.plans import plan, recover_plans
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.refs import followed_refs, forget, heads_of, moves
 from jobs.retry import retry_after
@@ -27,6 +29,9 @@ log = structlog.get_logger()
 
 NEWEST = frozenset({JobKind.MANUAL, JobKind.PARTIAL, JobKind.DIFF, JobKind.RESUME, JobKind.ROLLBACK})
 """Jobs that begin at an application, and want to know where its refs are now, not when they were last looked at."""
+
+PULLS = {JobKind.PLAN: plan, JobKind.COMMAND: command}
+"""Jobs that begin at a pull request."""
 
 UNREAD = "-"
 """Written of an application whose ConfigMaps or Secrets could not be read: once they can, it is rendered."""
@@ -98,6 +103,9 @@ async def _begin(context: Context, job: JobRecord) -> None:
         return
     if job.kind is JobKind.MANUAL and not job.applications:
         await run_again(context, job)
+        return
+    if job.kind in PULLS:
+        await PULLS[job.kind](context, job)
         return
     names = [Name.parse(name) for name in job.applications]
     if job.kind is JobKind.REMOVAL:
@@ -191,10 +199,11 @@ async def _look_outside(context: Context, repository: Repository, heads: Mapping
             found = UNREAD
         if found != known.get(str(application.name)):
             changed[str(application.name)] = found
+    if not changed:
+        return 0
     await context.heads.put_outside(name, changed)
-    if changed:
-        await context.inputs_of(repository.name).refresh(context.heads, name)
     rendered = context.inputs_of(repository.name)
+    await rendered.refresh(context.heads, name)
     due = {n for n, found in changed.items() if found not in (UNREAD, known.get(n, "")) and (n in known or n in rendered)}
     count = 0
     for ref in followed_refs(context, repository, heads) if due else ():
@@ -266,11 +275,12 @@ async def recover(context: Context) -> None:
             await _close_left(context, repository)
         except TrueupError as error:
             log.warning("recovery.failed", repository=str(repository.name), error=str(error))
+    await recover_plans(context)
 
 
 async def _close_left(context: Context, repository: Repository) -> None:
     """Commits that are no head any more are overtaken; the heads have new jobs."""
-    name = repository.status.context or context.instance.id
+    name = context.status_name(repository)
     heads = await heads_of(context, repository)
     for ref in followed_refs(context, repository, heads):
         for commit in await context.statuses.left_pending(repository, ref, name):
@@ -284,7 +294,11 @@ async def close_forgotten(context: Context) -> None:
     """Close statuses left pending by work that ended: whoever ended it died before the forge was told."""
 
     async def verdict(subject: Subject) -> Status | None:
-        found = await jobs_about(context, subject.repository, subject.commit)
+        if context.is_plan(subject):
+            about = await context.jobs.about(subject.repository, subject.commit)
+            found = [job for job in about if job.kind is JobKind.PLAN]
+        else:
+            found = await jobs_about(context, subject.repository, subject.commit)
         told = [job for job in found if job.state in STATUS_OF or not job.state.is_final]
         if any(not job.state.is_final for job in told):
             return None

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, SyncRecord, Verdict, VerdictState
 from reconciler.model.outcome import GOOD, SyncState, waits, withheld
 
-COMMIT_KINDS = frozenset(JobKind) - {JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL, JobKind.PAUSE}
-"""Jobs that decide about a commit; drift, diffs, pauses and syncs of a few objects say nothing about it."""
+COMMIT_KINDS = frozenset(JobKind) - {
+    JobKind.DRIFT, JobKind.DIFF, JobKind.PARTIAL, JobKind.PAUSE, JobKind.PLAN, JobKind.COMMAND,
+}  # fmt: skip
+"""Jobs that decide about a commit; drift, diffs, plans, pauses and syncs of a few objects say nothing about it."""
 
 _STATES = {
     JobState.HELD: VerdictState.HELD,

@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from redis.exceptions import RedisError
 
 from jobs.checks import Checks
+from jobs.comments import Comments
 from jobs.connection import connect, forever, until_done
 from jobs.context import Context
 from jobs.declaring import follow_declarations
 from jobs.deployments import Deployments
-from jobs.forges.clients import clients
+from jobs.forges.clients import clients, conversations
 from jobs.forges.deployers import deployers
 from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.github_hooks import GitHubHooks
@@ -85,6 +86,7 @@ class Worker:
             group.create_task(context.resources.follow_forever(Access.of(context.settings), context.settings))
             group.create_task(follow_declarations(context))
             group.create_task(self._once_declared(forever("statuses", self._drain_statuses, 0.0)))
+            group.create_task(self._once_declared(forever("comments", self._drain_comments, 0.0)))
             group.create_task(self._once_declared(work(context.url, load)))
             group.create_task(Clusters(context, self.predecessor).hold_forever())
             group.create_task(self._once_declared(forever("hooks", lambda: care_for_hooks(context), HOOKS_SECONDS)))
@@ -133,9 +135,20 @@ class Worker:
         context = self.context
         context.statuses_due.clear()
         seconds = await context.statuses.drain(context.declarations)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TICK_SECONDS if seconds is None else min(max(seconds, 0.05), TICK_SECONDS)):
-                await context.statuses_due.wait()
+        await _until(context.statuses_due, seconds)
+
+    async def _drain_comments(self) -> None:
+        context = self.context
+        context.comments.due.clear()
+        seconds = await context.comments.drain(context.declarations, context.instance.id, context.link_to)
+        await _until(context.comments.due, seconds)
+
+
+async def _until(due: asyncio.Event, seconds: float | None) -> None:
+    """Wait for more to do: until it is told of, or is due in so many seconds, or another worker may have told of it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TICK_SECONDS if seconds is None else min(max(seconds, 0.05), TICK_SECONDS)):
+            await due.wait()
 
 
 async def tick(arq_context: Mapping[str, Any]) -> None:
@@ -182,6 +195,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
             statuses=Statuses(redis, keys, place.worker, clients(session), tokens, checks, deployments),
+            comments=Comments(redis, keys, place.worker, jobs, conversations(session), tokens),
             mirrors=mirrors,
             renderer=renderer,
             memory=memory,

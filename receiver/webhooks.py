@@ -16,12 +16,12 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from jobs.intake import Accepted, Arrival, new_job_id, received
-from jobs.records import DeliveryRecord, JobKind, JobRecord, JobState, ScopeRecord
+from jobs.records import DeliveryRecord, JobKind, JobRecord, JobState, PullRecord, ScopeRecord
 from receiver import metrics
 from receiver.front import FRONT, Front
 from receiver.keys import Secret
 from receiver.problems import Refused
-from receiver.providers.event import Event, Ignored, Ping, Provider, Push, Pushes, Rerun, WebhookRequest
+from receiver.providers.event import Comment, Event, Ignored, Ping, Provider, PullRequest, Push, Pushes, Rerun, WebhookRequest
 from receiver.providers.registry import PROVIDERS
 from receiver.schemas import AcceptedAnswer
 from reconciler.errors import StoreUnavailable
@@ -200,33 +200,47 @@ def _records(event: Event, scopes: list[ScopeRecord], scope: str, delivery: Deli
     return [_record(one, scopes, scope, delivery) for one in events]
 
 
-def _record(event: Push | Rerun | Ping | Ignored, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> JobRecord:
+def _record(
+    event: Push | PullRequest | Comment | Rerun | Ping | Ignored, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord
+) -> JobRecord:
     """The job that an event becomes; one that means nothing to us is ended already."""
     now = datetime.now(UTC)
-    base = {"id": new_job_id(now), "kind": JobKind.PUSH, "created": now, "updated": now, "scope": scope, "delivery": delivery}
+    base: dict[str, object] = {
+        "id": new_job_id(now),
+        "kind": JobKind.PUSH,
+        "created": now,
+        "updated": now,
+        "scope": scope,
+        "delivery": delivery,
+    }
     match event:
-        case Push():
-            known = next((record for record in scopes if record.scope in (event.scope, *event.also)), None)
-            about = {"ref": event.ref, "commit": event.commit, "before": event.before, "actor": event.actor}
-            about["scope"] = known.scope if known else event.scope
-            if known is None:
-                return _ignored(base | about, f"no Repository is declared for {event.scope} within {scope}")
-            about["repository"] = known.repository
-            if not event.commit:
-                return _ignored(base | about, f"{event.ref} was deleted; what it brought is left as it is")
-            return received(JobRecord.model_validate(base | about | {"state": JobState.QUEUED}))
-        case Rerun():
-            known = next((record for record in scopes if record.scope in (event.scope, *event.also)), None)
-            about = {"ref": event.ref, "commit": event.commit, "actor": event.actor}
-            about["scope"] = known.scope if known else event.scope
-            if known is None:
-                return _ignored(base | about, f"no Repository is declared for {event.scope} within {scope}")
-            about |= {"repository": known.repository, "kind": JobKind.MANUAL, "state": JobState.QUEUED}
-            return received(JobRecord.model_validate(base | about))
         case Ping():
             return _ignored(base, "the forge tried the address; it works")
         case Ignored():
             return _ignored(base, event.reason)
+    known = next((record for record in scopes if record.scope in (event.scope, *event.also)), None)
+    base |= _about(event) | {"scope": known.scope if known else event.scope}
+    if known is None:
+        return _ignored(base, f"no Repository is declared for {event.scope} within {scope}")
+    base["repository"] = known.repository
+    if isinstance(event, Push) and not event.commit:
+        return _ignored(base, f"{event.ref} was deleted; what it brought is left as it is")
+    return received(JobRecord.model_validate(base | {"state": JobState.QUEUED}))
+
+
+def _about(event: Push | PullRequest | Comment | Rerun) -> dict[str, object]:
+    """Of the job's fields, those that the event says."""
+    match event:
+        case Push():
+            return {"actor": event.actor, "ref": event.ref, "commit": event.commit, "before": event.before}
+        case Rerun():
+            return {"actor": event.actor, "kind": JobKind.MANUAL, "ref": event.ref, "commit": event.commit}
+        case PullRequest():
+            pull = PullRecord(number=event.number, base=event.base, is_fork=event.is_fork)
+            return {"actor": event.actor, "kind": JobKind.PLAN, "ref": event.ref, "commit": event.commit, "pull": pull}
+        case Comment():
+            pull = PullRecord(number=event.number, comment=event.id, command=event.text)
+            return {"actor": event.actor, "kind": JobKind.COMMAND, "pull": pull}
 
 
 def _ignored(fields: dict[str, object], reason: str) -> JobRecord:

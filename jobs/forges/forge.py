@@ -80,6 +80,14 @@ class Forge(Protocol):
         """Recent commits of a ref whose newest status of this context is pending."""
 
 
+class Denied(Stalled):
+    """The forge will not do it, whoever asks again."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An answer that is none of success."""
@@ -110,8 +118,8 @@ class Refusal:
         if 300 <= self.status < 400:
             return Stalled(f"{said}; the repository has moved: write its new address in spec.url and spec.api")
         if self.status in (401, 403, 404):
-            return Stalled(f"{said}; the token of {declared_at} needs {permission}")
-        return Stalled(said)
+            return Denied(f"{said}; the token of {declared_at} needs {permission}", self.status)
+        return Denied(said, self.status)
 
 
 def retry_seconds(headers: Mapping[str, str], now: float) -> float | None:

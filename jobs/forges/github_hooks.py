@@ -19,7 +19,7 @@ from reconciler.model.declared import Repository
 
 PERMISSION = "the permission to write webhooks (`webhooks: write`, or the scope `admin:repo_hook`) on this repository"
 
-EVENTS = ("push",)
+EVENTS = ("push", "pull_request", "issue_comment")
 
 
 class GitHubHooks:

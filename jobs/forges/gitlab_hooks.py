@@ -19,7 +19,7 @@ from reconciler.model.declared import Repository
 
 PERMISSION = "the scope `api` and the role Maintainer in this project"
 
-EVENTS = ("push_events", "tag_push_events")
+EVENTS = ("push_events", "tag_push_events", "merge_requests_events", "note_events")
 
 
 class GitLabHooks:

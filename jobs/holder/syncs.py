@@ -14,7 +14,7 @@ from jobs.follow import REFS, supersede
 from jobs.holder.awaiting import Awaiting
 from jobs.holder.decisions import decide
 from jobs.holder.held import UNKNOWN_SECONDS, Held
-from jobs.holder.looks import previewed
+from jobs.holder.looks import previewed, proposed
 from jobs.holder.notes import HEALTHY, applications_of, note
 from jobs.holder.ready import Ready, Way, ready
 from jobs.holder.removals import Removals
@@ -22,6 +22,7 @@ from jobs.holder.rollbacks import roll_back
 from jobs.holder.several import given_way, tell_others
 from jobs.holder.surroundings import JobSurroundings, go_on_with_dependents
 from jobs.observe import Progress
+from jobs.plans import conclude_planned
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.parts import Part
 from jobs.tasks import give_up, guarded
@@ -83,6 +84,11 @@ class Syncs:
         if job.kind is JobKind.DIFF:
             await self._look(job, names)
             await self._conclude(job, ())
+            return
+        if job.kind is JobKind.PLAN:
+            targets, unseen = await self._targets(names)
+            await context.jobs.put_syncs(job.id, await proposed(targets, unseen, held, job))
+            await conclude_planned(context, job)
             return
         if not await decide(held, job, names):
             await self._sync_as_it_can_be(job, names)

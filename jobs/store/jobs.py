@@ -13,7 +13,9 @@ from jobs.queue import Wake
 from jobs.records import FINAL_STATES, JobRecord, JobState, StageRecord, SyncRecord
 from jobs.store import scripts
 
-PREDECLARED = frozenset({"state", "message", "updated", "finished", "commit", "repository", "ref", "superseded_by", "actor"})
+PREDECLARED = frozenset(
+    {"state", "message", "updated", "finished", "commit", "repository", "ref", "superseded_by", "actor", "before", "merge"}
+)
 """Fields of the hash that stand over those of the record as it was created."""
 
 _BRIEF = tuple(name.encode() for name in sorted({"record", "attempts", "applications", *PREDECLARED}))

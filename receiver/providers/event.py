@@ -59,6 +59,41 @@ class Rerun:
 
 
 @dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull or merge request is open, and new or another than before: its plan is to be made."""
+
+    scope: str
+    """Of the repository that it goes into."""
+    number: int
+    commit: str
+    """Its head."""
+    ref: str
+    """Where the repository that it goes into has that: `refs/pull/7/head`."""
+    base: str
+    """What it goes into: `refs/heads/main`."""
+    actor: str
+    is_fork: bool
+    """Whether its commits come from another repository, whose people may not write to this one."""
+    also: tuple[str, ...] = ()
+    """As of a push."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """Somebody wrote a command to us beneath a pull request."""
+
+    scope: str
+    number: int
+    id: str
+    """The forge's, of the comment."""
+    text: str
+    """The line with the command: `/trueup plan`."""
+    actor: str
+    """Name of the account that wrote it, as the forge's API asks for it."""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """The forge tries the address."""
 
@@ -70,7 +105,7 @@ class Ignored:
     reason: str
 
 
-Event: TypeAlias = Push | Pushes | Rerun | Ping | Ignored
+Event: TypeAlias = Push | Pushes | PullRequest | Comment | Rerun | Ping | Ignored
 
 Candidates: TypeAlias = Callable[[Purpose], Iterable[Secret]]
 """The secrets that may have signed a request, for one purpose."""

@@ -10,6 +10,7 @@ from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers import github_checks
 from receiver.providers.event import Candidates, Event, Ignored, Ping, WebhookRequest
+from receiver.providers.github_pulls import comment_of, pull_request_of
 from receiver.providers.payload import LONGEST_NAME, Payload, commit_of, not_for_us, push_of, read, scopes_of
 from receiver.providers.signatures import signer
 
@@ -55,6 +56,10 @@ class GitHub:
                 return Ping()
             case "push":
                 return _push(_json_of(request))
+            case "pull_request":
+                return pull_request_of(_json_of(request))
+            case "issue_comment":
+                return comment_of(_json_of(request))
             case name if name in github_checks.EVENTS:
                 return github_checks.rerun(_json_of(request))
             case name:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers.event import Candidates, Event, Ignored, WebhookRequest
+from receiver.providers.gitlab_pulls import merge_request_of, note_of
 from receiver.providers.payload import LONGEST_NAME, Payload, commit_of, not_for_us, push_of, pushes_of, read, scopes_of
 from receiver.providers.signatures import equal, is_standard_webhook
 
@@ -77,6 +78,10 @@ class GitLab:
         match self.event_name(request):
             case "Push Hook" | "Tag Push Hook":
                 return _push(request.body)
+            case "Merge Request Hook":
+                return merge_request_of(request.body)
+            case "Note Hook":
+                return note_of(request.body)
             case "System Hook":
                 return _of_all(request.body)
             case name:
@@ -102,6 +107,8 @@ def _of_all(body: bytes) -> Event:
             return _push(body)
         case "repository_update":
             return _update(body)
+        case None if named.object_kind == "merge_request":
+            return merge_request_of(body)
         case name:
             return not_for_us(f"System Hook {name or named.object_kind or ''}".strip()[:LONGEST_NAME])
 

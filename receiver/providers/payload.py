@@ -29,6 +29,13 @@ MOST_REFS = 100
 MOST_READ = 2000
 """Of the refs of one delivery, so that others need not wait: 25 MiB tell of a hundred thousand."""
 
+_COMMAND = re.compile(r"^[ \t]*(/trueup(?:[ \t][^\r\n]*)?)\r?$", re.MULTILINE)
+
+LONGEST_COMMAND = 300
+
+OURS = "<!-- trueup"
+"""What comments that we wrote have in them: they command nothing."""
+
 _ODD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]")
 
 T = TypeVar("T", bound="Payload")
@@ -68,6 +75,12 @@ def is_ref(text: str) -> bool:
         and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
         and not _ODD.search(text)
     )
+
+
+def command_in(text: str) -> str:
+    """The first line of a comment that is a command to us (`/trueup plan`); empty where there is none."""
+    found = _COMMAND.search(text) if OURS not in text else None
+    return found[1].strip()[:LONGEST_COMMAND] if found else ""
 
 
 def scopes_of(*addresses: str | None) -> tuple[str, ...]:

@@ -8,7 +8,16 @@ from reconciler.declarations.fields import Flag, NamespaceGlob, Seconds, Url, Wh
 from reconciler.declarations.part import Metadata, Part, SecretRefSpec
 from reconciler.declarations.signers import parse_signers
 from reconciler.errors import SourceRefused
-from reconciler.model.declared import CommitStatusPolicy, Forge, Name, Repository, RepositoryType, SecretRef
+from reconciler.model.declared import (
+    CommitStatusPolicy,
+    Forge,
+    ForkPolicy,
+    Name,
+    PullRequestPolicy,
+    Repository,
+    RepositoryType,
+    SecretRef,
+)
 from reconciler.model.verification import Verification, VerifyMode
 from reconciler.urls import default_api, guess_forge, parse_url
 
@@ -46,6 +55,21 @@ class CommitStatusSpec(Part):
     )
     deployments: Flag = Field(
         default=False, description="Whether deployments to an environment by the context's name are told too; GitHub and GitLab."
+    )
+
+
+class PullRequestsSpec(Part):
+    """What is done about pull requests and merge requests."""
+
+    plan: Flag = Field(default=True, description="Whether a comment and a status say what merging one would change.")
+    commands: Flag = Field(default=True, description="Whether people who may write to the repository may command in comments.")
+    forks: ForkPolicy = Field(
+        default=ForkPolicy.RENDER,
+        description="Those from forks: `render` without any Secret, `ask` for /trueup plan first, or `ignore`.",
+    )
+    secret_ref: SecretRefSpec | None = Field(
+        default=None,
+        description="The forge's API token that may write comments, under the key `token`; left out: that of commitStatus.",
     )
 
 
@@ -105,6 +129,7 @@ class RepositorySpec(Part):
     poll: Seconds = Field(default=60.0, description="How often heads are looked at, webhook or not.")
     webhook: WebhookSpec = Field(default=WebhookSpec(), description="How pushes are heard of.")
     commit_status: CommitStatusSpec = Field(default=CommitStatusSpec(), description="How results are told.")
+    pull_requests: PullRequestsSpec = Field(default=PullRequestsSpec(), description="What is done about pull requests.")
     allowed_namespaces: tuple[NamespaceGlob, ...] = Field(
         default=(), max_length=100, description="Other namespaces whose Applications may use it; `*` stands for any letters."
     )
@@ -198,12 +223,19 @@ class RepositoryDocument(Part):
             status=CommitStatusPolicy(
                 status.enabled, status.context, _ref(namespace, status.secret_ref), deployments=status.deployments
             ),
+            pulls=_pulls(namespace, spec),
             allowed_namespaces=spec.allowed_namespaces,
             type=spec.holds,
             verify=spec.verify.value() if spec.verify else None,
             submodules=spec.submodules,
             lfs=spec.lfs,
         )
+
+
+def _pulls(namespace: str, spec: RepositorySpec) -> PullRequestPolicy:
+    wanted = spec.pull_requests
+    secret = _ref(namespace, wanted.secret_ref or spec.commit_status.secret_ref)
+    return PullRequestPolicy(wanted.plan, wanted.commands, wanted.forks, secret)
 
 
 def _ref(namespace: str, spec: SecretRefSpec | None) -> SecretRef | None:

@@ -108,6 +108,30 @@ class CommitStatusPolicy:
     """Whether the forge is told of deployments to an environment by the context's name, too."""
 
 
+class ForkPolicy(enum.StrEnum):
+    """What becomes of a pull request whose commits are from a fork."""
+
+    RENDER = "render"
+    """Its plan is made without any Secret."""
+    ASK = "ask"
+    """The same, once somebody who may write to the repository says `/trueup plan` beneath it."""
+    IGNORE = "ignore"
+    """No plan is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestPolicy:
+    """What is done about pull requests."""
+
+    plan: bool = True
+    """Whether their plan is made."""
+    commands: bool = True
+    """Whether people may command beneath them."""
+    forks: ForkPolicy = ForkPolicy.RENDER
+    secret: SecretRef | None = None
+    """The forge's API token that may write comments, under the key `token`; None: nothing is done."""
+
+
 class RepositoryType(enum.StrEnum):
     """What a repository holds."""
 
@@ -136,6 +160,7 @@ class Repository:
     webhook_secret: SecretRef | None = None
     """The API token that may write webhooks, under the key `token`."""
     status: CommitStatusPolicy = field(default_factory=CommitStatusPolicy)
+    pulls: PullRequestPolicy = field(default_factory=PullRequestPolicy)
     allowed_namespaces: tuple[str, ...] = ()
     """Globs of the other namespaces whose Applications may use it."""
     type: RepositoryType = RepositoryType.GIT

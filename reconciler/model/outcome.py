@@ -260,6 +260,8 @@ class StepResult:
     fields: tuple[FieldDrift, ...] = ()
     error: str = ""
     """The message for people; empty when the step did what it should."""
+    warnings: tuple[str, ...] = ()
+    """What the API server warns of, in a dry run."""
 
 
 class SyncState(enum.StrEnum):

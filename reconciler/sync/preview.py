@@ -72,28 +72,37 @@ async def preview(
         measure(target.name, environment)
     free = asyncio.Semaphore(AT_ONCE)
     steps = [step for step in plan.steps if step.action is not Action.KEEP]
-    results = await asyncio.gather(*(_result(step, target.application, scratch, free) for step in steps))
+    results = await asyncio.gather(*(foretell(step, target.application, scratch, free) for step in steps))
     return Preview(plan, tuple(results), scratch.desired.findings(target.name))
 
 
-async def _result(step: Step, application: Application, environment: Environment, free: asyncio.Semaphore) -> StepResult:
+async def foretell(step: Step, application: Application, environment: Environment, free: asyncio.Semaphore) -> StepResult:
+    """What one step would come to, as the server's dry run says; `error` where it would be refused.
+
+    Args:
+        step: any but KEEP.
+        application: whose it is.
+        environment: where it is desired.
+        free: how many dry runs may be under way at once.
+    """
+    warned: list[str] = []
     fields: Sequence[FieldChange] = ()
     error = ""
     if step.manifest is not None and step.action in (Action.CREATE, Action.UPDATE):
         async with free:
             try:
-                step, fields = await _changes(step, step.manifest, application, environment)
+                step, fields = await _changes(step, step.manifest, application, environment, warned)
             except (Stalled, Waiting) as refused:
                 is_to_be_made = application.destination.create_namespace and getattr(refused, "code", 0) == NOT_FOUND
                 error = "" if is_to_be_made else str(refused)
             except TrueupError as failed:
                 error = f"the dry run failed: {failed}"
     told = tuple(FieldDrift(c.path, desired=text_of(c.new), found=text_of(c.old)) for c in fields)
-    return StepResult(step.action, step.key, step.reason, told, error)
+    return StepResult(step.action, step.key, step.reason, told, error, tuple(dict.fromkeys(warned)))
 
 
 async def _changes(
-    step: Step, manifest: Manifest, application: Application, environment: Environment
+    step: Step, manifest: Manifest, application: Application, environment: Environment, warned: list[str]
 ) -> tuple[Step, Sequence[FieldChange]]:
     """The step as it would turn out, and every field that would differ; none of what would be made, which says it all."""
     cluster, tolerance = environment.cluster, tolerance_of(manifest.key, application, environment)
@@ -104,7 +113,7 @@ async def _changes(
         found = adoption(manifest, LiveMetadata.of(live, kind), environment.instance, application.sync.adopt, tolerance)
         step = dataclasses.replace(step, action=Action.UPDATE, reason=found.reason)
     try:
-        answer = await environment.writer(application).dry_run(manifest, tolerance.rules)
+        answer = await environment.writer(application).dry_run(manifest, tolerance.rules, warned=warned)
     except Unchangeable as refused:
         if not manifest.options.recreate:
             raise

@@ -19,7 +19,11 @@ async def wanted(world):
 async def test_a_commit_hears_of_jobs_that_decide_about_it(world, kind):
     repository = world.context.declarations.repositories[Name("trueup", "shop")]
     await world.context.tell_forge(job_record(kind=kind), repository, JobState.RUNNING, "syncing")
-    assert bool(await wanted(world)) is (kind not in UNTOLD)
+    names = [subject.decode().rpartition("|")[2] for subject in await wanted(world)]
+    told = (
+        world.context.instance.id if kind not in UNTOLD else f"{world.context.instance.id}/plan" if kind is JobKind.PLAN else ""
+    )
+    assert names == [told][: bool(told)]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ async def test_the_sha1_signature_is_not_accepted(door):
     assert (await door.send(push_of(), headers)).status == 401
 
 
-@pytest.mark.parametrize("event", ["issues", "", "pull_request", "x" * 4000])
+@pytest.mark.parametrize("event", ["issues", "", "pull_request_review", "x" * 4000])
 async def test_authentic_but_uninteresting_is_2xx(door, event):
     answer = await door.send(push_of(), signed(push_of(), event=event))
     assert (answer.status, answer.json["state"]) == (202, "ignored")

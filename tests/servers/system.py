@@ -85,6 +85,8 @@ class System:
         self._prepare = prepare
         self.checks, self.deployments = ForgeChecks(), ForgeDeployments()
         self.poll = "100000h"
+        self.pulls = ""
+        """Of the Repository: fields of spec.pullRequests."""
         self.webhook = ""
         """Of the Repository: fields of spec.webhook."""
         """Done before Trueup starts."""
@@ -135,7 +137,8 @@ class System:
         repository = (
             "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: shop}\n"
             f"spec: {{url: '{self.git.url(REPOSITORY)}', forge: github, api: '{self.forge.url}', poll: {self.poll},"
-            f" commitStatus: {{secretRef: {{name: forge}}}}, webhook: {{{self.webhook}}}}}\n"
+            f" commitStatus: {{secretRef: {{name: forge}}}}, webhook: {{{self.webhook}}},"
+            f" pullRequests: {{{self.pulls}}}}}\n"
         )
         documents = [repository]
         documents += [
@@ -213,13 +216,19 @@ class System:
         self, commit: str, *, delivery: str = "", secret: bytes | None = None, ref: str = "refs/heads/main"
     ) -> tuple[int, Mapping[str, Any]]:
         """Send GitHub's push event for a commit of a ref."""
-        scope = self.git.url(REPOSITORY).partition("://")[2].removesuffix(".git")
         payload = {**push_payload(commit, self._head, self.git.url(REPOSITORY)), "ref": ref}
         self._head = commit
+        return await self.send("push", payload, delivery=delivery, secret=secret)
+
+    async def send(
+        self, event: str, payload: Mapping[str, Any], *, delivery: str = "", secret: bytes | None = None
+    ) -> tuple[int, Mapping[str, Any]]:
+        """Send an event as GitHub does."""
+        scope = self.git.url(REPOSITORY).partition("://")[2].removesuffix(".git")
         body = json.dumps(payload).encode()
         key = secret or derive_secret(bytes.fromhex(KEY), "github", Purpose.HMAC, scope, 0).hex().encode()
         headers = {
-            "X-GitHub-Event": "push",
+            "X-GitHub-Event": event,
             "X-GitHub-Delivery": delivery or secrets.token_hex(12),
             "X-Hub-Signature-256": "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest(),
             "Content-Type": "application/json",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trueup.sandbox.forge_pulls import StoredPull
+
 REPOSITORY = "acme/shop-config"
 APPLICATION = "my-web-app"
 PATH = f"apps/{APPLICATION}"
@@ -102,6 +104,25 @@ spec:
   sources: [{{git: {{repository: shop, path: apps/{name}}}}}]
   destination: {{namespace: {NAMESPACE}}}
 """
+
+
+def pull_payload(pull: StoredPull, clone_url: str, *, action: str = "opened") -> dict[str, object]:
+    """The parts of GitHub's pull_request event that matter, as GitHub sends them."""
+    ours = {"full_name": REPOSITORY, "clone_url": clone_url}
+    source = {"full_name": pull.fork, "clone_url": f"https://example.com/{pull.fork}.git"} if pull.fork else ours
+    return {
+        "action": action,
+        "number": pull.number,
+        "pull_request": {
+            "number": pull.number,
+            "state": pull.state,
+            "head": {"ref": pull.source, "sha": pull.commit, "repo": None if pull.fork is None else source},
+            "base": {"ref": pull.base, "repo": ours},
+            "merged": pull.state == "merged",
+        },
+        "repository": ours,
+        "sender": {"login": "ada", "type": "User"},
+    }
 
 
 def push_payload(commit: str, before: str, clone_url: str) -> dict[str, object]:

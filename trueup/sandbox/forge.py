@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from trueup.sandbox.forge_hooks import ForgeHooks
+from trueup.sandbox.forge_pulls import ForgePulls
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class ForgeServer:
         """Method and raw path of every request."""
         self.port = 0
         self.hooks = ForgeHooks()
+        self.pulls = ForgePulls()
 
     async def __aenter__(self) -> Self:
         """Serve on loopback."""
@@ -54,6 +56,7 @@ class ForgeServer:
         app.router.add_get("/projects/{project}/repository/commits", self._gitlab_commits)
         app.router.add_get("/projects/{project}/repository/commits/{sha}/statuses", self._gitlab_statuses)
         self.hooks.add_routes(app.router)
+        self.pulls.add_routes(app.router)
         for add in self._more:
             add(self, app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -121,7 +121,7 @@ async def test_hooks_of_others_are_never_touched(desk, wish, stored, door):
 
 GITHUB_FAULTS = {
     "is switched off": {"active": False},
-    "does not send push": {"events": ["issues"]},
+    "does not send push, pull_request, issue_comment": {"events": ["issues"]},
     "does not send JSON": {"config": {"content_type": "form", "insecure_ssl": "0"}},
     "does not verify certificates": {"config": {"content_type": "json", "insecure_ssl": "1"}},
     "has no secret": {"config": {"content_type": "json", "insecure_ssl": "0"}},

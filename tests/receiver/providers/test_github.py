@@ -129,7 +129,7 @@ def test_a_ping_is_one():
     assert GitHub().parse(request(payload("ping"), "ping")) == Ping()
 
 
-@pytest.mark.parametrize("event", ["issues", "pull_request", "create", "PUSH", ""])
+@pytest.mark.parametrize("event", ["issues", "pull_request_review", "create", "PUSH", ""])
 def test_other_events_are_ignored(event):
     assert GitHub().parse(request(payload(), event)) == Ignored(f"event {event or '(none)'} means nothing to Trueup")
 

@@ -104,7 +104,7 @@ def test_what_is_not_understood_of_a_system_hook_is_ignored_with_a_reason(body):
     assert event.reason.startswith("payload ")
 
 
-@pytest.mark.parametrize("event", ["Merge Request Hook", "Note Hook", "push hook", ""])
+@pytest.mark.parametrize("event", ["Pipeline Hook", "push hook", ""])
 def test_other_events_are_ignored(event):
     assert parse(payload(), event) == Ignored(f"event {event or '(none)'} means nothing to Trueup")
 

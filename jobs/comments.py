@@ -1,0 +1,160 @@
+"""The comment on a pull request, level-triggered: which plan it should show is stored, and it is written again until it does.
+
+There is one comment of an instance beneath each pull request, edited in place. It is known by its id, or else found again by what it
+begins with, so that losing Redis makes no second one.
+"""
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import structlog
+
+from jobs import metrics
+from jobs.connection import Redis
+from jobs.forges.conversation import Conversation
+from jobs.forges.tokens import Tokens
+from jobs.keys import JOB_SECONDS, Keys
+from jobs.planned import comment, marker
+from jobs.records import JobRecord, JobState
+from jobs.retry import backoff
+from jobs.store.jobs import JobStore
+from reconciler.errors import Transient, TrueupError
+from reconciler.model.declared import Declarations, Forge, Name, Repository
+
+log = structlog.get_logger()
+
+Link: TypeAlias = Callable[[JobRecord], str]
+
+BATCH = 20
+"""Comments that one drain looks at."""
+
+WAIT_SECONDS = 1.0
+"""How soon a plan is looked at again that is not at its end."""
+
+WRITING_SECONDS = 40
+"""How long a comment is left to the worker that writes it, should that worker hang: some calls of ten seconds each."""
+
+TRIES = 20
+"""Of a forge that does not answer, an hour and more in all; the next plan tries again."""
+
+
+class Comments:
+    """Which comments are wanted, and writes them."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a worker
+        self, redis: Redis, keys: Keys, worker: str, jobs: JobStore, conversations: Mapping[Forge, Conversation], tokens: Tokens
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._worker = worker
+        self._jobs = jobs
+        self.conversations = conversations
+        self._tokens = tokens
+        self.due = asyncio.Event()
+        """Set when a comment is wanted, or may be written by now."""
+
+    def may_speak(self, repository: Repository) -> bool:
+        """Whether there is a way to write beneath a repository's pull requests."""
+        return repository.pulls.secret is not None and repository.forge in self.conversations
+
+    async def token(self, repository: Repository) -> str:
+        """What opens the forge's API.
+
+        Raises:
+            Stalled: when the Secret has none.
+        """
+        assert repository.pulls.secret is not None
+        return (await self._tokens.of(repository, repository.pulls.secret)).value
+
+    async def want(self, repository: Repository, number: int, job_id: str) -> None:
+        """Say which plan the comment of a pull request is to show, once that is at its end."""
+        key = self._keys.comment(str(repository.name), number)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, mapping={"job": job_id, "attempts": 0})
+            pipe.expire(key, JOB_SECONDS)
+            pipe.zadd(self._keys.comments, {f"{repository.name}|{number}": time.time()})
+            await pipe.execute()
+        self.due.set()
+
+    async def drain(self, declarations: Declarations, instance: str, link: Link) -> float | None:
+        """Write what is due; seconds until more is, None when nothing is.
+
+        Args:
+            declarations: the repositories.
+            instance: whose comments they are.
+            link: a job's address for people; empty where there is none.
+        """
+        now = time.time()
+        for field in await self._redis.zrange(self._keys.comments, "-inf", now, byscore=True, offset=0, num=BATCH):
+            name, _, number = field.decode().rpartition("|")
+            lock = self._keys.commenting(name, int(number))
+            if not await self._redis.set(lock, self._worker, nx=True, ex=WRITING_SECONDS):
+                await self._redis.zadd(self._keys.comments, {field: now + WAIT_SECONDS}, xx=True)
+                continue
+            try:
+                await self._write(declarations.repositories.get(Name.parse(name)), (name, int(number)), instance, link)
+            finally:
+                await self._redis.delete(lock)
+        nearest = await self._redis.zrange(self._keys.comments, 0, 0, withscores=True)
+        return max(0.0, nearest[0][1] - time.time()) if nearest else None
+
+    async def _write(self, repository: Repository | None, about: tuple[str, int], instance: str, link: Link) -> None:
+        name, number = about
+        key, field = self._keys.comment(name, number), f"{name}|{number}"
+        known = {n.decode(): v.decode() for n, v in (await self._redis.hgetall(key)).items()}
+        job = await self._jobs.load(known.get("job", ""))
+        if repository is None or job is None or not self.may_speak(repository):
+            await self._redis.zrem(self._keys.comments, field)
+            return
+        if not job.state.is_final:
+            await self._redis.zadd(self._keys.comments, {field: time.time() + WAIT_SECONDS}, xx=True)
+            return
+        try:
+            if is_worth_telling(job, is_known=bool(known.get("id"))):
+                text = comment(job, instance, link(job))
+                await self._put(repository, number, known, text, marker(instance))
+        except TrueupError as error:
+            await self._try_later(name, number, error)
+            return
+        await self._done(name, number, job.id)
+
+    async def _put(self, repository: Repository, number: int, known: Mapping[str, str], text: str, mark: str) -> None:
+        """Make the comment this text: the one that is known, else the one that is found, else a new one."""
+        digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+        if known.get("id") and known.get("posted") == digest:
+            return
+        api, token = self.conversations[repository.forge], await self.token(repository)
+        comment_id = known.get("id") or await api.find_comment(repository, number, mark, token)
+        if not comment_id or not await api.edit_comment(repository, number, comment_id, text, token):
+            comment_id = await api.write_comment(repository, number, text, token)
+        await self._redis.hset(self._keys.comment(str(repository.name), number), mapping={"id": comment_id, "posted": digest})
+        metrics.COMMENTS.labels("written").inc()
+        log.info("comment.written", repository=str(repository.name), pull=number)
+
+    async def _done(self, name: str, number: int, job_id: str) -> None:
+        """Nothing is due any more, unless another plan is to be shown by now."""
+        if await self._redis.hget(self._keys.comment(name, number), "job") == job_id.encode():
+            await self._redis.zrem(self._keys.comments, f"{name}|{number}")
+
+    async def _try_later(self, name: str, number: int, error: TrueupError) -> None:
+        key, field = self._keys.comment(name, number), f"{name}|{number}"
+        attempt = int(await self._redis.hincrby(key, "attempts", 1))
+        metrics.COMMENTS.labels("failed").inc()
+        if not isinstance(error, Transient) or attempt >= TRIES:
+            log.error("comment.dropped", repository=name, pull=number, error=str(error))
+            await self._redis.zrem(self._keys.comments, field)
+            return
+        seconds = max(backoff(attempt, random.random()), error.retry_seconds or 0.0)  # noqa: S311 - jitter is no secret
+        log.warning("comment.failed", repository=name, pull=number, error=str(error), retry_seconds=round(seconds))
+        await self._redis.zadd(self._keys.comments, {field: time.time() + seconds}, xx=True)
+
+
+def is_worth_telling(job: JobRecord, *, is_known: bool) -> bool:
+    """Whether a comment shows a plan: not one that was overtaken, and none that has nothing to say where there is no comment yet."""
+    if job.state in (JobState.SUPERSEDED, JobState.IGNORED):
+        return False
+    return is_known or bool(job.syncs) or job.state is JobState.FAILED

@@ -1,0 +1,99 @@
+"""Pull requests at GitHub and GitLab, by the same table: what they are, who may command, and one comment that is found again."""
+
+import pytest
+
+from jobs.forges.clients import conversations
+from jobs.forges.conversation import Pull
+from jobs.orders import Standing
+from reconciler.errors import ForgeUnavailable, Stalled
+from reconciler.model.declared import Forge
+from tests.servers.forges import TOKEN, on_forge
+from trueup.sandbox.forge_pulls import StoredPull
+
+REPOSITORY, SHA = "acme/shop", "a" * 40
+REF = {Forge.GITHUB: "refs/pull/7/head", Forge.GITLAB: "refs/merge-requests/7/head"}
+
+
+@pytest.fixture(params=[Forge.GITHUB, Forge.GITLAB])
+def shop(request, forge_server):
+    return on_forge(forge_server.url, request.param)
+
+
+@pytest.fixture
+def api(session, shop):
+    return conversations(session)[shop.forge]
+
+
+@pytest.fixture
+def pulls(forge_server):
+    forge_server.pulls.open(REPOSITORY, StoredPull(7, SHA, "topic"))
+    return forge_server.pulls
+
+
+@pytest.mark.parametrize(
+    ("stored", "is_fork", "is_open"),
+    [
+        pytest.param(StoredPull(7, SHA, "topic"), False, True, id="of the repository"),
+        pytest.param(StoredPull(7, SHA, "topic", fork="mallory/shop"), True, True, id="from a fork"),
+        pytest.param(StoredPull(7, SHA, "topic", fork=None), True, True, id="from a fork that is gone"),
+        pytest.param(StoredPull(7, SHA, "topic", state="closed"), False, False, id="closed"),
+    ],
+)
+async def test_what_a_pull_request_is(api, shop, forge_server, stored, is_fork, is_open):  # noqa: PLR0917
+    forge_server.pulls.open(REPOSITORY, stored)
+    wanted = Pull(7, SHA, REF[shop.forge], "refs/heads/main", is_fork, is_open)
+    assert await api.pull(shop, 7, TOKEN) == wanted
+    assert await api.open_pulls(shop, TOKEN) == ([wanted] if is_open else [])
+
+
+async def test_many_are_read_page_by_page(api, shop, forge_server):
+    for number in range(1, 251):
+        forge_server.pulls.open(REPOSITORY, StoredPull(number, SHA, "topic"))
+    assert [pull.number for pull in await api.open_pulls(shop, TOKEN)] == list(range(250, 0, -1))
+
+
+async def test_a_comment_is_written_found_and_edited(api, shop, pulls):
+    assert await api.find_comment(shop, 7, "<!-- mark -->", TOKEN) == ""
+    for number in range(120):
+        pulls.say(REPOSITORY, 7, "ada", f"nice {number}; somebody quotes <!-- mark -->")
+    written = await api.write_comment(shop, 7, "<!-- mark -->\none", TOKEN)
+    assert await api.find_comment(shop, 7, "<!-- mark -->", TOKEN) == written
+    assert await api.edit_comment(shop, 7, written, "<!-- mark -->\ntwo", TOKEN)
+    assert [c.body for c in pulls.comments(REPOSITORY, 7)][-1] == "<!-- mark -->\ntwo"
+    await api.react(shop, 7, written, TOKEN, is_good=True)
+    await api.react(shop, 7, written, TOKEN, is_good=False)
+    assert pulls.comments(REPOSITORY, 7)[-1].reactions == ["rocket", "confused"]
+
+
+async def test_what_is_gone_or_another_s_is_not_edited(api, shop, pulls):
+    planted = pulls.say(REPOSITORY, 7, "mallory", "<!-- mark -->")
+    assert not await api.edit_comment(shop, 7, str(planted.id), "x", TOKEN)
+    assert not await api.edit_comment(shop, 7, "4711", "x", TOKEN)
+    assert planted.body == "<!-- mark -->"
+
+
+@pytest.mark.parametrize(
+    ("permission", "standing"),
+    [("admin", Standing.MAINTAINS), ("write", Standing.WRITES), ("read", Standing.NONE), ("none", Standing.NONE)],
+)
+async def test_who_may_command(api, shop, pulls, permission, standing):
+    pulls.permissions = {"other": "admin", "ada": permission}
+    assert await api.standing(shop, "ada", TOKEN) is standing
+    assert await api.standing(shop, "stranger", TOKEN) is Standing.NONE
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error"),
+    [
+        (403, {"Retry-After": "30"}, ForgeUnavailable), (429, {}, ForgeUnavailable), (502, {}, ForgeUnavailable),
+        (401, {}, Stalled), (404, {}, Stalled), (422, {}, Stalled), (301, {"Location": "https://evil.example"}, Stalled),
+    ],
+)  # fmt: skip
+async def test_a_refusal_says_what_happens_next(api, shop, forge_server, pulls, status, headers, error):  # noqa: PLR0917
+    forge_server.failures = [(status, headers)]
+    with pytest.raises(error) as raised:
+        await api.write_comment(shop, 7, "x", TOKEN)
+    assert TOKEN not in str(raised.value)
+    if status in (401, 404):
+        assert "spec.pullRequests.secretRef" in str(raised.value)
+    assert not pulls.comments(REPOSITORY, 7)
