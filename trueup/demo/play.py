@@ -314,6 +314,7 @@ SCENES = (first_sync, rolling_update, drift, broken_commit, rendered, emptied)
 def _invite(screen: Screen, stage: Stage) -> None:
     authorization = f'-H "Authorization: Bearer {stage.token}"'
     screen.did(f"export KUBECONFIG={stage.kubeconfig} TRUEUP_SERVER={stage.url} TRUEUP_TOKEN={stage.token}")
+    screen.did(f"xdg-open {stage.url}/jobs    # a browser; it asks for the token")
     screen.did("trueup app list")
     screen.did(f"trueup app get {APPLICATION}")
     screen.did(f"trueup app approve {APPLICATION}    # deletes exactly what is held")
