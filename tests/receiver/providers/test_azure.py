@@ -38,6 +38,7 @@ KNOWN = SECRET.value.decode()
         pytest.param({"authorization": basic(KNOWN, "")}, None, id="as the user"),
         pytest.param({"authorization": f"Basic {base64.b64encode(SECRET.value).decode()}"}, None, id="without a user's colon"),
         pytest.param({"authorization": f"Bearer {KNOWN}"}, None, id="as a bearer token"),
+        pytest.param({"authorization": basic("trueup", KNOWN).replace("Basic", "Digest")}, None, id="by another scheme"),
         pytest.param({"authorization": f"Basic {KNOWN}"}, None, id="without base64"),
         pytest.param({"authorization": basic("trueup", KNOWN[:-1])}, None, id="shorter"),
         pytest.param({"authorization": basic("trueup", KNOWN + "!")}, None, id="longer"),

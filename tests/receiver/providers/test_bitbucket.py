@@ -44,3 +44,12 @@ def test_what_is_not_understood_is_ignored_with_a_reason(payload):
     found = Bitbucket().parse(Case("", "bitbucket", "repo:push", payload, Ignored("")).request)
     assert isinstance(found, Ignored)
     assert found.reason.startswith("payload ")
+
+
+@pytest.mark.parametrize("name", ["https://ada:hunter2@h/a", "ada:hunter2@h/a", "../acme/shop", "acme", "a/b/c", ""])
+def test_a_name_that_is_none_is_no_address(name):
+    payload = push(
+        UP, repository=repository() | {"full_name": name, "links": {"html": {"href": "https://bitbucket.org/acme/shop"}}}
+    )
+    found = Bitbucket().parse(Case("", "bitbucket", "repo:push", payload, Ignored("")).request)
+    assert (found.scope, found.also) == ("bitbucket.org/acme/shop", ())

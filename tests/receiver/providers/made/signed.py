@@ -26,6 +26,7 @@ def signatures(name: str, prefix: str = "") -> dict[str, tuple[dict[str, str], S
         "none": ({}, None),
         "empty": ({name: ""}, None),
         "the prefix alone": ({name: prefix or " "}, None),
+        "without the prefix, or with one": ({name: RIGHT if prefix else f"v1={RIGHT}"}, None),
         "with another prefix": ({name: f"sha512={RIGHT}" if prefix else f"sha256={RIGHT}"}, None),
         "SHA-1 in its place": ({name: f"sha1={SHA1}" if prefix else SHA1}, None),
         "in capitals": ({name: prefix + RIGHT.upper()}, None),
