@@ -59,9 +59,7 @@ def _why_none(context: Context, repository: Repository | None) -> str:
         return "its Repository is not declared any more"
     if not repository.pulls.commands:
         return f"spec.pullRequests.commands of {repository.name} is false"
-    if not context.comments.may_speak(repository):
-        return f"no token to answer it; name a Secret in spec.pullRequests.secretRef of {repository.name}"
-    return ""
+    return context.comments.why_silent(repository)
 
 
 async def _obeyed(

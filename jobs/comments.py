@@ -59,7 +59,15 @@ class Comments:
 
     def may_speak(self, repository: Repository) -> bool:
         """Whether there is a way to write beneath a repository's pull requests."""
-        return repository.pulls.secret is not None and repository.forge in self.conversations
+        return not self.why_silent(repository)
+
+    def why_silent(self, repository: Repository) -> str:
+        """Why nothing is written beneath a repository's pull requests; empty when it is."""
+        if repository.forge not in self.conversations:
+            return f"Trueup writes beneath pull requests of {', '.join(sorted(self.conversations))} only"
+        if repository.pulls.secret is None:
+            return f"no token to write beneath it; name a Secret in spec.pullRequests.secretRef of {repository.name}"
+        return ""
 
     async def token(self, repository: Repository) -> str:
         """What opens the forge's API.

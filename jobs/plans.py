@@ -59,8 +59,8 @@ def why_none(context: Context, repository: Repository, pull: PullRecord, applica
         return f"no application follows {short(pull.base)} of {repository.name}"
     if not repository.pulls.plan:
         return f"{what}: spec.pullRequests.plan of {repository.name} is false"
-    if not context.comments.may_speak(repository):
-        return f"{what}: no token to write beneath it; name a Secret in spec.pullRequests.secretRef of {repository.name}"
+    if why := context.comments.why_silent(repository):
+        return f"{what}: {why}"
     if pull.is_fork and repository.pulls.forks is ForkPolicy.IGNORE:
         return f"{what} is from a fork, which spec.pullRequests.forks of {repository.name} ignores"
     if pull.is_fork and repository.pulls.forks is ForkPolicy.ASK and not pull.is_asked:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobs.derive import Purpose
 from receiver.keys import Secret
+from receiver.providers import azure_pulls
 from receiver.providers.event import Candidates, Event, Ignored, WebhookRequest
 from receiver.providers.payload import LONGEST_NAME, Payload, not_for_us, push_of, pushes_of, read, scopes_of
 from receiver.providers.signatures import carried
@@ -44,7 +45,7 @@ class _Push(Payload):
 
 
 class Azure:
-    """`git.push`, which may tell of several refs."""
+    """Pushes, which may tell of several refs, pull requests and comments."""
 
     name: ClassVar[str] = "azure"
 
@@ -57,6 +58,10 @@ class Azure:
         match self.event_name(request):
             case "git.push":
                 return _push(request.body)
+            case azure_pulls.COMMENT:
+                return azure_pulls.comment_of(request.body)
+            case name if name in azure_pulls.EVENTS:
+                return azure_pulls.pull_request_of(name, request.body)
             case name:
                 return not_for_us(name)
 

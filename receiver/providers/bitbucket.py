@@ -3,34 +3,17 @@
 https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/, https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/
 """
 
-import re
 from typing import ClassVar
 
 from jobs.derive import Purpose
 from receiver.keys import Secret
+from receiver.providers import bitbucket_pulls
 from receiver.providers.event import Candidates, Event, Ignored, Push, WebhookRequest
-from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, not_for_us, push_of, pushes_of, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, not_for_us, push_of, pushes_of, read
 from receiver.providers.signatures import signer
 
 KINDS = {"branch": "refs/heads/", "tag": "refs/tags/", "annotated_tag": "refs/tags/"}
 """Where the refs of a change are, by its type."""
-
-
-_FULL_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-"""`workspace/repository`."""
-
-
-class _Link(Payload):
-    href: str
-
-
-class _Links(Payload):
-    html: _Link
-
-
-class _Repository(Payload):
-    full_name: str
-    links: _Links
 
 
 class _Actor(Payload):
@@ -59,12 +42,12 @@ class _Changes(Payload):
 
 class _Push(Payload):
     actor: _Actor | None = None
-    repository: _Repository
+    repository: bitbucket_pulls.Repository
     push: _Changes
 
 
 class Bitbucket:
-    """`repo:push`, which may tell of several refs."""
+    """Pushes, which may tell of several refs, pull requests and comments."""
 
     name: ClassVar[str] = "bitbucket"
 
@@ -77,6 +60,10 @@ class Bitbucket:
         match self.event_name(request):
             case "repo:push":
                 return _push(request.body)
+            case bitbucket_pulls.COMMENT:
+                return bitbucket_pulls.comment_of(request.body)
+            case name if name in bitbucket_pulls.EVENTS:
+                return bitbucket_pulls.pull_request_of(name, request.body)
             case name:
                 return not_for_us(name)
 
@@ -93,9 +80,7 @@ def _push(body: bytes) -> Event:
     payload = read(body, _Push)
     if isinstance(payload, Ignored):
         return payload
-    repository, actor = payload.repository, payload.actor or _Actor()
-    by_name = f"https://bitbucket.org/{repository.full_name}" if _FULL_NAME.fullmatch(repository.full_name) else None
-    scopes = scopes_of(repository.links.html.href, by_name)
+    actor, scopes = payload.actor or _Actor(), payload.repository.scopes
     name = actor.nickname or actor.display_name or ""
     return pushes_of(payload.push.changes, lambda change: _moved(scopes, change, name))
 

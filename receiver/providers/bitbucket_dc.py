@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobs.derive import Purpose
 from receiver.keys import Secret
+from receiver.providers import bitbucket_dc_pulls
 from receiver.providers.event import Candidates, Event, Ignored, Ping, WebhookRequest
 from receiver.providers.payload import LONGEST_NAME, Payload, not_for_us, push_of, pushes_of, read, scopes_of
 from receiver.providers.signatures import signer
@@ -44,7 +45,7 @@ class _Push(Payload):
 
 
 class BitbucketDataCenter:
-    """`repo:refs_changed`, which may tell of several refs, and `diagnostics:ping`."""
+    """Pushes, which may tell of several refs, pull requests, comments, and `diagnostics:ping`."""
 
     name: ClassVar[str] = "bitbucket-dc"
 
@@ -59,6 +60,10 @@ class BitbucketDataCenter:
                 return Ping()
             case "repo:refs_changed":
                 return _push(request.body)
+            case bitbucket_dc_pulls.COMMENT:
+                return bitbucket_dc_pulls.comment_of(request.body)
+            case name if name in bitbucket_dc_pulls.EVENTS:
+                return bitbucket_dc_pulls.pull_request_of(name, request.body)
             case name:
                 return not_for_us(name)
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers.event import Candidates, Event, Ignored, WebhookRequest
+from receiver.providers.gitea_pulls import comment_of, pull_request_of
 from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, commit_of, not_for_us, push_of, read, scopes_of
 from receiver.providers.signatures import signer
 
@@ -42,7 +43,7 @@ class _Delete(Payload):
 
 
 class Gitea:
-    """`push`, which tests come as too, and `delete`; signed by a bare hex HMAC-SHA256 of the JSON."""
+    """Pushes, which tests come as too, deleted branches, pull requests and comments; signed by a bare hex HMAC-SHA256 of the JSON."""
 
     name: ClassVar[str] = "gitea"
     prefixes: ClassVar[tuple[str, ...]] = ("x-gitea-",)
@@ -59,6 +60,10 @@ class Gitea:
                 return _push(request.body)
             case "delete":
                 return _delete(request.body)
+            case "pull_request":
+                return pull_request_of(request.body)
+            case "issue_comment":
+                return comment_of(request.body)
             case name:
                 return not_for_us(name)
 

@@ -24,6 +24,13 @@ ELSEWHERE = {
     "reconciler/git/remote.py": ("tests/reconciler/git/test_mirror.py", "how a mirror speaks to its remote"),
     "reconciler/git/ssh_door.py": ("tests/reconciler/git/test_ssh_pool.py", "git's way to the connections"),
     "reconciler/git/ssh_hosts.py": ("tests/reconciler/git/test_ssh_pool.py", "a real server is trusted by it, or is not"),
+    "receiver/providers/azure_pulls.py": (
+        "tests/receiver/providers/test_pulls.py",
+        "all forges that are alike, by the same table",
+    ),
+    "receiver/providers/bitbucket_pulls.py": ("tests/receiver/providers/test_pulls.py", "the same table"),
+    "receiver/providers/bitbucket_dc_pulls.py": ("tests/receiver/providers/test_pulls.py", "the same table"),
+    "receiver/providers/gitea_pulls.py": ("tests/receiver/providers/test_pulls.py", "the same table"),
     "receiver/__main__.py": ("tests/receiver/test_app.py", "a composition root: `serve` with the settings of the environment"),
     "jobs/__main__.py": ("tests/jobs/test_worker.py", "a composition root: `serve` with the settings of the environment"),
     "trueup/up.py": ("tests/trueup/cli/test_serve.py", "two tasks, run as a process"),

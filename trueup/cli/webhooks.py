@@ -29,8 +29,12 @@ class Form:
 
 
 FORMS = {
-    Forge.GITHUB: Form("push", SECRET, JSON),
-    Forge.GITLAB: Form("push events, tag push events", {"secret token": Purpose.TOKEN, "signing token": Purpose.SIGNING}, JSON),
+    Forge.GITHUB: Form("pushes, pull requests, issue comments", SECRET, JSON),
+    Forge.GITLAB: Form(
+        "push events, tag push events, comments, merge request events",
+        {"secret token": Purpose.TOKEN, "signing token": Purpose.SIGNING},
+        JSON,
+    ),
     Forge.GITEA: Form("push, delete", SECRET, JSON),
     Forge.FORGEJO: Form("push, delete", SECRET, JSON),
     Forge.BITBUCKET: Form("repository push", SECRET, {}),

@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 
 from receiver.providers.registry import PROVIDERS
-from tests.receiver.providers.made import azure, bitbucket, generic, gitea, github, gitlab
+from tests.receiver.providers.made import azure, bitbucket, generic, gitea, github, gitlab, pulls
 from tests.receiver.providers.made.case import Case
 
 CASES: list[Case] = [
-    case for module in (github, gitlab, gitea, bitbucket, azure, generic) for case in module.CASES
+    case for module in (github, gitlab, gitea, bitbucket, azure, generic, pulls) for case in module.CASES
 ]  # fmt: skip
 
 
@@ -26,5 +26,5 @@ def test_what_a_delivery_means(case):
 def test_every_provider_has_its_deliveries():
     assert min(Counter(case.provider for case in CASES).values()) >= 10
     assert {case.provider for case in CASES} == set(PROVIDERS)
-    assert len(CASES) >= 150
+    assert len(CASES) >= 300
     assert len({(case.provider, case.id) for case in CASES}) == len(CASES)

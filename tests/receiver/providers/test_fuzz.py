@@ -13,7 +13,7 @@ import pytest
 
 from jobs.records import DeliveryRecord, ScopeRecord
 from receiver.keys import Secret
-from receiver.providers.event import Ignored, Ping, Push, Pushes
+from receiver.providers.event import Comment, Ignored, Ping, PullRequest, Push, Pushes, Rerun
 from receiver.providers.payload import MOST_REFS, is_commit, is_ref
 from receiver.providers.registry import PROVIDERS
 from receiver.webhooks import _records, _text
@@ -47,7 +47,7 @@ def judge(provider, raw):
     for record in _records(event, SCOPES, "github.com", about):
         assert len(record.model_dump_json()) < 20_000
     match event:
-        case Push():
+        case Push() | PullRequest() | Comment() | Rerun():
             hold(event)
         case Pushes():
             assert 1 <= len(event.pushes) <= MOST_REFS
@@ -59,10 +59,12 @@ def judge(provider, raw):
             pass
 
 
-def hold(push):
-    assert is_ref(push.ref)
-    assert not push.commit or is_commit(push.commit)
-    for scope in (push.scope, *push.also):
+def hold(event):
+    if not isinstance(event, Comment):
+        assert not event.commit or is_commit(event.commit)
+    if isinstance(event, Push):
+        assert is_ref(event.ref)
+    for scope in (event.scope, *event.also):
         assert "%" in scope or parse_scope(scope) == scope
         assert "hunter2" not in scope
 

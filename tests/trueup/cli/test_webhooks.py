@@ -60,13 +60,13 @@ def secret(provider, purpose, scope, generation=0):
 SHOP = {
     "address": "https://trueup.example/webhooks/github/github.com/acme/shop",
     "content type": "application/json",
-    "events": "push",
+    "events": "pushes, pull requests, issue comments",
     "secret": secret("github", Purpose.HMAC, "github.com/acme/shop"),
 }
 DOCS = {
     "address": "https://trueup.example/webhooks/gitlab/gitlab.example:8443/acme/docs",
     "content type": "application/json",
-    "events": "push events, tag push events",
+    "events": "push events, tag push events, comments, merge request events",
     "secret token": secret("gitlab", Purpose.TOKEN, "gitlab.example:8443/acme/docs", 2),
     "signing token": secret("gitlab", Purpose.SIGNING, "gitlab.example:8443/acme/docs", 2),
 }

@@ -1,0 +1,86 @@
+"""Pull requests and comments as Azure DevOps tells of them.
+
+https://learn.microsoft.com/en-us/azure/devops/service-hooks/events#pull-request-created
+"""
+
+from pydantic import Field
+
+from receiver.providers.event import Comment, Event, Ignored, PullRequest
+from receiver.providers.payload import Payload, read, scopes_of
+from receiver.providers.pulls import needs_none, proposed, said
+
+EVENTS = frozenset({"git.pullrequest.created", "git.pullrequest.updated", "git.pullrequest.merged"})
+COMMENT = "ms.vss-code.git-pullrequest-comment-event"
+ACTIVE = "active"
+"""The status of a pull request that is open; an update tells of one that is abandoned or completed, too."""
+
+
+class _Repository(Payload):
+    remote_url: str = Field(alias="remoteUrl")
+
+
+class _Person(Payload):
+    name: str | None = Field(default=None, alias="displayName")
+    account: str | None = Field(default=None, alias="uniqueName")
+
+
+class _Commit(Payload):
+    id: str = Field(alias="commitId")
+
+
+class _Pull(Payload):
+    number: int = Field(alias="pullRequestId", gt=0)
+    status: str
+    repository: _Repository
+    source: str = Field(alias="sourceRefName")
+    target: str = Field(alias="targetRefName")
+    head: _Commit | None = Field(default=None, alias="lastMergeSourceCommit")
+    fork: object = Field(default=None, alias="forkSource")
+    made_by: _Person | None = Field(default=None, alias="createdBy")
+
+
+class _PullRequest(Payload):
+    resource: _Pull
+
+
+class _Text(Payload):
+    id: int
+    content: str | None = None
+    """None when it was deleted."""
+    author: _Person = _Person()
+
+
+class _Beneath(Payload):
+    comment: _Text
+    pull: _Pull = Field(alias="pullRequest")
+
+
+class _Comment(Payload):
+    resource: _Beneath
+
+
+def pull_request_of(event: str, body: bytes) -> Event:
+    """What an event of a pull request says. The repository that it goes into has the commits of its own branches only."""
+    payload = read(body, _PullRequest)
+    if isinstance(payload, Ignored):
+        return payload
+    pull = payload.resource
+    if event == "git.pullrequest.merged" and pull.status == ACTIVE:
+        return needs_none(pull.number, "merged on trial")  # Azure DevOps does so by itself, each time that it is moved
+    if pull.status != ACTIVE:
+        return needs_none(pull.number, pull.status)
+    if pull.fork is not None:
+        return Ignored(f"pull request {pull.number} is from a fork, whose commits Azure DevOps does not offer here")
+    head, actor = pull.head.id if pull.head else "", (pull.made_by or _Person()).name or ""
+    found = PullRequest("", pull.number, head, pull.source, pull.target, actor, is_fork=False)
+    return proposed(scopes_of(pull.repository.remote_url), found)
+
+
+def comment_of(body: bytes) -> Event:
+    """What a comment says."""
+    payload = read(body, _Comment)
+    if isinstance(payload, Ignored):
+        return payload
+    comment, pull = payload.resource.comment, payload.resource.pull
+    found = Comment("", pull.number, str(comment.id), comment.content or "", comment.author.account or "")
+    return said(scopes_of(pull.repository.remote_url), found)

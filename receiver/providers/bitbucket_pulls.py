@@ -1,0 +1,120 @@
+"""Pull requests and comments as Bitbucket Cloud tells of them.
+
+https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/#Pull-request-events
+"""
+
+import re
+
+from pydantic import Field
+
+from receiver.providers.event import Comment, Event, Ignored, PullRequest
+from receiver.providers.payload import Payload, is_commit, read, scopes_of
+from receiver.providers.pulls import needs_none, proposed, said
+
+ENDS = {"pullrequest:fulfilled": "merged", "pullrequest:rejected": "declined"}
+"""What became of a pull request, by the event."""
+
+EVENTS = frozenset({"pullrequest:created", "pullrequest:updated", *ENDS})
+COMMENT = "pullrequest:comment_created"
+
+_FULL_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""`workspace/repository`."""
+
+
+class _Link(Payload):
+    href: str
+
+
+class _Links(Payload):
+    html: _Link
+
+
+class Repository(Payload):
+    """A repository, as every event names it."""
+
+    full_name: str
+    links: _Links
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of its address, and of what it is called."""
+        by_name = f"https://bitbucket.org/{self.full_name}" if _FULL_NAME.fullmatch(self.full_name) else None
+        return scopes_of(self.links.html.href, by_name)
+
+
+class _Actor(Payload):
+    uuid: str = ""
+    nickname: str | None = None
+    display_name: str | None = None
+
+
+class _Branch(Payload):
+    name: str
+
+
+class _Commit(Payload):
+    hash: str = ""
+    """Its first twelve digits."""
+
+
+class _From(Payload):
+    branch: _Branch
+    commit: _Commit | None = None
+    repository: Repository | None = None
+    """None when the fork is gone."""
+
+
+class _Into(Payload):
+    branch: _Branch
+
+
+class _Pull(Payload):
+    id: int = Field(gt=0)
+    source: _From
+    destination: _Into
+
+
+class _PullRequest(Payload):
+    actor: _Actor | None = None
+    repository: Repository
+    pullrequest: _Pull
+
+
+class _Content(Payload):
+    raw: str
+
+
+class _Text(Payload):
+    id: int
+    content: _Content
+
+
+class _Comment(_PullRequest):
+    comment: _Text
+
+
+def pull_request_of(event: str, body: bytes) -> Event:
+    """What an event of a pull request says. The repository that it goes into has the commits of its own branches only."""
+    payload = read(body, _PullRequest)
+    if isinstance(payload, Ignored):
+        return payload
+    pull, source, repository = payload.pullrequest, payload.pullrequest.source, payload.repository
+    if event in ENDS:
+        return needs_none(pull.id, ENDS[event])
+    if source.repository is None or source.repository.full_name != repository.full_name:
+        return Ignored(f"pull request {pull.id} is from a fork, whose commits Bitbucket Cloud does not offer here")
+    commit = source.commit.hash if source.commit and is_commit(source.commit.hash) else ""
+    ref, base, actor = f"refs/heads/{source.branch.name}", f"refs/heads/{pull.destination.branch.name}", payload.actor or _Actor()
+    name = actor.nickname or actor.display_name or ""
+    found = PullRequest("", pull.id, commit, ref, base, name, is_fork=False)
+    return proposed(repository.scopes, found)
+
+
+def comment_of(body: bytes) -> Event:
+    """What a new comment says."""
+    payload = read(body, _Comment)
+    if isinstance(payload, Ignored):
+        return payload
+    comment, actor = payload.comment, payload.actor or _Actor()
+    found = Comment("", payload.pullrequest.id, str(comment.id), comment.content.raw, actor.uuid)
+    return said(payload.repository.scopes, found)
