@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.records import JobRecord, JobState, StepRecord, SyncRecord
+from jobs.records import JobKind, JobRecord, JobState, StepRecord, SyncRecord
 from receiver.ui.words import ago, named, span
 from reconciler.model.outcome import Action, SyncState
 
@@ -26,6 +26,11 @@ URGENCY = (
     SyncState.FAILED, SyncState.HELD, SyncState.WAITING, SyncState.RUNNING, SyncState.SUPERSEDED, SyncState.SUCCEEDED,
 )  # fmt: skip
 """What a person looks for first."""
+
+_PLANS = frozenset({JobKind.PLAN, JobKind.DIFF})
+"""Jobs that change nothing; they say what would be."""
+
+_APPROVED_OTHERWISE = frozenset({*_PLANS, JobKind.REMOVAL})
 
 _REFRESH_SECONDS = {JobState.QUEUED: 3, JobState.RUNNING: 3, JobState.WAITING: 15, JobState.HELD: 30}
 
@@ -74,17 +79,18 @@ class SyncView:
     left_out: int
     took: str
     approve: str
-    """The command that approves exactly what is held; empty where nothing is."""
+    """The command that approves exactly what is held; empty where nothing is, or the message has another."""
 
     @classmethod
-    def of(cls, sync: SyncRecord, most: int) -> "SyncView":
+    def of(cls, sync: SyncRecord, most: int, kind: JobKind) -> "SyncView":
         """What is shown of a sync, with so many steps at most."""
         held = {name for hold in sync.holds for name in hold.objects}
         told = [step for step in sync.steps if step.action is not Action.HOLD or step.object not in held]
         ordered = sorted(told, key=lambda step: not step.error)
         approve = f"trueup app approve {shlex.quote(sync.application)} --digest {shlex.quote(sync.held_digest)}"
         took = span(sync.finished - sync.started) if sync.started and sync.finished else ""
-        return cls(sync, ordered[:most], max(len(ordered) - most, 0), took, approve if sync.held_digest else "")
+        is_held = sync.held_digest and kind not in _APPROVED_OTHERWISE
+        return cls(sync, ordered[:most], max(len(ordered) - most, 0), took, approve if is_held else "")
 
     @property
     def needs_a_look(self) -> bool:
@@ -100,6 +106,8 @@ class JobView:
     took: str
     stages: Sequence[StageView]
     syncs: Sequence[SyncView]
+    is_plan: bool
+    """Whether it only says what would be done."""
     left_out: int
     """Syncs that are not shown; none of them is more urgent than those that are."""
 
@@ -109,8 +117,8 @@ class JobView:
         stages = [StageView(stage.name, stage.at, span(stage.at - job.created), stage.detail) for stage in job.stages]
         ordered = sorted(job.syncs, key=lambda sync: URGENCY.index(sync.state))[:SYNCS]
         most = max(STEPS // max(len(ordered), 1), LEAST)
-        syncs = [SyncView.of(sync, most) for sync in ordered]
-        return cls(ago(job.created, now), _took(job), stages, syncs, len(job.syncs) - len(ordered))
+        syncs = [SyncView.of(sync, most, job.kind) for sync in ordered]
+        return cls(ago(job.created, now), _took(job), stages, syncs, job.kind in _PLANS, len(job.syncs) - len(ordered))
 
 
 def _took(job: JobRecord) -> str:

@@ -5,7 +5,17 @@ import asyncio
 import aiohttp
 import pytest
 
-from jobs.records import DeliveryRecord, FieldRecord, HoldRecord, JobState, ObjectHealthRecord, PolicyRecord, StepRecord
+from jobs.records import (
+    DeliveryRecord,
+    FieldRecord,
+    HoldRecord,
+    JobKind,
+    JobState,
+    ObjectHealthRecord,
+    PolicyRecord,
+    PullRecord,
+    StepRecord,
+)
 from receiver.ui.pages import ROWS
 from reconciler.model.gates import PolicyAction
 from reconciler.model.outcome import Action, HealthStatus, SyncState
@@ -120,6 +130,20 @@ async def test_older_jobs_are_on_the_next_page_with_the_same_filter(door, viewer
         assert all("state=queued" in link for link in older)
     assert (path, seen) == ("", [record.id for record in reversed(made)])
     assert "./jobs?state=queued" in page.html.links, "and back to the newest"
+
+
+async def test_the_plan_of_a_pull_request_says_what_would_be(door, viewer):
+    pull = PullRecord(number=12, base="refs/heads/main", is_fork=True, is_asked=True, command="/trueup plan")
+    job = await stored(door, kind=JobKind.PLAN, ref="refs/heads/topic", pull=pull, merge=OTHER, before=COMMIT)
+    step = STEPS[0].model_copy(update={"warnings": ("extensions/v1beta1 is deprecated",)})
+    await door.front.jobs.put_syncs(job.id, [HELD.model_copy(update={"steps": (step,)})])
+    words = (await viewer.get(f"/jobs/{job.id}")).html.words
+    for told in (
+        "plan of pull request 12 into main", "/trueup plan", "a fork, asked for by who may write", f"as {OTHER} into cccccccccccc",
+        "Would be held by most-of-application", "spec.replicas: 5 → 3", "Warning: extensions/v1beta1 is deprecated",
+    ):  # fmt: skip
+        assert told in words
+    assert "trueup app approve" not in words
 
 
 async def test_before_there_are_syncs_the_applications_are_named(door, viewer):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.records import HoldRecord, JobState, ObjectHealthRecord, StageRecord, StepRecord
+from jobs.records import HoldRecord, JobKind, JobState, ObjectHealthRecord, StageRecord, StepRecord
 from receiver.ui.shown import LEAST, STEPS, SYNCS, JobView, RowView, SyncView, refresh_seconds
 from reconciler.model.outcome import Action, HealthStatus, SyncState
 from tests.servers.records import NOON, job_record, sync_record
@@ -43,7 +43,7 @@ def test_a_large_page_is_looked_at_less_often(state, syncs, seconds):
 def test_what_is_held_is_named_once():
     held = StepRecord(action=Action.HOLD, object="a", identity="i", reason="r")
     other = StepRecord(action=Action.HOLD, object="b", identity="i", reason="r")
-    view = SyncView.of(sync_record(holds=(HOLD, HOLD), steps=(held, other, *steps(1))), 10)
+    view = SyncView.of(sync_record(holds=(HOLD, HOLD), steps=(held, other, *steps(1))), 10, JobKind.PUSH)
     assert [step.object for step in view.steps] == ["b", "o0"]
 
 
@@ -65,11 +65,11 @@ def test_what_needs_a_person_comes_first():
     ],
 )
 def test_which_syncs_stand_open(fields, is_open):
-    assert SyncView.of(sync_record(**fields), 10).needs_a_look is is_open
+    assert SyncView.of(sync_record(**fields), 10, JobKind.PUSH).needs_a_look is is_open
 
 
 def test_steps_that_failed_come_first_and_the_rest_is_counted():
-    view = SyncView.of(sync_record(steps=(*steps(20), *steps(2, "refused"))), 5)
+    view = SyncView.of(sync_record(steps=(*steps(20), *steps(2, "refused"))), 5, JobKind.PUSH)
     assert [step.error for step in view.steps] == ["refused", "refused", "", "", ""]
     assert view.left_out == 17
 
@@ -87,16 +87,23 @@ def test_no_page_grows_without_end(syncs, shown, each):
 
 
 @pytest.mark.parametrize(
-    ("application", "digest", "command"),
+    ("kind", "application", "digest", "command"),
     [
-        ("trueup/web", "9f86", "trueup app approve trueup/web --digest 9f86"),
-        ("trueup/web", "", ""),
-        ("a/b; rm -rf ~", "$(x)", "trueup app approve 'a/b; rm -rf ~' --digest '$(x)'"),
+        pytest.param(JobKind.PUSH, "trueup/web", "9f86", "trueup app approve trueup/web --digest 9f86", id="held"),
+        pytest.param(JobKind.PUSH, "trueup/web", "", "", id="nothing held"),
+        pytest.param(
+            JobKind.PUSH,
+            "a/b; rm -rf ~",
+            "$(x)",
+            "trueup app approve 'a/b; rm -rf ~' --digest '$(x)'",
+            id="a shell would obey it",
+        ),
+        pytest.param(JobKind.REMOVAL, "trueup/web", "9f86", "", id="a removal, whose message has the command"),
+        pytest.param(JobKind.PLAN, "trueup/web", "9f86", "", id="a plan, in which nothing is held yet"),
     ],
-    ids=["held", "nothing held", "a name that a shell would obey"],
 )
-def test_the_command_that_approves_what_is_held(application, digest, command):
-    assert SyncView.of(sync_record(application=application, held_digest=digest), 1).approve == command
+def test_the_command_that_approves_what_is_held(kind, application, digest, command):
+    assert SyncView.of(sync_record(application=application, held_digest=digest), 1, kind).approve == command
 
 
 @pytest.mark.parametrize(
