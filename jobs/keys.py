@@ -162,6 +162,10 @@ class Keys:
         """string (id, a space, whether it is finished), JOB_SECONDS: the deployment that was written last of a commit."""
         return self._key("statuses", "deployment", repository, commit, environment)
 
+    def limited(self, api: str, secret: str) -> str:
+        """string (seconds since 1970), expires with it: until when a forge wants nothing of a token."""
+        return self._key("statuses", "limited", api, secret)
+
     def posting(self, repository: str, commit: str, context: str) -> str:
         """string, expires after the longest call: a worker is posting this status."""
         return self._key("statuses", "posting", repository, commit, context)

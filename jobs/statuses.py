@@ -7,7 +7,8 @@ back to pending unless a person asked for more work. Any worker posts; each stat
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import orjson
@@ -21,14 +22,22 @@ from jobs.forges.forge import ANSWER_SECONDS, Forge, Full, Status, StatusState
 from jobs.forges.tokens import Token, Tokens
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.retry import backoff
+from jobs.store import status_scripts
 from reconciler.errors import ForgeUnavailable, Transient, TrueupError
 from reconciler.model.declared import Declarations, Name, Repository
 from reconciler.model.declared import Forge as ForgeKind
 
 log = structlog.get_logger()
 
-BATCH = 20
-"""Statuses that one drain posts, at once."""
+AT_ONCE = 60
+AT_ONCE_EACH = 20
+"""Statuses that one worker posts at once, in all and of one repository: a forge that does not answer takes no place of others."""
+
+LOOKED_AT = 500
+"""Statuses that are due, among which the next ones are chosen."""
+
+PATIENCE_SECONDS = 0.5
+"""How long a drain waits for those that it has begun; then it looks for new ones."""
 
 REFUSED_SECONDS = 300.0
 REFUSED_TRIES = 288
@@ -45,41 +54,6 @@ TOGETHER_SECONDS = 2.5 * ANSWER_SECONDS
 
 POSTING_SECONDS = int(TOGETHER_SECONDS) + 2
 """How long a status is left to the worker that posts it, should that worker hang."""
-
-_WANT = """
-local latest = redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('GET', KEYS[3])
-if latest == ARGV[2] then return 0 end
-if latest and ARGV[3] == '0' and cjson.decode(latest).state ~= 'pending' then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
-return 1
-"""
-"""KEYS open, due, posted; ARGV subject, status, whether it may follow a final one, now."""
-
-_POSTED = """
-redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])
-redis.call('HDEL', KEYS[4], ARGV[1])
-if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  if ARGV[3] == '1' then redis.call('HDEL', KEYS[1], ARGV[1]) end
-end
-"""
-"""KEYS open, due, posted, attempts; ARGV subject, status, whether it is final, lifetime. Something newer may be wanted by now."""
-
-_TAKE = """
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] and redis.call('EXISTS', ARGV[2] .. owner) == 1 then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
-return 1
-"""
-"""KEYS lock; ARGV worker, where workers say that they live, lifetime. What a dead worker was posting is taken over at once."""
-
-_GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
-
-_LATER = """
-if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('ZADD', KEYS[2], 'XX', ARGV[3], ARGV[1]) end
-"""
-"""KEYS open, due; ARGV subject, status, when. What is wanted since then is not made to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +88,12 @@ class Statuses:
         self._tokens = tokens
         self._checks = checks
         self._deployments = deployments
-        self._want = redis.register_script(_WANT)
-        self._posted = redis.register_script(_POSTED)
-        self._take = redis.register_script(_TAKE)
-        self._give_back = redis.register_script(_GIVE_BACK)
-        self._later = redis.register_script(_LATER)
+        self._under_way: dict[Subject, asyncio.Task[None]] = {}
+        self._want = redis.register_script(status_scripts.WANT)
+        self._posted = redis.register_script(status_scripts.POSTED)
+        self._take = redis.register_script(status_scripts.TAKE)
+        self._give_back = redis.register_script(status_scripts.GIVE_BACK)
+        self._later = redis.register_script(status_scripts.LATER)
 
     async def want(self, repository: Repository, commit: str, status: Status, *, may_reopen: bool = False) -> None:
         """Say what a commit's status should be. A final one is not made pending again unless a person asked for more work."""
@@ -134,13 +109,36 @@ class Statuses:
         """Post what is due; seconds until more is due, None when nothing is, or nothing is declared yet."""
         if not declarations.repositories:
             return None
-        due = await self._redis.zrange(self._keys.statuses, "-inf", time.time(), byscore=True, offset=0, num=BATCH)
-        posts = (self._post(Subject.parse(field), declarations) for field in due)
-        for outcome in await asyncio.gather(*posts, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-        nearest = await self._redis.zrange(self._keys.statuses, 0, 0, withscores=True)
-        return max(0.0, nearest[0][1] - time.time()) if nearest else None
+        due = await self._redis.zrange(self._keys.statuses, "-inf", time.time(), byscore=True, offset=0, num=LOOKED_AT)
+        for subject in self._next(map(Subject.parse, due)):
+            self._under_way[subject] = asyncio.create_task(self._post(subject, declarations))
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=PATIENCE_SECONDS)
+        done = {subject: task for subject, task in self._under_way.items() if task.done()}
+        self._under_way = {subject: task for subject, task in self._under_way.items() if subject not in done}
+        for task in done.values():
+            task.result()
+        first = await self._redis.zrange(self._keys.statuses, 0, len(self._under_way), withscores=True)
+        nearest = next((score for field, score in first if Subject.parse(field) not in self._under_way), None)
+        return None if nearest is None else max(0.0, nearest - time.time())
+
+    async def close(self) -> None:
+        """End what is being posted."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    def _next(self, due: Iterable[Subject]) -> list[Subject]:
+        """Those that are begun now; the others when there is room."""
+        busy = Counter(subject.repository for subject in self._under_way)
+        found: list[Subject] = []
+        for subject in due:
+            if len(self._under_way) + len(found) >= AT_ONCE:
+                break
+            if subject not in self._under_way and busy[subject.repository] < AT_ONCE_EACH:
+                busy[subject.repository] += 1
+                found.append(subject)
+        return found
 
     async def sweep(self, verdict: Callable[[Subject], Awaitable[Status | None]]) -> int:
         """Close what is left pending: *verdict* says what a commit came to, or None while work goes on. How many were closed."""
@@ -184,15 +182,20 @@ class Statuses:
         value = orjson.loads(wanted)
         status = Status(StatusState(value["state"]), subject.context, value["description"], value["target_url"])
         try:
-            posted, is_full = await self._redis.mget(self._posted_key(subject), self._full_key(subject))
+            about = self._posted_key(subject), self._full_key(subject), self._limited_key(repository)
+            posted, is_full, limited = await self._redis.mget(about)
             if is_full:
                 await self._forget(subject)
+                return
+            if posted != wanted and limited:
+                await self._put_off(subject, wanted, float(limited))
                 return
             if posted != wanted:
                 await self._tell(repository, subject.commit, status)
                 metrics.STATUSES.labels("posted").inc()
                 log.info("status.posted", repository=subject.repository, commit=subject.commit, state=status.state)
         except TrueupError as error:
+            await self._heed(repository, error)
             await self._try_later(subject, wanted, error)
             return
         keys = self._keys
@@ -234,8 +237,20 @@ class Statuses:
         tell(
             "status.failed", repository=subject.repository, commit=subject.commit, error=str(error), retry_seconds=round(seconds)
         )
-        keys = [self._keys.open_statuses, self._keys.statuses]
-        await self._later(keys=keys, args=[str(subject), wanted, time.time() + seconds])
+        await self._put_off(subject, wanted, time.time() + seconds)
+
+    async def _put_off(self, subject: Subject, wanted: bytes, until: float) -> None:
+        await self._later(keys=[self._keys.open_statuses, self._keys.statuses], args=[str(subject), wanted, until])
+
+    async def _heed(self, repository: Repository, error: TrueupError) -> None:
+        """Where a forge asks to be left alone, nothing is sent to it with this token until then, by any worker.
+
+        Who goes on while limited may be banned:
+        https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
+        """
+        if isinstance(error, Transient) and error.retry_seconds:
+            until = f"{time.time() + error.retry_seconds:.3f}"
+            await self._redis.set(self._limited_key(repository), until, px=int(error.retry_seconds * 1000))
 
     async def _forget(self, subject: Subject) -> None:
         """Nobody wants it any more, or the forge will not have it."""
@@ -251,6 +266,10 @@ class Statuses:
 
     def _posted_key(self, subject: Subject) -> str:
         return self._keys.posted(subject.repository, subject.commit, subject.context)
+
+    def _limited_key(self, repository: Repository) -> str:
+        secret = repository.status.secret
+        return self._keys.limited(repository.api, f"{secret.namespace}/{secret.name}" if secret else "")
 
     def _full_key(self, subject: Subject) -> str:
         return self._keys.full(subject.repository, subject.commit, subject.context)

@@ -181,6 +181,8 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         checks = Checks(redis, keys, GitHubChecks(session), jobs)
         deployments = Deployments(redis, keys, deployers(session), jobs)
         tokens = Tokens(secrets, tuple(settings.git_protocols))
+        statuses = Statuses(redis, keys, place.worker, clients(session), tokens, checks, deployments)
+        stack.push_async_callback(statuses.close)
         heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(
             settings=settings,
@@ -194,7 +196,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             applications=ApplicationStore(redis, keys),
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
-            statuses=Statuses(redis, keys, place.worker, clients(session), tokens, checks, deployments),
+            statuses=statuses,
             comments=Comments(redis, keys, place.worker, jobs, conversations(session), tokens),
             mirrors=mirrors,
             renderer=renderer,

@@ -7,6 +7,7 @@ import time
 import pytest
 import structlog
 
+from jobs import statuses as statuses_room
 from jobs.checks import Checks
 from jobs.deployments import Deployments
 from jobs.forges.forge import Status, StatusState
@@ -14,12 +15,13 @@ from jobs.forges.github import GitHub
 from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.tokens import Tokens
 from jobs.lease import Heartbeat
-from jobs.statuses import REFUSED_SECONDS, REFUSED_TRIES, Statuses, Subject
+from jobs.statuses import AT_ONCE_EACH, REFUSED_SECONDS, REFUSED_TRIES, Statuses, Subject
 from jobs.store.jobs import JobStore
 from reconciler.errors import Stalled
-from reconciler.model.declared import Declarations, Forge
+from reconciler.model.declared import Declarations, Forge, SecretRef
 from tests.servers.forges import TOKEN, declared, on_forge
 from tests.servers.git_http import GivenSecrets
+from trueup.sandbox.forge import ForgeServer
 
 SHA = "a" * 40
 PENDING = Status(StatusState.PENDING, "trueup", "syncing")
@@ -113,18 +115,63 @@ async def test_a_forge_in_trouble_is_tried_again_as_it_asks(statuses, shop, forg
     await statuses.want(shop, SHA, PENDING)
     seconds = await statuses.drain(declared(shop))
     assert least <= seconds <= 61
+    await redis.delete(keys.limited(shop.api, "trueup/forge"))
     await make_due(redis, keys)
     assert await statuses.drain(declared(shop)) is None
     assert states() == ["pending"]
 
 
 async def test_the_final_one_does_not_wait_for_a_pending_one_that_failed(statuses, shop, forge_server, states):
-    forge_server.failures = [(429, {"Retry-After": "900"})]
+    forge_server.failures = [(500, {})]
     await statuses.want(shop, SHA, PENDING)
     await statuses.drain(declared(shop))
     await statuses.want(shop, SHA, SUCCESS)
     assert await statuses.drain(declared(shop)) is None
     assert states() == ["success"]
+
+
+@pytest.mark.parametrize("more", [{}, {"Retry-After": "60"}], ids=["429", "with Retry-After"])
+async def test_while_a_forge_wants_nothing_it_is_sent_nothing(make, shop, forge_server, redis, keys, states, more):  # noqa: PLR0917
+    one, other = make(), make()
+    forge_server.failures = [(429, more)]
+    await one.want(shop, SHA, PENDING)
+    await one.drain(declared(shop))
+    await one.want(shop, SHA, SUCCESS)
+    await one.want(shop, "b" * 40, SUCCESS)
+    assert 55 < await other.drain(declared(shop)) <= 60
+    assert len(forge_server.requests) == 1
+    await redis.delete(keys.limited(shop.api, "trueup/forge"))
+    await make_due(redis, keys)
+    assert await one.drain(declared(shop)) is None
+    assert states() == ["success"]
+
+
+async def test_another_token_is_not_limited(make, shop, forge_server):
+    statuses, other = make(), on_forge(shop.api, name="other", secret=SecretRef("team", "forge"))
+    forge_server.failures = [(429, {})]
+    await statuses.want(shop, SHA, SUCCESS)
+    await statuses.drain(declared(shop, other))
+    await statuses.want(other, SHA, SUCCESS)
+    await statuses.drain(declared(shop, other))
+    assert len(forge_server.statuses("acme/other", SHA)) == 1
+
+
+async def test_a_forge_that_does_not_answer_takes_no_place_of_others(statuses, shop, forge_server, monkeypatch):
+    monkeypatch.setattr(statuses_room, "PATIENCE_SECONDS", 0.1)
+    async with ForgeServer() as silent:
+        silent.silent = asyncio.Event()
+        hanging = on_forge(silent.url, name="hanging")
+        for number in range(100):
+            await statuses.want(hanging, f"{number:040}", SUCCESS)
+        await statuses.drain(declared(hanging, shop))
+        started = time.monotonic()
+        await statuses.want(shop, SHA, SUCCESS)
+        await statuses.drain(declared(hanging, shop))
+        assert len(forge_server.statuses("acme/shop", SHA)) == 1
+        assert time.monotonic() - started < 1.5
+        assert len(silent.requests) == AT_ONCE_EACH
+        await statuses.close()
+        silent.silent.set()
 
 
 async def test_one_forge_in_trouble_does_not_keep_others_waiting(statuses, shop, forge_server, states):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from trueup.sandbox.forge_hooks import ForgeHooks
 from trueup.sandbox.forge_pulls import ForgePulls
@@ -42,13 +42,15 @@ class ForgeServer:
         """While it is there and not set, requests are not answered."""
         self.requests: list[str] = []
         """Method and raw path of every request."""
+        self.middlewares: list[Middleware] = []
+        """Who looks at requests first; added before the server is opened."""
         self.port = 0
         self.hooks = ForgeHooks()
         self.pulls = ForgePulls()
 
     async def __aenter__(self) -> Self:
         """Serve on loopback."""
-        app = web.Application(middlewares=[self._misbehave])
+        app = web.Application(middlewares=[*self.middlewares, self._misbehave])
         app.router.add_post("/repos/{owner}/{name}/statuses/{sha}", self._github)
         app.router.add_get("/repos/{owner}/{name}/commits", self._github_commits)
         app.router.add_get("/repos/{owner}/{name}/commits/{sha}/statuses", self._github_statuses)
