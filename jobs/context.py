@@ -167,7 +167,8 @@ class Context:
         """Post a status on a job's commit."""
         name = self.plan_name(repository) if job.kind is JobKind.PLAN else self.status_name(repository)
         status = Status(state, name, message, self.link_to(job))
-        await self.statuses.want(repository, job.commit, status, may_reopen=may_reopen)
+        deploys = job.kind is not JobKind.PLAN
+        await self.statuses.want(repository, job.commit, status, may_reopen=may_reopen, deploys=deploys)
         self.statuses_due.set()
 
     def status_name(self, repository: Repository) -> str:

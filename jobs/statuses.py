@@ -95,11 +95,21 @@ class Statuses:
         self._give_back = redis.register_script(status_scripts.GIVE_BACK)
         self._later = redis.register_script(status_scripts.LATER)
 
-    async def want(self, repository: Repository, commit: str, status: Status, *, may_reopen: bool = False) -> None:
-        """Say what a commit's status should be. A final one is not made pending again unless a person asked for more work."""
+    async def want(
+        self, repository: Repository, commit: str, status: Status, *, may_reopen: bool = False, deploys: bool = True
+    ) -> None:
+        """Say what a commit's status should be. A final one is not made pending again unless a person asked for more work.
+
+        Args:
+            repository: whose forge is told.
+            commit: full hash.
+            status: the whole of it.
+            may_reopen: whether a person asked.
+            deploys: whether it is about bringing the commit to a cluster, which is told as a deployment where that is wanted.
+        """
         if self._is_followed(repository):
             await self._wish(Subject(str(repository.name), commit, status.context), status, may_reopen=may_reopen)
-        if self._is_followed(repository) and self._deployments.are_wanted(repository):
+        if deploys and self._is_followed(repository) and self._deployments.are_wanted(repository):
             is_final = status.state is not StatusState.PENDING
             told = status if is_final else replace(status, description="", target_url="")  # why it is held is no news of it
             subject = Subject(str(repository.name), commit, f"{DEPLOYMENT}{status.context}")

@@ -3,7 +3,10 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_run; `rerequested` goes to the App's own webhook alone.
 """
 
-from receiver.providers.event import Event, Ignored, Rerun
+from pydantic import Field
+
+from jobs.planned import PLAN_SUFFIX
+from receiver.providers.event import Event, Ignored, PullRequest, Rerun
 from receiver.providers.payload import LONGEST_NAME, Payload, is_commit, is_ref, read, scopes_of
 
 EVENTS = frozenset({"check_run", "check_suite"})
@@ -17,7 +20,25 @@ class _Suite(Payload):
     head_branch: str | None = None
 
 
+class _Fork(Payload):
+    id: int
+
+
+class _Side(Payload):
+    ref: str
+    repo: _Fork
+
+
+class _Pull(Payload):
+    number: int = Field(gt=0)
+    head: _Side
+    base: _Side
+
+
 class _Run(Payload):
+    name: str = ""
+    pull_requests: list[_Pull] = Field(default_factory=list)
+    """Those of the repository itself; GitHub lists none of a fork."""
     external_id: str | None = None
     check_suite: _Suite | None = None
 
@@ -64,4 +85,17 @@ def rerun(body: bytes) -> Event:
     scopes = scopes_of(payload.repository.clone_url, payload.repository.ssh_url)
     if not scopes:
         return Ignored("payload not understood: no address of the repository is one")
-    return Rerun(scopes[0], ref, suite.head_sha, payload.sender.login[:LONGEST_NAME], scopes[1:])
+    actor = payload.sender.login[:LONGEST_NAME]
+    if run is not None and run.name.endswith(PLAN_SUFFIX) and run.pull_requests:
+        return _plan(run.pull_requests[0], scopes, suite.head_sha, actor)
+    return Rerun(scopes[0], ref, suite.head_sha, actor, scopes[1:])
+
+
+def _plan(pull: _Pull, scopes: tuple[str, ...], commit: str, actor: str) -> Event:
+    base = f"refs/heads/{pull.base.ref}"
+    if not is_ref(base):
+        return Ignored("payload not understood: pull_requests.base.ref is no branch")
+    return PullRequest(
+        scopes[0], pull.number, commit, f"refs/pull/{pull.number}/head", base, actor,
+        is_fork=pull.head.repo.id != pull.base.repo.id, also=scopes[1:],
+    )  # fmt: skip

@@ -124,6 +124,12 @@ async def test_a_last_word_whose_answer_was_lost_is_no_harm(say, redis, forge_de
     assert len(forge_deployments.all) == 1
 
 
+async def test_a_plan_is_no_deployment(say, states, forge_server):
+    await say(PENDING, SUCCESS, deploys=False)
+    assert states() == []
+    assert len(forge_server.statuses("acme/shop", SHA)) == 2
+
+
 async def test_where_they_are_not_wanted_there_are_none(statuses, forge_server, forge, forge_deployments):
     shop = on_forge(forge_server.url, forge)
     await statuses.want(shop, SHA, SUCCESS)

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from receiver.providers.event import Ignored, Rerun, WebhookRequest
+from receiver.providers.event import Ignored, PullRequest, Rerun, WebhookRequest
 from receiver.providers.github import GitHub
 
 PAYLOAD = json.loads((Path(__file__).parent / "payloads" / "github" / "check-run-rerequested.json").read_text())
 COMMIT = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 SUITE = PAYLOAD["check_run"]["check_suite"]
+SHOP = {"id": 186853002, "url": "https://api.github.com/repos/acme/shop", "name": "shop"}
+PULL = {
+    "id": 1, "number": 7, "url": "https://api.github.com/repos/acme/shop/pulls/7",
+    "head": {"ref": "feature", "sha": COMMIT, "repo": SHOP}, "base": {"ref": "main", "sha": "a" * 40, "repo": SHOP},
+}  # fmt: skip
 AGAIN = Rerun("github.com/acme/shop", "refs/heads/main", COMMIT, "ada")
 
 
@@ -32,6 +37,19 @@ def suite(**more):
         pytest.param(PAYLOAD, "check_run", AGAIN, id="one"),
         pytest.param(suite(), "check_suite", AGAIN, id="all"),
         pytest.param(suite(head_branch=None), "check_suite", Rerun(AGAIN.scope, "", COMMIT, "ada"), id="of a tag"),
+        pytest.param(
+            run(name="trueup/plan", pull_requests=[PULL]),
+            "check_run",
+            PullRequest(AGAIN.scope, 7, COMMIT, "refs/pull/7/head", "refs/heads/main", "ada", is_fork=False),
+            id="a plan",
+        ),
+        pytest.param(
+            run(name="trueup/plan", pull_requests=[PULL | {"head": PULL["base"] | {"repo": {"id": 2}}}]),
+            "check_run",
+            PullRequest(AGAIN.scope, 7, COMMIT, "refs/pull/7/head", "refs/heads/main", "ada", is_fork=True),
+            id="a fork's",
+        ),
+        pytest.param(run(name="trueup/plan"), "check_run", AGAIN, id="a plan of a pull request that is closed"),
         pytest.param(PAYLOAD | {"sender": {}}, "check_run", Rerun(AGAIN.scope, AGAIN.ref, COMMIT, ""), id="by nobody"),
     ],
 )
@@ -52,6 +70,12 @@ def test_what_is_asked_for_again(payload, event, wanted):
         pytest.param(PAYLOAD | {"check_run": None}, "head_sha is no commit", id="no run"),
         pytest.param(PAYLOAD | {"repository": {"clone_url": "ftp://x/y"}}, "no address of the repository", id="no address"),
         pytest.param([], "payload not understood", id="a list"),
+        pytest.param(run(pull_requests=[PULL | {"number": 0}]), "pull_requests.0.number", id="no number"),
+        pytest.param(
+            run(name="x/plan", pull_requests=[PULL | {"base": {"ref": "a..b", "repo": SHOP}}]),
+            "base.ref is no branch",
+            id="no base",
+        ),
         pytest.param(PAYLOAD | {"sender": {"login": 7}}, "sender.login", id="a number for a name"),
     ],
 )
