@@ -11,7 +11,7 @@ from jobs.plans import is_trusted
 from jobs.records import JobRecord, SyncRecord
 from reconciler.errors import NotAllowed, TrueupError, Waiting
 from reconciler.model.declared import Name
-from reconciler.model.outcome import Revision, SyncState
+from reconciler.model.outcome import Action, Revision, SyncState
 from reconciler.sync.preview import Preview, preview
 from reconciler.sync.proposal import Proposal, Proposed, propose
 from reconciler.sync.source import Target
@@ -73,13 +73,14 @@ def _told(record: SyncRecord, answer: Proposed | TrueupError) -> SyncRecord:
         denied = policy_records(answer.findings) if isinstance(answer, NotAllowed) else ()
         return record.model_copy(update={"state": SyncState.FAILED, "message": str(answer), "policies": denied})
     refused = [result for result in answer.results if result.error]
+    touched = [result for result in answer.results if result.action in (Action.CREATE, Action.UPDATE, Action.DEFER)]
     others = f"{answer.others} more differ from Git today, merged or not" if answer.others else ""
     return record.model_copy(
         update={
             "state": SyncState.FAILED if refused else SyncState.SUCCEEDED,
             "message": refused[0].error if refused else "",
             "steps": tuple(step_record(result) for result in answer.results),
-            "kept": answer.objects - len(answer.results),
+            "kept": answer.objects - len(touched),
             "holds": hold_records(answer.holds),
             "notices": (*answer.notices, *filter(None, [others])),
             "policies": policy_records(answer.findings),

@@ -84,6 +84,7 @@ async def test_a_pull_request_says_what_it_would_change(tmp_path, valkey):
         await system.commit({"apps/web/c.yaml": config_map("c", "of the target")})
         job = await told(system, pull)
         assert (job["state"], job["message"]) == ("succeeded", "1 to create, 1 to change, 1 to delete, in 1 application"), job
+        assert job["syncs"][0]["kept"] == 1, "c; what is deleted is none of those that it would have"
         comment = await comment_of(system)
         assert f"{system.namespace}/ConfigMap/a" in comment.body
         assert 'data.value: "1" → "new"' in comment.body
