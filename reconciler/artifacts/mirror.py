@@ -39,6 +39,9 @@ CHARTS, TAG, SEMVER, DIGEST = "refs/charts/", "refs/oci/tag/", "refs/oci/semver/
 KEPT = "refs/trueup/artifacts/"
 """Where the commit of a digest is."""
 
+EXACT = "refs/trueup/exact/"
+"""Where the commit of a version is that was asked for by its number."""
+
 SIGNED = "refs/trueup/signatures/"
 """Where the signatures of a commit are."""
 
@@ -109,6 +112,17 @@ class ArtifactMirror(Mirror):
         """
         async with self._opened() as (fetcher, entries):
             return await self._head(fetcher, entries, ref)
+
+    async def fetch_exact(self, ref: str) -> str:
+        """As `fetch`, of a ref that names one version: it is asked for once, unless signatures are wanted, which may come later."""
+        kept = f"{EXACT}{hashlib.sha256(ref.encode()).hexdigest()[:32]}"
+        if self.directory.identity and self.repository.verify is None:
+            found = await self.try_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{kept}^{{commit}}")
+            if found.code == 0:
+                return found.stdout.decode().strip()
+        commit = await self.fetch(ref)
+        await self.read_git("update-ref", kept, commit)
+        return commit
 
     async def ensure(self, commit: str, refs: Iterable[str] = ()) -> None:
         """Have exactly this commit: it is here, or one of the refs leads to it now.

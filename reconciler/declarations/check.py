@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from reconciler.declarations.problems import Path, Problem, dotted
 from reconciler.model.declared import Application, Name, Repository, RepositoryType
@@ -74,7 +73,7 @@ def _fault_of_reference(namespace: str, name: Name, repositories: Mapping[Name, 
     repository = repositories.get(name)
     if name.namespace == namespace:
         return "" if repository else f"there is no Repository {name}"
-    if repository and any(fnmatchcase(namespace, glob) for glob in repository.allowed_namespaces):
+    if repository and repository.allows(namespace):
         return ""
     return f"there is no Repository {name} that allows {namespace}; its spec.allowedNamespaces says who may use it"
 

@@ -171,6 +171,10 @@ class Repository:
     lfs: bool = False
     """Whether files that Git LFS keeps are fetched."""
 
+    def allows(self, namespace: str) -> bool:
+        """Whether Applications of a namespace may use it."""
+        return namespace == self.name.namespace or any(fnmatchcase(namespace, glob) for glob in self.allowed_namespaces)
+
     @property
     def added(self) -> str:
         """A name for what is put into its commits before they are read; empty for nothing."""

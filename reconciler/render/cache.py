@@ -178,7 +178,15 @@ def name_of(request: RenderRequest, tree: str, scope: Scope, tools: bytes, *, kn
         knows_destination: whether a chart would have been given what its destination serves.
     """
     given = request.given
-    outside = (given.namespace, given.kube_version, _digest(given.api_versions), given.data, given.files, given.added)
+    outside = (
+        given.namespace,
+        given.kube_version,
+        _digest(given.api_versions),
+        given.data,
+        given.files,
+        given.charts,
+        given.added,
+    )
     said = (str(request.application), request.path, request.options, outside, tree, scope, knows_destination)
     return hashlib.blake2b(orjson.dumps(said), key=tools, digest_size=24).hexdigest()
 

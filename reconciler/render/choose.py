@@ -38,9 +38,16 @@ def is_built(root: Path, request: RenderRequest) -> bool:
 
 
 def may_reach_further(root: Path, path: str) -> bool:
-    """Whether a directory is Jsonnet, or it or one beneath it is built by Kustomize: then it may need files that are elsewhere."""
-    return (root / path / MAIN).is_file() or any(
-        kustomization_in(Path(folder)) is not None for folder, _, _ in os.walk(root / path)
+    """Whether a directory is Jsonnet or a chart with another one beside it, or it or one beneath it is built by Kustomize.
+
+    Then it may need files that are elsewhere.
+    """
+    directory = root / path
+    has_beside = helm.is_chart(directory) and b"file://" in (directory / helm.CHART).read_bytes()
+    return (
+        has_beside
+        or (directory / MAIN).is_file()
+        or any(kustomization_in(Path(folder)) is not None for folder, _, _ in os.walk(root / path))
     )
 
 

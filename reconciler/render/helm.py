@@ -208,7 +208,7 @@ def _template(argv: Sequence[str], home: Path, tree: Tree, request: RenderReques
     if done.code != 0:
         said = done.words(tree.root).replace(str(home), "the values of the Application").partition("\n\nUse --debug")[0]
         said = _IN_CHART.sub(lambda match: f"{match[1]}{request.path or '.'}/{match[2]}", said)
-        mend = "; run `helm dependency build` and commit the directory charts" if "missing in charts" in said else ""
+        mend = "; run `helm dependency update` and commit the directory charts" if "missing in charts" in said else ""
         raise RenderFailed(f"{request.path or '.'}: helm: {said}{mend}")
     return list(_documents(done.output.decode(errors="replace"), request.path))
 

@@ -40,6 +40,8 @@ class Given:
     opened: tuple[tuple[str, str], ...] = ()
     """Keys of files that were opened for this render, in base64, by the names of what they were locked with (`locks`)."""
 
+    charts: tuple[tuple[str, str], ...] = ()
+    """Charts that were put into the tree, and their commits."""
     added: str = ""
     """A name for what is put into the tree before it is read (`Repository.added`)."""
 

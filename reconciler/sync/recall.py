@@ -34,17 +34,22 @@ class Memory:
         tools = await asyncio.to_thread(tools_now, self._helm)
         trees = await mirror.trees(commit, ["", *(request.path for request in requests)])
         recalled = Recalled(trees, tools, knows_destination=kinds is not None)
-        await asyncio.to_thread(self._find, recalled, requests)
+        await asyncio.to_thread(self._find, recalled, dict(enumerate(requests)))
         if kinds is not None and len(recalled.known) < len(requests):
             placed = [at_destination(one, kinds) for one in requests]
-            await asyncio.to_thread(self._find, recalled, placed)
+            await asyncio.to_thread(self._find, recalled, dict(enumerate(placed)))
         return recalled
 
-    def _find(self, recalled: "Recalled", requests: Sequence[RenderRequest]) -> None:
-        """Look for those that are not known yet."""
+    async def recall_again(self, recalled: "Recalled", requests: Mapping[int, RenderRequest]) -> None:
+        """Look for requests once more that are given more by now, by their places."""
+        if self.is_on and requests:
+            await asyncio.to_thread(self._find, recalled, requests)
+
+    def _find(self, recalled: "Recalled", requests: Mapping[int, RenderRequest]) -> None:
+        """Look for those that are not known yet, by their places."""
         for scope in Scope:
             wanted: dict[str, list[int]] = {}
-            for index, request in enumerate(requests):
+            for index, request in requests.items():
                 if index not in recalled.known and may_keep(request) and (name := recalled.name(request, scope)):
                     wanted.setdefault(name, []).append(index)
             for name, rendered in self._cache.find(wanted).items():

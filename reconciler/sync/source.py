@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from reconciler.errors import PathMissing, SourceRefused, TrueupError
@@ -20,6 +21,7 @@ from reconciler.render.renderer import Renderer
 from reconciler.render.result import Given, Rendered, RenderRequest
 from reconciler.render.wire import Answer
 from reconciler.sync.borrowed import Borrowed, Lender
+from reconciler.sync.dependencies import Dependencies, Supplied
 from reconciler.sync.large import render_large
 from reconciler.sync.outside import digest, gather
 from reconciler.sync.recall import Memory, Recalled, at_destination
@@ -231,15 +233,38 @@ async def _recalled(
     answered: dict[int, tuple[RenderRequest, Answer]] = dict(recalled.known)
     if missing := [index for index in range(len(requests)) if index not in answered]:
         root = await _export(mirror, commit, [requests[index] for index in missing], scratch)
-        asked = [_at_its_destination(requests[index], root, kinds) for index in missing]
-        if mirror.repository.lfs:
-            answers = await render_large(mirror, root, asked, workshop.renderer)
-        else:
-            answers = await workshop.renderer.render(root, asked)
-        if memory:
-            await memory.keep(recalled, asked, answers)
-        answered |= zip(missing, zip(asked, answers, strict=True), strict=True)
+        asked = {index: _at_its_destination(requests[index], root, kinds) for index in missing}
+        answered |= await _made(mirror, root, asked, recalled, workshop)
     return [answered[index] for index in range(len(requests))]
+
+
+async def _made(
+    mirror: Mirror, root: Path, asked: Mapping[int, RenderRequest], recalled: Recalled, workshop: Workshop
+) -> dict[int, tuple[RenderRequest, Answer]]:
+    """The answers of requests from an exported tree, by their places; what their charts need is put there first."""
+    source = Dependencies(workshop.mirrors, workshop.repositories, workshop.secrets)
+    supplied = dict(zip(asked, await source.put(root, list(asked.values())), strict=True))
+    answered: dict[int, tuple[RenderRequest, Answer]] = {
+        index: (asked[index], one) for index, one in supplied.items() if isinstance(one, TrueupError)
+    }
+    ready = {index: one for index, one in supplied.items() if isinstance(one, Supplied)}
+    if workshop.memory:
+        await workshop.memory.recall_again(recalled, {i: one.request for i, one in ready.items() if one.request.given.charts})
+    answered |= {index: recalled.known[index] for index in ready if index in recalled.known}
+    requests = {index: one.request for index, one in ready.items() if index not in answered}
+    if not requests:
+        return answered
+    render = partial(render_large, mirror, renderer=workshop.renderer) if mirror.repository.lfs else workshop.renderer.render
+    answers = [
+        _also_read(answer, ready[i].read) for i, answer in zip(requests, await render(root, list(requests.values())), strict=True)
+    ]
+    if workshop.memory:
+        await workshop.memory.keep(recalled, list(requests.values()), answers)
+    return answered | dict(zip(requests, zip(requests.values(), answers, strict=True), strict=True))
+
+
+def _also_read(answer: Answer, read: frozenset[str]) -> Answer:
+    return answer if isinstance(answer, TrueupError) or not read else replace(answer, read=answer.read | read)
 
 
 def _at_its_destination(request: RenderRequest, root: Path, kinds: Kinds | None) -> RenderRequest:

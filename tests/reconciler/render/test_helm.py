@@ -162,7 +162,7 @@ def test_a_chart_may_have_no_links(plant, helm, place):
         pytest.param({}, {"release_name": "A_b"}, RenderFailed, "^c: helm: .*release name", id="release name"),
         pytest.param(
             {"c/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.2.3\ndependencies: [{name: d, version: 1, repository: 'https://x.example'}]\n"},
-            {"skip_crds": True}, RenderFailed, "helm dependency build", id="dependency",
+            {"skip_crds": True}, RenderFailed, "helm dependency update", id="dependency",
         ),
         pytest.param(
             {"c/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.2.3\nkubeVersion: '>=1.99'\n"},

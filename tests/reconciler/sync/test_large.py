@@ -17,6 +17,8 @@ from tests.servers.system import config_map
 from tests.tools.build import find
 from trueup.sandbox.githttp import GitServer
 
+pytestmark = pytest.mark.long
+
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n",
     "templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {value: {{ .Values.value | quote }}}\n",
