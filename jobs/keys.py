@@ -19,6 +19,10 @@ INDEX_LENGTH = 10_000
 HISTORY_LENGTH = 20
 """How many outcomes of an application are kept."""
 
+DEPLOYMENTS_LENGTH = 20_000
+DEPLOYMENTS_SECONDS = 90 * 24 * 3600
+"""How many deployments of all applications are remembered, and how long: six megabytes."""
+
 WORKER_SECONDS = 4
 """A worker that has not said for so long that it lives is dead; it says so every second."""
 
@@ -79,6 +83,11 @@ class Keys:
     def history(self, application: str) -> str:
         """list (JSON of OutcomeRecord, newest first), trimmed to HISTORY_LENGTH, gone with its application: what its syncs came to."""
         return self._key("history", application)
+
+    @property
+    def deployments(self) -> str:
+        """zset (JSON of DeploymentRecord by its end, ms), trimmed to DEPLOYMENTS_LENGTH and DEPLOYMENTS_SECONDS: for the figures."""
+        return self._key("deployments")
 
     @property
     def hooks(self) -> str:

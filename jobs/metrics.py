@@ -23,6 +23,19 @@ POLICIES = Counter(
     ("action",),
     registry=REGISTRY,
 )
+DEPLOYMENTS = Counter(
+    "trueup_deployments_total",
+    "Deployments and returns, by outcome: `succeeded`, `failed`, `rolled_back`; see dora.md.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+LEAD_SECONDS = Histogram(
+    "trueup_lead_time_seconds",
+    "Of deployments that succeeded: from the commit to healthy (`lead`), and its parts up to `received`, `applied`, `healthy`.",
+    ("stage",),
+    buckets=(1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86400, 3 * 86400, 7 * 86400, 30 * 86400),
+    registry=REGISTRY,
+)
 FIGHTS = Counter(
     "trueup_fights_total", "Repairs that were put off because something changes the object again and again.", registry=REGISTRY
 )

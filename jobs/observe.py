@@ -91,7 +91,7 @@ class Progress:
                 self._stage("refreshed")
             case Planned():
                 self._say("sync.planned", event.application, **event.counts)
-                self._put(event.application, kept=event.counts.get("keep", 0))
+                self._put(event.application, kept=event.counts.get("keep", 0), planned=_now())
                 self._stage("planned")
             case HookStarted():
                 self._say("hook.started", event.application, phase=str(event.phase), object=str(event.key))

@@ -170,6 +170,7 @@ class SyncRecord(Record):
     state: SyncState
     message: str = ""
     started: datetime | None = None
+    planned: datetime | None = Field(default=None, description="When it was decided what to do.")
     applied: datetime | None = Field(default=None, description="When everything was applied; health is waited for after it.")
     healthy: datetime | None = Field(default=None, description="When everything was healthy; deletions come after it.")
     finished: datetime | None = None
@@ -253,6 +254,13 @@ class OutcomeRecord(Record):
     kind: JobKind
     actor: str = ""
     started: datetime | None = None
+    committed: datetime | None = Field(
+        default=None, description="When the commit was made, as it says; of what changed something."
+    )
+    received: datetime | None = Field(default=None, description="When Trueup knew of it.")
+    planned: datetime | None = Field(default=None, description="When it was decided what to do.")
+    applied: datetime | None = None
+    healthy: datetime | None = None
     finished: datetime
     job: str
 

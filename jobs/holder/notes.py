@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from jobs.dora import DeploymentRecord
+from jobs.holder.delivered import count, deployments
 from jobs.holder.held import Held
 from jobs.holder.ready import Head, windows_of_instance
 from jobs.inputs import input_record
 from jobs.observe import hold_records, unhealthy_records
-from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord, SourceRecord
+from jobs.records import ApplicationRecord, JobRecord, OutcomeRecord, SourceRecord, SyncRecord
 from jobs.store.heads import InputRecord
 from reconciler.declarations.tell import Synced
 from reconciler.model.declared import Name
@@ -28,7 +30,10 @@ Heads = Mapping[Name, Head]
 
 
 async def note(held: Held, job: JobRecord, targets: Sequence[Target], outcome: Outcome, heads: Heads) -> None:
-    """Write down what was rendered and applied, and how the applications are; in a few steps, however many they are."""
+    """Write down what was rendered and applied, and how the applications are; in a few steps, however many they are.
+
+    The job is given with its syncs, which have the times.
+    """
     context, pairs = held.context, list(zip(targets, outcome.reports, strict=True))
     for repository, records in _inputs(targets, outcome, heads).items():
         await context.heads.put_inputs(repository, records)
@@ -42,8 +47,16 @@ async def note(held: Held, job: JobRecord, targets: Sequence[Target], outcome: O
         known = await context.applications.get_many([str(target.name) for target in targets])
         told = [_record(held, job, target, report, known.get(str(target.name))) for target, report in pairs]
         await context.applications.put(_decided(held, r, t, intents, heads) for r, (t, _) in zip(told, pairs, strict=True))
-        ended = {str(t.name): _outcome(held, job, t, r, outcome) for t, r in pairs if r.state is not SyncState.WAITING}
+        done = await deployments(held, job, pairs, known)
+        syncs = {sync.application: sync for sync in job.syncs}
+        ended = {
+            name: _outcome(held, job, t, r, outcome).model_copy(update=_times(syncs.get(name), done.get(name)))
+            for t, r in pairs
+            if r.state is not SyncState.WAITING and (name := str(t.name))
+        }
         await context.applications.add_outcomes(ended)
+        await context.applications.add_deployments(done.values())
+    count(done.values())
     for target, report in pairs:
         held.standing.synced(target.application, _synced(held, job, target, report))
 
@@ -179,9 +192,16 @@ def _outcome(held: Held, job: JobRecord, target: Target, report: SyncReport, out
         kind=job.kind,
         actor=job.actor,
         started=job.created,
+        received=job.created,
         finished=datetime.now(UTC),
         job=job.id,
     )
+
+
+def _times(sync: SyncRecord | None, done: DeploymentRecord | None) -> dict[str, datetime | None]:
+    """The times of an outcome, as far as they are known; that of the commit where something was touched."""
+    times = {"planned": sync.planned, "applied": sync.applied, "healthy": sync.healthy} if sync else {}
+    return {**times, "committed": done.committed if done else None}
 
 
 def _synced(held: Held, job: JobRecord, target: Target, report: SyncReport) -> Synced:

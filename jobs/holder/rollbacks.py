@@ -126,7 +126,7 @@ async def _sync(
     async with progress.written():
         order = Order(targets, preempted, heads=[failed.target for failed in found])
         outcome = await sync(order, held.environment, progress)
-    await note(held, record, targets, outcome, heads)
+    await note(held, record.model_copy(update={"syncs": progress.records}), targets, outcome, heads)
     why = {str(failed.target.name): describe_rollback(failed.rollback) for failed in found}
     syncs = [sync.model_copy(update={"message": f"{why[sync.application]}; {sync.message}"}) for sync in progress.records]
     await context.jobs.put_syncs(record.id, syncs)

@@ -137,7 +137,8 @@ class Syncs:
                 outcome = await given_way(held, job, found.targets, await sync(order, held.environment, progress))
             if job.kind is JobKind.PARTIAL:  # says nothing of the whole
                 return (*outcome.reports, *put_off, *unseen)
-            await note(held, job, found.all, replace(outcome, reports=(*outcome.reports, *put_off)), found.heads)
+            timed = job.model_copy(update={"syncs": progress.records})
+            await note(held, timed, found.all, replace(outcome, reports=(*outcome.reports, *put_off)), found.heads)
             await self._amend(job, progress, found, outcome, preempted)
             await tell_others(held, job, found, outcome)
         await go_on_with_dependents(held, [report.application for report in outcome.reports if report.state in HEALTHY])

@@ -1,12 +1,14 @@
 """The records of applications, and the table of scopes that receivers trust."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 from pydantic import TypeAdapter
 
 from jobs.connection import Redis
-from jobs.keys import HISTORY_LENGTH, Keys
+from jobs.dora import DeploymentRecord
+from jobs.keys import DEPLOYMENTS_LENGTH, DEPLOYMENTS_SECONDS, HISTORY_LENGTH, Keys
 from jobs.records import ApplicationRecord, OutcomeRecord, ScopeRecord
 
 _SCOPES = TypeAdapter(tuple[ScopeRecord, ...])
@@ -74,6 +76,23 @@ class ApplicationStore:
                 pipe.lrange(self.keys.history(name), 0, -1)
             found = await pipe.execute()
         return {n: tuple(map(OutcomeRecord.model_validate_json, values)) for n, values in zip(names, found, strict=True)}
+
+    async def add_deployments(self, records: Iterable[DeploymentRecord]) -> None:
+        """Remember what was deployed, and forget what is too old or too much."""
+        mapping = {record.model_dump_json(): record.finished.timestamp() * 1000 for record in records}
+        if not mapping:
+            return
+        key, newest = self.keys.deployments, max(mapping.values())
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(key, mapping)
+            pipe.zremrangebyscore(key, "-inf", newest - DEPLOYMENTS_SECONDS * 1000)
+            pipe.zremrangebyrank(key, 0, -DEPLOYMENTS_LENGTH - 1)
+            await pipe.execute()
+
+    async def deployments(self) -> list[DeploymentRecord]:
+        """Everything that is remembered, oldest first; read in a thread, since that takes a tenth of a second."""
+        found = await self.redis.zrange(self.keys.deployments, 0, -1)
+        return await asyncio.to_thread(lambda: [DeploymentRecord.model_validate_json(value) for value in found])
 
     async def cluster(self, name: str) -> str | None:
         """The uid of the cluster that declarations call so; None while no worker has reached it."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from aiohttp import web
 from pydantic import BaseModel
 
+from jobs.dora import DoraList
 from jobs.records import ApplicationRecord, JobRecord, OrphanList, OutcomeList, ResourceList, StrayList
 from jobs.store.hooks import HookList
-from receiver.api import applications, clusters, commits, decisions, events, hooks, jobs, orphans
+from receiver.api import applications, clusters, commits, decisions, dora, events, hooks, jobs, orphans
 from receiver.schemas import (
     AcceptedAnswer,
     ApplicationList,
@@ -61,6 +62,7 @@ ROUTES = (
     Route("POST", f"{_APPLICATION}/pause", decisions.pause, AcceptedAnswer, "deployer", body=PauseRequest, status=202),
     Route("POST", f"{_APPLICATION}/resume", decisions.resume, AcceptedAnswer, "deployer", status=202),
     Route("POST", f"{_APPLICATION}/rollback", decisions.rollback, AcceptedAnswer, "deployer", body=RollbackRequest, status=202),
+    Route("GET", "/api/v1/metrics/dora", dora.get, DoraList, "viewer", ("window", "application")),
     Route("GET", "/api/v1/webhooks", hooks.find, HookList, "viewer"),
     Route("GET", "/api/v1/orphans", orphans.find, OrphanList, "viewer"),
     Route(

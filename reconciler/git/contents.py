@@ -2,8 +2,10 @@
 
 import contextlib
 import posixpath
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.errors import InvalidManifest, PathMissing
@@ -25,6 +27,9 @@ NAMED_AT_ONCE = 500
 """Paths in one command."""
 
 NO_REACH = Reach()
+
+_SECONDS = re.compile(rb"[0-9]{1,11}")
+"""Since the epoch; a commit may claim to be of any time, and what no calendar has is none."""
 
 
 @dataclass(eq=False)
@@ -77,6 +82,15 @@ class Contents:
             return {}
         found = zip(asked, output, strict=True)
         return {path: line[5:].decode() for path, line in found if line.startswith(b"tree ") and b" " not in line[5:]}
+
+    async def committed_at(self, commit: str) -> datetime | None:
+        """When a commit that is here was made, as its committer's clock said; None where that cannot be known.
+
+        A branch that was merged has the time of the merge.
+        """
+        completed = await self.try_git("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit)
+        text = completed.stdout.strip()
+        return datetime.fromtimestamp(int(text), UTC) if completed.code == 0 and _SECONDS.fullmatch(text) else None
 
     async def files(self, commit: str, paths: Sequence[str], *, limit_bytes: int) -> Mapping[str, bytes | InvalidManifest]:
         """What is in files of a commit that is here, or why it cannot be used; what is not there is left out.

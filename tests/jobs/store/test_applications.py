@@ -1,9 +1,10 @@
 """Records of applications, and the table of scopes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jobs.dora import DeploymentRecord
 from jobs.records import ApplicationRecord, JobKind, ObjectHealthRecord, OutcomeRecord, ScopeRecord
 from jobs.store.applications import ApplicationStore
 from reconciler.model.intent import Rollback
@@ -53,6 +54,25 @@ def outcome(number):
         revision=f"main@sha1:{number}", commits=(str(number),), state=SyncState.FAILED, kind=JobKind.PUSH, job="j",
         finished=datetime(2026, 11, 23, tzinfo=UTC),
     )  # fmt: skip
+
+
+def deployment(number, days=0.0):
+    finished = datetime(2026, 11, 23, tzinfo=UTC) - timedelta(days=days)
+    return DeploymentRecord(
+        application="trueup/web", commit=str(number), kind=JobKind.PUSH, state=SyncState.SUCCEEDED, touched=1, received=finished,
+        finished=finished,
+    )  # fmt: skip
+
+
+async def test_deployments_are_remembered_oldest_first_for_a_while_and_not_without_end(store, monkeypatch):
+    monkeypatch.setattr("jobs.store.applications.DEPLOYMENTS_LENGTH", 3)
+    await store.add_deployments([])
+    assert await store.deployments() == []
+    await store.add_deployments([deployment(1, days=91), deployment(2, days=89)])
+    await store.add_deployments([deployment(4), deployment(3, days=1)])
+    assert [found.commit for found in await store.deployments()] == ["2", "3", "4"]
+    await store.add_deployments([deployment(5)])
+    assert {found.commit for found in await store.deployments()} == {"3", "4", "5"}
 
 
 async def test_the_latest_outcomes_are_kept_newest_first_as_long_as_their_application(store):

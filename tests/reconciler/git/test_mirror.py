@@ -1,8 +1,10 @@
 """What a mirror says of a remote, with real git over HTTP: branches that move, vanish and come back, tags, damage, old servers."""
 
 import asyncio
+import re
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -117,6 +119,29 @@ async def test_fetch_says_where_a_ref_is_and_has_its_files(mirror, remote):
     assert await mirror.tree(commit, "apps/absent") is None
     trees = await mirror.trees(commit, ["", "apps/web", "apps/absent", "../apps", "apps\nweb"])
     assert trees == {"": await mirror.tree(commit), "apps/web": await mirror.tree(commit, "apps/web")}
+
+
+async def test_a_commit_says_when_it_was_made(mirror, remote):
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    commit = await remote.commit({"a": "1"})
+    await mirror.fetch(MAIN)
+    assert before < await mirror.committed_at(commit) <= datetime.now(UTC)
+    assert await mirror.committed_at("0" * 40) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "year"),
+    [(0, 1970), (4102444800, 2100), (99999999999, 5138), (999999999999999, None)],
+    ids=["the beginning of time", "the future", "far away", "no time of any calendar"],
+)
+async def test_a_commit_may_claim_any_time(mirror, remote, seconds, year):
+    commit = await remote.commit({"a": "1"})
+    await mirror.fetch(MAIN)
+    kept = await mirror.read_git("cat-file", "commit", commit)
+    claimed = re.sub(rb"(committer .*> )[0-9]+", rb"\g<1>%d" % seconds, kept)
+    made = (await mirror.read_git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=claimed)).decode().strip()
+    found = await mirror.committed_at(made)
+    assert (found.year if found else None) == year
 
 
 async def test_only_one_commit_is_fetched(mirror, remote):
