@@ -35,6 +35,8 @@ class Api:
     permission: str
     """What the token needs, for messages."""
     login: Login = bearer
+    declared_at: str = "spec.commitStatus.secretRef"
+    """Which field names the token's Secret, for messages."""
 
     async def call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
         """The JSON of an answer; None where it has none.
@@ -59,7 +61,9 @@ class Api:
         if status < 300 and status != 203:  # Azure DevOps shows a page to sign in, and says 203, to a token that is none
             return parsed(answer, what), headers
         said = answer.decode(errors="replace")[:300] if status != 203 else "sign in"
-        raise Refusal(401 if status == 203 else status, headers, said).error(what, permission=self.permission, now=time.time())
+        raise Refusal(401 if status == 203 else status, headers, said).error(
+            what, permission=self.permission, now=time.time(), declared_at=self.declared_at
+        )
 
 
 async def ask(  # noqa: PLR0913, PLR0917 - one request

@@ -10,6 +10,7 @@ from jobs.forges.bitbucket_dc import BitbucketDataCenter
 from jobs.forges.conversation import Conversation
 from jobs.forges.forge import Forge
 from jobs.forges.gitea import Gitea
+from jobs.forges.gitea_conversation import GiteaConversation
 from jobs.forges.github import GitHub
 from jobs.forges.github_conversation import GitHubConversation
 from jobs.forges.gitlab import GitLab
@@ -19,7 +20,12 @@ from reconciler.model.declared import Forge as ForgeKind
 
 def conversations(session: aiohttp.ClientSession) -> Mapping[ForgeKind, Conversation]:
     """A client of every forge whose pull requests are planned."""
-    return {ForgeKind.GITHUB: GitHubConversation(session), ForgeKind.GITLAB: GitLabConversation(session)}
+    return {
+        ForgeKind.GITHUB: GitHubConversation(session),
+        ForgeKind.GITLAB: GitLabConversation(session),
+        ForgeKind.GITEA: (gitea := GiteaConversation(session)),
+        ForgeKind.FORGEJO: gitea,
+    }
 
 
 def clients(session: aiohttp.ClientSession) -> Mapping[ForgeKind, Forge]:

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
+from tests.servers import gitea_pulls
 from tests.servers.forge_checks import ForgeChecks
 from tests.servers.forge_deployments import ForgeDeployments
 from tests.servers.other_forges import add_routes
@@ -38,7 +39,7 @@ def forge_deployments() -> ForgeDeployments:
 
 @pytest.fixture
 async def forge_server(forge_checks: ForgeChecks, forge_deployments: ForgeDeployments) -> AsyncIterator[ForgeServer]:
-    async with ForgeServer(add_routes, forge_checks.add_routes, forge_deployments.add_routes) as server:
+    async with ForgeServer(add_routes, gitea_pulls.add_routes, forge_checks.add_routes, forge_deployments.add_routes) as server:
         yield server
         if server.silent is not None:
             server.silent.set()

@@ -17,6 +17,7 @@ from trueup.cli.server import run
 
 JSON = {"content type": "application/json"}
 SECRET = {"secret": Purpose.HMAC}
+GITEA = "push, delete, pull request, pull request synchronized, pull request comment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ FORMS = {
         {"secret token": Purpose.TOKEN, "signing token": Purpose.SIGNING},
         JSON,
     ),
-    Forge.GITEA: Form("push, delete", SECRET, JSON),
-    Forge.FORGEJO: Form("push, delete", SECRET, JSON),
+    Forge.GITEA: Form(GITEA, SECRET, JSON),
+    Forge.FORGEJO: Form(GITEA, SECRET, JSON),
     Forge.BITBUCKET: Form("repository push", SECRET, {}),
     Forge.BITBUCKET_DC: Form("repository push", SECRET, {}),
     Forge.AZURE: Form("code pushed", {"password": Purpose.TOKEN}, {"user name": "trueup", "resource details": "all"}),

@@ -1,4 +1,4 @@
-"""Pull requests at GitHub and GitLab, by the same table: what they are, who may command, and one comment that is found again."""
+"""Pull requests at GitHub, GitLab, Gitea and Forgejo, by the same table: what they are, who may command, and one comment that is found again."""
 
 import pytest
 
@@ -11,12 +11,14 @@ from tests.servers.forges import TOKEN, on_forge
 from trueup.sandbox.forge_pulls import StoredPull
 
 REPOSITORY, SHA = "acme/shop", "a" * 40
-REF = {Forge.GITHUB: "refs/pull/7/head", Forge.GITLAB: "refs/merge-requests/7/head"}
+GITHUBS, GITLABS = "refs/pull/7/head", "refs/merge-requests/7/head"
+REF = {Forge.GITHUB: GITHUBS, Forge.GITLAB: GITLABS, Forge.GITEA: GITHUBS, Forge.FORGEJO: GITHUBS}
+BASE = {Forge.GITEA: "/api/v1", Forge.FORGEJO: "/api/v1"}
 
 
-@pytest.fixture(params=[Forge.GITHUB, Forge.GITLAB])
+@pytest.fixture(params=list(REF))
 def shop(request, forge_server):
-    return on_forge(forge_server.url, request.param)
+    return on_forge(forge_server.url + BASE.get(request.param, ""), request.param)
 
 
 @pytest.fixture

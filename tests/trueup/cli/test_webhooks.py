@@ -88,7 +88,7 @@ STORE = SHOP | {
 MIXED = {
     "address": "https://trueup.example/webhooks/gitea/git.example",
     "content type": "application/json",
-    "events": "push, delete",
+    "events": "push, delete, pull request, pull request synchronized, pull request comment",
     "secret": secret("gitea", Purpose.HMAC, "git.example"),
 }
 
