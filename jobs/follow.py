@@ -65,13 +65,14 @@ async def run_again(context: Context, job: JobRecord) -> None:
     if repository is None:
         await context.end(job, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
         return
+    observation = await context.heads.begin_observation()  # before looking: what others see meanwhile is newer
     heads = await heads_of(context, repository)
     followed = {ref: heads[ref] for ref in followed_refs(context, repository, heads) if job.ref in ("", ref)}
     ref = next((ref for ref, head in followed.items() if head == job.commit), "")
     if not ref:
         await _refuse_again(context, job, repository, followed)
         return
-    name, observation = str(repository.name), await context.heads.begin_observation()
+    name = str(repository.name)
     await context.heads.observe(name, ref, job.commit, observation)
     await context.jobs.update(job.id, ref=ref)
     followers = (await followers_now(context, repository, ref)).values()

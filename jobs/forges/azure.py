@@ -8,7 +8,7 @@ from urllib.parse import quote
 import aiohttp
 
 from jobs.forges.api import Api, basic
-from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, short
+from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, short
 from reconciler.errors import Stalled
 from reconciler.model.declared import Repository
 
@@ -68,17 +68,18 @@ class Azure:
 def _path(repository: Repository) -> str:
     """What comes before the project, and the project, and the repository.
 
-    Addresses are `organisation/project/_git/repository`, `organisation/_git/repository` where both are called the same, and
-    `v3/organisation/project/repository` by SSH.
+    Addresses are `organisation/project/_git/repository`, `organisation/_git/repository` where both are called the same, without the
+    organisation beneath `organisation.visualstudio.com`, and `v3/organisation/project/repository` by SSH.
     """
-    before, is_http, name = path_of(repository).partition("/_git/")
+    host, _, path = repository.scope.partition("/")
+    before, is_http, name = f"/{path}".rpartition("/_git/")
+    parts = [part for part in before.split("/") if part]
     if not is_http:
-        *before_parts, name = path_of(repository).removeprefix("v3/").split("/")
-        before = "/".join(before_parts)
-    elif "/" not in before and repository.scope.startswith("dev.azure.com/"):
-        before = f"{before}/{name}"
-    if not before or not name:
+        *parts, name = path.removeprefix("v3/").split("/")
+    elif len(parts) < (1 if host.endswith(".visualstudio.com") else 2):
+        parts.append(name)
+    if not parts or not name:
         raise Stalled(
             f"{repository.name}: spec.url is no address of Azure DevOps: https://dev.azure.com/acme/project/_git/repository"
         )
-    return f"/{quote(before)}/_apis/git/repositories/{quote(name)}"
+    return f"/{quote('/'.join(parts))}/_apis/git/repositories/{quote(name)}"

@@ -8,6 +8,7 @@ from jobs import metrics
 from jobs.follow import follow, run_again, short
 from jobs.inputs import InputCache, input_record
 from jobs.records import JobKind, JobState
+from jobs.refs import heads_of
 from jobs.store.parts import Part
 from reconciler.errors import NotVerified, SourceRefused, Waiting
 from reconciler.model.declared import Name
@@ -287,3 +288,17 @@ async def test_an_older_commit_is_not_run_again(world, ref, state, message):
     job = await run_again_at(world, older, ref)
     assert job.state is state
     assert job.message.startswith(message)
+
+
+async def test_a_push_that_is_seen_meanwhile_is_not_forgotten(world, monkeypatch):
+    commit = await world.commit(FILES, is_observed=False)
+    newer = "f" * 40
+
+    async def slow(context, repository):
+        heads = await heads_of(context, repository)
+        await context.heads.observe(SHOP, MAIN, newer, await context.heads.begin_observation())
+        return heads
+
+    monkeypatch.setattr("jobs.follow.heads_of", slow)
+    await run_again_at(world, commit)
+    assert (await world.context.heads.heads(SHOP))[MAIN] == newer

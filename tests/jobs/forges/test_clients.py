@@ -1,6 +1,7 @@
 """Statuses of every forge, spoken with servers that answer as the documented APIs do; GitHub's and GitLab's own ways have their files."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -164,6 +165,7 @@ async def test_a_context_longer_than_a_key_is_shortened_and_stays_its_own(client
         (Forge.BITBUCKET_DC, "bitbucket/scm/~ada/shop", "/projects/~ada/repos/shop/commits/"),
         (Forge.BITBUCKET_DC, "acme/shop", "/projects/acme/repos/shop/commits/"),
         (Forge.AZURE, "org/my project/_git/shop", "/org/my%20project/_apis/git/repositories/shop/commits/"),
+        (Forge.AZURE, "org/_git/shop", "POST /org/shop/_apis/git/repositories/shop/commits/"),
         (Forge.AZURE, "v3/org/project/shop", "/org/project/_apis/git/repositories/shop/commits/"),
         (Forge.AZURE, "tfs/collection/project/_git/shop", "/tfs/collection/project/_apis/git/repositories/shop/commits/"),
     ],
@@ -173,6 +175,15 @@ async def test_repositories_by_their_addresses(session, forge_server, forge, pat
     with pytest.raises(ForgeUnavailable):
         await said(clients(session)[forge], on_forge(forge_server.url, forge, path=path))
     assert asked in forge_server.requests[0]
+
+
+@pytest.mark.parametrize(("path", "project"), [("project/_git/shop", "project"), ("_git/shop", "shop")])
+async def test_repositories_of_azures_older_host(session, forge_server, path, project):
+    forge_server.failures = [(500, {})]
+    repository = replace(on_forge(forge_server.url, Forge.AZURE), scope=f"acme.visualstudio.com/{path}")
+    with pytest.raises(ForgeUnavailable):
+        await said(clients(session)[Forge.AZURE], repository)
+    assert f"POST /{project}/_apis/git/repositories/shop/commits/" in forge_server.requests[0]
 
 
 @pytest.mark.parametrize(("forge", "path"), [(Forge.BITBUCKET_DC, "shop"), (Forge.AZURE, "shop"), (Forge.AZURE, "v3/shop")])
