@@ -83,6 +83,7 @@ class Progress:
                 self._put(event.application, self._started(event))
             case Rendered():
                 self._say("sync.rendered", event.application, objects=event.objects, seconds=round(event.seconds, 3))
+                self._put(event.application, versions=event.versions)
                 self._stage("rendered")
             case Refreshed():
                 self._log.info(

@@ -160,6 +160,12 @@ class PolicyRecord(Record):
     source: str = Field(default="", description="Where the object was rendered from.")
 
 
+_VERSIONS = Field(
+    default=(),
+    description="What a range of versions meant, of a chart, an artifact or tags: one for each source, empty where the revision says it all.",
+)
+
+
 class SyncRecord(Record):
     """One run of one application to one revision."""
 
@@ -167,6 +173,7 @@ class SyncRecord(Record):
     cluster: str
     revision: str = Field(description="`main@sha1:<hex>`, of the first source.")
     commits: tuple[str, ...] = Field(default=(), description="One for each source; none where they are not known.")
+    versions: tuple[str, ...] = _VERSIONS
     state: SyncState
     message: str = ""
     started: datetime | None = None
@@ -248,6 +255,7 @@ class OutcomeRecord(Record):
 
     revision: str
     commits: tuple[str, ...] = Field(description="One for each source.")
+    versions: tuple[str, ...] = _VERSIONS
     state: SyncState
     message: str = ""
     digest: str = Field(default="", description="Of what it rendered to; empty when it did not.")

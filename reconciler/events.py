@@ -31,6 +31,8 @@ class Rendered:
     revision: Revision
     objects: int
     seconds: float
+    versions: tuple[str, ...] = ()
+    """What a range of versions means, one for each source; empty where the revision says it all."""
 
 
 @dataclass(frozen=True, slots=True)

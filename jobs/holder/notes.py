@@ -186,6 +186,7 @@ def _outcome(held: Held, job: JobRecord, target: Target, report: SyncReport, out
     return OutcomeRecord(
         revision=str(target.revision),
         commits=target.commits,
+        versions=outcome.versions.get(target.name, ()),
         state=report.state,
         message=report.message,
         digest=rendering.content if rendering else "",

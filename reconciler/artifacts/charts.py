@@ -17,6 +17,9 @@ from reconciler.yaml.documents import load_one
 INDEX_BYTES = 32 * 1024 * 1024
 """The largest public indexes have 20 MB."""
 
+CHART_BYTES = 1024 * 1024
+"""Of a Chart.yaml."""
+
 ARCHIVE_BYTES = 20 * 1024 * 1024
 
 

@@ -5,12 +5,13 @@ follows versions too: jobs, renders and their cache, history, rollbacks. A *ref*
 `refs/oci/tag/latest`, `refs/oci/semver/>=1`, `refs/oci/digest/sha256:…`.
 """
 
+import asyncio
 import base64
 import hashlib
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,13 +25,15 @@ from reconciler.artifacts.keys import key_of
 from reconciler.artifacts.registry import Manifest, Registry
 from reconciler.artifacts.unpack import stream_of
 from reconciler.declarations.signers import Signers
-from reconciler.errors import NotVerified, SourceRefused
+from reconciler.errors import InvalidManifest, NotVerified, SourceRefused
 from reconciler.git.command import Call
+from reconciler.git.contents import REMEMBERED
 from reconciler.git.directory import Directory
 from reconciler.git.mirror import Mirror, Mirrors
 from reconciler.model.declared import Repository, RepositoryType, Secrets
 from reconciler.model.versions import newest
 from reconciler.settings import ReconcilerSettings
+from reconciler.yaml.documents import load_one
 
 log = structlog.get_logger()
 
@@ -38,6 +41,9 @@ CHARTS, TAG, SEMVER, DIGEST = "refs/charts/", "refs/oci/tag/", "refs/oci/semver/
 
 KEPT = "refs/trueup/artifacts/"
 """Where the commit of a digest is."""
+
+MOST_VERSION = 200
+"""Letters of a version that are shown."""
 
 EXACT = "refs/trueup/exact/"
 """Where the commit of a version is that was asked for by its number."""
@@ -82,6 +88,8 @@ class ArtifactMirror(Mirror):
 
     secrets: Secrets | None = None
     protocols: tuple[str, ...] = ("https",)
+    versions: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What a range meant, by its ref and the commit that was taken in for it."""
 
     async def heads(self, revisions: Iterable[str] | None = None) -> Mapping[str, str]:
         """Where the refs are that are asked for; one that leads nowhere is left out, and said in the log.
@@ -140,6 +148,47 @@ class ArtifactMirror(Mirror):
             f"{self._name}: what was at {commit[:12]} is not here any more, and {', '.join(refs) or 'nothing'} leads elsewhere by now"
         )
 
+    async def version(self, ref: str, commit: str) -> str:
+        """Which version a ref meant when it led to a commit that is here: a chart's, the tag of an artifact, else a digest.
+
+        Raises:
+            SourceUnavailable: when it cannot be read.
+        """
+        known = self.versions.get((ref, commit))
+        if known is None:
+            known = (
+                await self._version_of_chart(commit) if ref.startswith(CHARTS) else await self._version_of_artifact(ref, commit)
+            )
+            self._note_version(ref, commit, known)
+        return known
+
+    async def _version_of_chart(self, commit: str) -> str:
+        text = (await self.files(commit, ["Chart.yaml"], limit_bytes=charts.CHART_BYTES)).get("Chart.yaml")
+        try:
+            chart = await asyncio.to_thread(load_one, text, name="Chart.yaml") if isinstance(text, bytes) else None
+        except InvalidManifest:
+            return ""
+        return str(chart.get("version") or "")[:MOST_VERSION] if isinstance(chart, dict) else ""
+
+    async def _version_of_artifact(self, ref: str, commit: str) -> str:
+        kept = await self.try_git("cat-file", "blob", _kept_version(ref, commit))
+        if kept.code == 0:
+            return kept.stdout.decode(errors="replace")
+        return (await self.read_git("log", "-1", "--format=%s", "--end-of-options", commit)).decode().strip()
+
+    def _note_version(self, ref: str, commit: str, version: str) -> None:
+        if len(self.versions) >= REMEMBERED:
+            self.versions.clear()
+        self.versions[ref, commit] = version
+
+    async def _keep_version(self, ref: str, commit: str, version: str) -> None:
+        """Keep what a range of versions means for whoever renders it, which may be another worker, or this one at another time."""
+        if not ref.startswith(SEMVER) or self.versions.get((ref, commit)) == version:
+            return
+        blob = (await self.read_git("hash-object", "-w", "--stdin", stdin=version.encode())).decode().strip()
+        await self.read_git("update-ref", _kept_version(ref, commit), blob)
+        self._note_version(ref, commit, version)
+
     async def signatures(self, commit: str) -> tuple[str, list[cosign.Signature]]:
         """The digest that a commit was taken from, and the signatures that were seen of it."""
         message = (await self.read_git("log", "-1", "--format=%s", "--end-of-options", commit)).decode().strip()
@@ -156,6 +205,7 @@ class ArtifactMirror(Mirror):
         kept = f"{KEPT}{found.digest.replace(':', '/')}"
         known = (await self.try_git("rev-parse", "--verify", "--quiet", "--end-of-options", kept)).stdout.decode().strip()
         commit = known or await self._take_in(fetcher, found, kept)
+        await self._keep_version(ref, commit, found.version)
         if found.registry is not None and self.repository.verify is not None:
             await self._keep_signatures(found.registry, found.digest, commit)
         return commit
@@ -250,6 +300,10 @@ class ArtifactMirror(Mirror):
         async with aiohttp.ClientSession(trust_env=True) as session:
             fetcher = Fetcher(session, self._name, self.protocols, key, tls, min(self.timeout_seconds, 120.0))
             yield fetcher, await charts.read_index(fetcher, self.repository.url) if self._is_helm else {}
+
+
+def _kept_version(ref: str, commit: str) -> str:
+    return f"refs/trueup/versions/{hashlib.sha256(ref.encode()).hexdigest()[:32]}/{commit}"
 
 
 async def verify_artifact(mirror: ArtifactMirror, commit: str, signers: Signers) -> NotVerified | None:

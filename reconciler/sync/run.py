@@ -25,6 +25,7 @@ from reconciler.sync.report import failed, report
 from reconciler.sync.runs import forget_failures
 from reconciler.sync.source import Inputs, Source, Target, load, vanished
 from reconciler.sync.unit import Surroundings, Unit
+from reconciler.sync.versions import versions_of
 from reconciler.sync.vigil import Vigil
 
 
@@ -58,6 +59,8 @@ class Outcome:
     reports: tuple[SyncReport, ...]
     inputs: Mapping[Name, Mapping[Name, Inputs]]
     """By application and repository; absent where the render failed."""
+    versions: Mapping[Name, tuple[str, ...]] = field(default_factory=dict)
+    """What ranges of versions mean, one for each source; of those applications that follow some."""
 
 
 async def sync(order: Order, environment: Environment, observer: Observer) -> Outcome:
@@ -69,6 +72,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
     for target in order.targets if order.asked_at else ():
         await forget_failures(target.name, order.asked_at, environment)
     sources = await load(order.targets, environment.workshop)
+    versions = await _versions(order.targets, sources, environment)
     refused = await accept(sources, order.targets, environment)
     if order.is_refreshed:
         observer(await refresh([target for target in order.targets if target.name not in refused], environment))
@@ -80,7 +84,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
     async with asyncio.TaskGroup() as group:
         tasks = []
         for target in order.targets:
-            _tell_rendered(target, environment, observer, time.monotonic() - began)
+            _tell_rendered(target, environment, observer, time.monotonic() - began, versions.get(target.name, ()))
             name = target.name
             vigil = Vigil(target.application, environment, observer, order.preempted.get(name) or asyncio.Event())
             found = sources[name]
@@ -88,7 +92,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
             passage = Passage(target, vigil, unit, source, order.approved.get(name, ""), order.asked_at, began, order.only)
             tasks.append(group.create_task(passage.run()))
     inputs = {name: source.inputs for name, source in sources.items() if isinstance(source, Source) and name not in refused}
-    return Outcome(tuple(task.result() for task in tasks), inputs)
+    return Outcome(tuple(task.result() for task in tasks), inputs, versions)
 
 
 async def repair(
@@ -118,7 +122,18 @@ async def repair(
     return finished
 
 
-def _tell_rendered(target: Target, environment: Environment, observer: Observer, seconds: float) -> None:
+async def _versions(
+    targets: Sequence[Target], sources: Mapping[Name, Source | TrueupError], environment: Environment
+) -> Mapping[Name, tuple[str, ...]]:
+    workshop = environment.workshop
+    rendered = [target for target in targets if isinstance(sources[target.name], Source)]
+    found = {target.name: await versions_of(target, workshop.mirrors, workshop.repositories) for target in rendered}
+    return {name: versions for name, versions in found.items() if versions}
+
+
+def _tell_rendered(
+    target: Target, environment: Environment, observer: Observer, seconds: float, versions: tuple[str, ...]
+) -> None:
     rendering = environment.desired.of(target.name)
     if rendering is not None and rendering.revision == target.revision:
-        observer(Rendered(target.name, target.revision, len(rendering.manifests), seconds))
+        observer(Rendered(target.name, target.revision, len(rendering.manifests), seconds, versions))

@@ -66,6 +66,16 @@ class WithRegistry(System):
 
         await self.until(look, f"{application} is at {value}")
 
+    async def told(self, application, newest, oldest):
+        """The history says these versions, first and last."""
+
+        async def look():
+            _, found = await self.get(f"/api/v1/applications/trueup/{application}/history")
+            versions = [item["versions"] for item in found["items"]]
+            return versions and (versions[0], versions[-1]) == ([newest], [oldest])
+
+        await self.until(look, f"the history of {application} says {newest}")
+
 
 @pytest.fixture
 async def system(tmp_path, valkey):
@@ -92,10 +102,16 @@ async def test_a_new_version_goes_live_without_a_push(system):
         return found["metadata"]["labels"].get("new") == "yes"
 
     await system.until(has_label, "the new version is live")
+    for name in ("helm", "oci-chart"):
+        await system.told(name, "1.1.0", "1.0.0")
+        _, found = await system.get(f"/api/v1/applications/trueup/{name}/history")
+        _, job = await system.get(f"/api/v1/jobs/{found['items'][0]['job']}")
+        assert [sync["versions"] for sync in job["syncs"] if sync["application"] == f"trueup/{name}"] == [["1.1.0"]]
     system.registry.add_chart("web", "2.0.0", chart("web", "2.0.0", TEMPLATE.replace("two", "never")))
     _, accepted = await system.post("/api/v1/applications/trueup/oci-chart/rollback")
     assert (await system.ended(accepted["id"]))["state"] == "succeeded"
     assert await system.value("oci-chart") == "one"
+    await system.told("oci-chart", "1.0.0", "1.0.0")
 
 
 @pytest.mark.tool("helm")

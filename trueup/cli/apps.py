@@ -89,7 +89,7 @@ def history(*, where: Server, application: Name, limit: int, as_json: bool) -> N
                 o["finished"][:19],
                 o["kind"],
                 o["state"],
-                _short(o["revision"]),
+                _short(o["revision"]) + _versions(o.get("versions", [])),
                 o["digest"][:7] or "-",
                 o["actor"] or "-",
                 o["job"],
@@ -151,6 +151,10 @@ def _drift_of(resource: Json) -> str:
 
 def _fields(fields: list[Json]) -> str:
     return ", ".join(f"{f['path']} by {f['manager'] or 'nobody'}" for f in fields) or "-"
+
+
+def _versions(versions: list[str]) -> str:
+    return f" ({', '.join(version or '-' for version in versions)})" if any(versions) else ""
 
 
 def _short(revision: str) -> str:

@@ -52,6 +52,8 @@ def story(job: Json) -> Iterator[str]:
 
 
 def _story_of_sync(sync: Json) -> Iterator[str]:
+    if any(versions := sync.get("versions", ())):
+        yield f"  version {sync['application']}  {', '.join(version or '-' for version in versions)}"
     for step in sync["steps"]:
         outcome = step["error"] or step["reason"]
         yield f"  {step['action']:7} {step['object']}  {outcome}"

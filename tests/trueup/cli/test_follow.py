@@ -45,6 +45,23 @@ def test_no_final_state_is_waited_for():
             id="a step that was refused, and deletions that are held",
         ),
         pytest.param(
+            {
+                "stages": [],
+                "syncs": [
+                    {
+                        "application": "trueup/web",
+                        "versions": ["", "1.2.0"],
+                        "steps": [],
+                        "holds": [],
+                        "notices": [],
+                        "policies": [],
+                    }
+                ],
+            },
+            ["  version trueup/web  -, 1.2.0"],
+            id="what a range meant",
+        ),
+        pytest.param(
             {"stages": [], "syncs": [{"steps": [], "holds": [], "notices": [], "policies": [DENIAL]}]},
             ["  deny    ns/ConfigMap/a  no-bad: no"],
             id="what a policy denies",
