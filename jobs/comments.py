@@ -18,6 +18,7 @@ from jobs.connection import Redis
 from jobs.forges.conversation import Conversation
 from jobs.forges.tokens import Tokens
 from jobs.keys import JOB_SECONDS, Keys
+from jobs.limits import Limits
 from jobs.planned import comment, marker
 from jobs.records import JobRecord, JobState
 from jobs.retry import backoff
@@ -54,6 +55,7 @@ class Comments:
         self._jobs = jobs
         self.conversations = conversations
         self._tokens = tokens
+        self._limits = Limits(redis, keys)
         self.due = asyncio.Event()
         """Set when a comment is wanted, or may be written by now."""
 
@@ -121,11 +123,15 @@ class Comments:
         if not job.state.is_final:
             await self._redis.zadd(self._keys.comments, {field: time.time() + WAIT_SECONDS}, xx=True)
             return
+        if (until := await self._limits.until(repository, repository.pulls.secret)) is not None:
+            await self._redis.zadd(self._keys.comments, {field: until}, xx=True)
+            return
         try:
             if is_worth_telling(job, is_known=bool(known.get("id"))):
                 text = comment(job, instance, link(job))
                 await self._put(repository, number, known, text, marker(instance))
         except TrueupError as error:
+            await self._limits.heed(repository, repository.pulls.secret, error)
             await self._try_later(name, number, error)
             return
         await self._done(name, number, job.id)

@@ -21,6 +21,7 @@ from jobs.deployments import Deployments
 from jobs.forges.forge import ANSWER_SECONDS, Forge, Full, Status, StatusState
 from jobs.forges.tokens import Token, Tokens
 from jobs.keys import JOB_SECONDS, Keys
+from jobs.limits import Limits
 from jobs.retry import backoff
 from jobs.store import status_scripts
 from reconciler.errors import ForgeUnavailable, Transient, TrueupError
@@ -86,6 +87,7 @@ class Statuses:
         self._worker = worker
         self._forges = forges
         self._tokens = tokens
+        self._limits = Limits(redis, keys)
         self._checks = checks
         self._deployments = deployments
         self._under_way: dict[Subject, asyncio.Task[None]] = {}
@@ -192,7 +194,7 @@ class Statuses:
         value = orjson.loads(wanted)
         status = Status(StatusState(value["state"]), subject.context, value["description"], value["target_url"])
         try:
-            about = self._posted_key(subject), self._full_key(subject), self._limited_key(repository)
+            about = self._posted_key(subject), self._full_key(subject), self._limits.key(repository, repository.status.secret)
             posted, is_full, limited = await self._redis.mget(about)
             if is_full:
                 await self._forget(subject)
@@ -205,7 +207,7 @@ class Statuses:
                 metrics.STATUSES.labels("posted").inc()
                 log.info("status.posted", repository=subject.repository, commit=subject.commit, state=status.state)
         except TrueupError as error:
-            await self._heed(repository, error)
+            await self._limits.heed(repository, repository.status.secret, error)
             await self._try_later(subject, wanted, error)
             return
         keys = self._keys
@@ -252,16 +254,6 @@ class Statuses:
     async def _put_off(self, subject: Subject, wanted: bytes, until: float) -> None:
         await self._later(keys=[self._keys.open_statuses, self._keys.statuses], args=[str(subject), wanted, until])
 
-    async def _heed(self, repository: Repository, error: TrueupError) -> None:
-        """Where a forge asks to be left alone, nothing is sent to it with this token until then, by any worker.
-
-        Who goes on while limited may be banned:
-        https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
-        """
-        if isinstance(error, Transient) and error.retry_seconds:
-            until = f"{time.time() + error.retry_seconds:.3f}"
-            await self._redis.set(self._limited_key(repository), until, px=int(error.retry_seconds * 1000))
-
     async def _forget(self, subject: Subject) -> None:
         """Nobody wants it any more, or the forge will not have it."""
         async with self._redis.pipeline(transaction=True) as pipe:
@@ -276,10 +268,6 @@ class Statuses:
 
     def _posted_key(self, subject: Subject) -> str:
         return self._keys.posted(subject.repository, subject.commit, subject.context)
-
-    def _limited_key(self, repository: Repository) -> str:
-        secret = repository.status.secret
-        return self._keys.limited(repository.api, f"{secret.namespace}/{secret.name}" if secret else "")
 
     def _full_key(self, subject: Subject) -> str:
         return self._keys.full(subject.repository, subject.commit, subject.context)

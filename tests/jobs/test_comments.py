@@ -9,8 +9,10 @@ import pytest
 from jobs.comments import TRIES, Comments, is_worth_telling
 from jobs.forges.clients import conversations
 from jobs.forges.tokens import Tokens
+from jobs.limits import Limits
 from jobs.records import JobKind, JobState, PullRecord, StepRecord
 from jobs.store.jobs import JobStore
+from reconciler.errors import ForgeUnavailable
 from reconciler.model.declared import Forge, PullRequestPolicy, SecretRef
 from reconciler.model.outcome import Action
 from tests.servers.forges import TOKEN, declared, on_forge
@@ -134,6 +136,18 @@ async def test_it_is_tried_again_when_the_forge_asks_for_patience(  # noqa: PLR0
     asked = len(forge_server.requests)
     await drain(comments)
     assert len(forge_server.requests) == asked, "nothing is asked of a forge that wants to be left alone"
+    await redis.delete(keys.limited(shop.api, "trueup/forge"))
+    await redis.zadd(keys.comments, {"trueup/shop|7": 0})
+    await drain(comments)
+    assert len(written()) == 1
+
+
+async def test_what_a_status_was_told_counts_for_comments(comments, shop, planned, drain, written, forge_server, redis, keys):  # noqa: PLR0917
+    await Limits(redis, keys).heed(shop, shop.status.secret, ForgeUnavailable("slow down", retry_seconds=60))
+    await comments.want(shop, 7, await planned())
+    assert 55 < await drain(comments) <= 60
+    assert forge_server.requests == []
+    await redis.delete(keys.limited(shop.api, "trueup/forge"))
     await redis.zadd(keys.comments, {"trueup/shop|7": 0})
     await drain(comments)
     assert len(written()) == 1
