@@ -1,10 +1,14 @@
 """What all pull requests have in common, wherever a forge tells of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from receiver.providers.event import Comment, Ignored, PullRequest
 from receiver.providers.payload import LONGEST_NAME, command_in, is_commit, is_ref
+
+_NUMBERED = re.compile(r"refs/(pull/[0-9]+/head|pull-requests/[0-9]+/from)")
+"""Where forges keep the heads of pull requests beside the branches."""
 
 NO_ADDRESS = Ignored("payload not understood: no address of the repository is one")
 NO_COMMAND = Ignored(
@@ -18,8 +22,8 @@ def proposed(scopes: Sequence[str], pull: PullRequest) -> PullRequest | Ignored:
         return NO_ADDRESS
     if pull.commit and not is_commit(pull.commit):
         return Ignored("payload not understood: the head of the pull request is no commit")
-    if not is_ref(pull.base):
-        return Ignored("payload not understood: what the pull request goes into is no branch")
+    if not is_ref(pull.base) or not (is_ref(pull.ref) or _NUMBERED.fullmatch(pull.ref)):
+        return Ignored("payload not understood: what the pull request comes from or goes into is no branch")
     return replace(pull, scope=scopes[0], actor=pull.actor[:LONGEST_NAME], also=tuple(scopes[1:]))
 
 

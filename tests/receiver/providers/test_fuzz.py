@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import time
 from dataclasses import replace
 from itertools import islice
@@ -62,8 +63,8 @@ def judge(provider, raw):
 def hold(event):
     if not isinstance(event, Comment):
         assert not event.commit or is_commit(event.commit)
-    if isinstance(event, Push):
-        assert is_ref(event.ref)
+    if isinstance(event, Push | PullRequest):
+        assert is_ref(event.ref) or re.fullmatch(r"refs/(pull|pull-requests|merge-requests)/[0-9]+/(head|from)", event.ref)
     for scope in (event.scope, *event.also):
         assert "%" in scope or parse_scope(scope) == scope
         assert "hunter2" not in scope
@@ -75,12 +76,12 @@ def test_nothing_broken_breaks_a_provider(name):
     provider, cases = PROVIDERS[name], [case for case in CASES if case.provider == name]
     requests, before, slowest = broken(cases, SEED), 0, 0.0
     for number, request in enumerate(islice(requests, NUMBER)):
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             judge(provider, request)
         except Exception as error:
             raise AssertionError(f"request {number} of seed {SEED}: {request.headers} {request.body[:2000]!r}") from error
-        slowest = max(slowest, time.perf_counter() - begun)
+        slowest = max(slowest, time.process_time() - begun)
         if number == NUMBER // 10:
             before = memory()
     assert memory() - before < MEMORY_BYTES

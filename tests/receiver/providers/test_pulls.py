@@ -55,6 +55,10 @@ def test_what_else_became_of_one_is_told_in_short():
     assert needs_none(7, "x" * 200) == Ignored("pull request 7 was " + "x" * LONGEST_NAME)
 
 
+ODD_REFS = ("main:refs/heads/main", "a..b", "a b", "-x\n", "x" * 70_000, "a.lock", "")
+"""What git would take for something else than a branch, or not take."""
+
+
 def having(payload, *path):
     """A payload with the last of *path* in the place that the others lead to."""
     *way, key, value = path
@@ -78,6 +82,15 @@ def having(payload, *path):
         pytest.param("bitbucket", "pullrequest:created", having(cloud_pull(), "pullrequest", "source", None), id="Cloud: of nothing"),
         pytest.param("bitbucket", "pullrequest:created", having(cloud_pull(), "pullrequest", "id", "7"), id="Cloud: text as number"),
         pytest.param("bitbucket", "pullrequest:created", cloud_pull(into="a b"), id="Cloud: no branch"),
+        *(
+            pytest.param("bitbucket", "pullrequest:created", having(cloud_pull(), "pullrequest", "source", "branch", "name", odd),
+                         id=f"Cloud: from {odd[:30]!r}")
+            for odd in ODD_REFS
+        ),
+        *(
+            pytest.param("azure", CREATED, azure.event(CREATED, azure_pull(sourceRefName=odd)), id=f"Azure: from {odd[:30]!r}")
+            for odd in (*ODD_REFS, "--upload-pack=touch x", "refs/pull/7/merge", "refs/pull/7/head:refs/heads/main", "+refs/heads/a")
+        ),
         pytest.param("bitbucket", "pullrequest:comment_created", having(cloud_comment("/trueup plan"), "comment", "content", "raw"),
                      id="Cloud: text as content"),
         pytest.param("bitbucket-dc", "pr:opened", having(server_pull(), "pullRequest", []), id="Data Center: a list"),
