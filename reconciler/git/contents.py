@@ -28,8 +28,20 @@ NAMED_AT_ONCE = 500
 
 NO_REACH = Reach()
 
+_KINDS = frozenset({b"tree", b"blob", b"commit", b"tag"})
+_ENTRIES = {width: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % width, re.DOTALL) for width in (20, 32)}
+"""Of a tree: mode, name, and the hash in bytes."""
+
 _SECONDS = re.compile(rb"[0-9]{1,11}")
 """Since the epoch; a commit may claim to be of any time, and what no calendar has is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A directory: its object's id, and those of the directories in it by name."""
+
+    id: str
+    beneath: Mapping[bytes, str]
 
 
 @dataclass(eq=False)
@@ -70,18 +82,38 @@ class Contents:
         return listed.split(b"\t")[0].split(b" ")[2].decode() if listed else None
 
     async def trees(self, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
-        """The object ids of directories in a commit that is here, by path; what is not there, or is no directory, is left out."""
-        commit = self._at(commit)
+        """The object ids of directories in a commit that is here, by path; what is not there, or is no directory, is left out.
+
+        They are read from the directories that they stand in, each of which git opens once: asked for a thousand of one directory by their
+        paths, it opens that a thousand times.
+        """
         asked = [path for path in dict.fromkeys(paths) if not path or _is_plain(path)]
-        lines = "".join(f"{commit}:{path}\n" if path else f"{commit}^{{tree}}\n" for path in asked)
+        read = await self._listed(self._at(commit), list(dict.fromkeys(posixpath.dirname(path) for path in asked)))
+        found: dict[str, str] = {}
+        for path in asked:
+            parent, name = posixpath.split(path)
+            if parent in read and (
+                tree := read[parent].beneath.get(name.encode(errors="surrogateescape")) if path else read[""].id
+            ):
+                found[path] = tree
+        return found
+
+    async def _listed(self, commit: str, directories: Sequence[str]) -> Mapping[str, "_Listed"]:
+        """What is in directories of a commit, by path; those that are none are left out."""
+        lines = "".join(f"{commit}:{path}\n" if path else f"{commit}^{{tree}}\n" for path in directories)
         stdin = lines.encode(errors="surrogateescape")
-        output = (
-            await self.read_git("cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname)", stdin=stdin)
-        ).splitlines()
-        if len(output) != len(asked):
-            return {}
-        found = zip(asked, output, strict=True)
-        return {path: line[5:].decode() for path, line in found if line.startswith(b"tree ") and b" " not in line[5:]}
+        output = await self.read_git("cat-file", "--buffer", "--batch=%(objecttype) %(objectname) %(objectsize)", stdin=stdin)
+        found: dict[str, _Listed] = {}
+        at = 0
+        for path in directories:
+            end = output.index(b"\n", at)
+            kind, *about = output[at:end].split(b" ")
+            at = end + 1
+            if kind in _KINDS and len(about) == 2:
+                start, at = at, at + int(about[1]) + 1
+                if kind == b"tree":
+                    found[path] = _Listed(about[0].decode(), _directories(output[start : at - 1], len(about[0]) // 2))
+        return found
 
     async def committed_at(self, commit: str) -> datetime | None:
         """When a commit that is here was made, as its committer's clock said; None where that cannot be known.
@@ -190,6 +222,12 @@ class Contents:
                 await self.directory.throw_away(identity)
             raise
         self._failures = 0
+
+
+def _directories(tree: bytes, width: int) -> dict[bytes, str]:
+    """The directories in a tree as git stores it, by name: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
+    entry = _ENTRIES[width]
+    return {match[2]: match[3].hex() for match in entry.finditer(tree) if match[1] == b"40000"}
 
 
 def _is_plain(path: str) -> bool:

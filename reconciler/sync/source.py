@@ -146,7 +146,9 @@ async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, S
                 failed[target.name] = files
                 break
             added = workshop.repositories[source.repository].added
-            work = _Work(target, index, replace(given, files=files.files, added=added))
+            if files.files or given.added != added:
+                given = replace(given, files=files.files, added=added)
+            work = _Work(target, index, given)
             wanted.setdefault((source.repository, target.revisions[index].commit), []).append(work)
     batches = await asyncio.gather(*(_render_checkout(checkout, work, workshop) for checkout, work in wanted.items()))
     parts: dict[_Place, _Part | TrueupError] = {}

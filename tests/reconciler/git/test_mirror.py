@@ -117,7 +117,9 @@ async def test_fetch_says_where_a_ref_is_and_has_its_files(mirror, remote):
     assert await mirror.has(commit)
     assert await mirror.tree(commit, "apps/web") != await mirror.tree(commit)
     assert await mirror.tree(commit, "apps/absent") is None
-    trees = await mirror.trees(commit, ["", "apps/web", "apps/absent", "../apps", "apps\nweb"])
+    trees = await mirror.trees(
+        commit, ["", "apps/web", "apps/absent", "../apps", "apps\nweb", "absent/web", "b.yaml", "b.yaml/x", "apps/web/a.yaml/x"]
+    )
     assert trees == {"": await mirror.tree(commit), "apps/web": await mirror.tree(commit, "apps/web")}
 
 
