@@ -90,6 +90,11 @@ class Comments:
             await pipe.execute()
         self.due.set()
 
+    async def hurry(self, repository: Repository, number: int) -> None:
+        """The plan that a comment waits for may be at its end."""
+        await self._redis.zadd(self._keys.comments, {f"{repository.name}|{number}": time.time()}, xx=True)
+        self.due.set()
+
     async def drain(self, declarations: Declarations, instance: str, link: Link) -> float | None:
         """Write what is due; seconds until more is, None when nothing is.
 

@@ -86,8 +86,10 @@ async def conclude(context: Context, job: JobRecord, state: JobState, message: s
     """End a plan, and say so on its commit; the comment follows by itself."""
     await context.jobs.add_stage(job.id, "finished")
     if await context.end(job, state, message):
-        await context.tell_forge(job, context.repository_of(job), state, message)
-        context.comments.due.set()
+        repository = context.repository_of(job)
+        await context.tell_forge(job, repository, state, message)
+        if repository is not None:
+            await context.comments.hurry(repository, _pull(job).number)
 
 
 async def conclude_planned(context: Context, job: JobRecord) -> None:
@@ -156,7 +158,9 @@ async def recover_plans(context: Context) -> None:
         try:
             api, token = context.comments.conversations[repository.forge], await context.comments.token(repository)
             for pull in await api.open_pulls(repository, token):
-                if context.declarations.following(repository.name, pull.base):
+                about = await context.jobs.about(str(repository.name), pull.commit)
+                is_known = any(job.kind is JobKind.PLAN for job in about)  # its event has come meanwhile
+                if not is_known and context.declarations.following(repository.name, pull.base):
                     await replan(context, repository, pull, detail="its record was lost")
         except TrueupError as error:
             log.warning("plans.not_recovered", repository=str(repository.name), error=str(error))

@@ -152,6 +152,27 @@ async def test_policies_judge_the_plan(tmp_path, valkey, action, state):
         assert "by policy no-x: x is bad" in (await comment_of(system)).body
 
 
+async def test_after_redis_was_lost_open_pull_requests_are_planned_again(tmp_path, valkey, redis):
+    async with system_with(tmp_path, valkey, {"apps/web/a.yaml": config_map("a")}) as system:
+        pull = await branch(system, {"apps/web/a.yaml": config_map("a", "two")})
+        other = await branch(system, {"apps/web/a.yaml": config_map("a", "three")}, number=8)
+        await told(system, pull)
+        comment = await comment_of(system)
+        await system.stop()
+        await redis.flushdb()
+        await system.start()
+
+        async def planned():
+            return statuses(system, other) and statuses(system, other)[-1].state == "success"
+
+        await system.until(planned, "what nobody told of is planned too")
+        assert len(system.forge.pulls.comments(REPOSITORY, 7)) == 1
+        assert 'data.value: "1" → "two"' in comment.body
+        _, found = await system.get("/api/v1/jobs?limit=100")
+        plans = [job for job in found["items"] if job["kind"] == "plan"]
+        assert sorted(job["commit"] for job in plans) == sorted([pull.commit, other.commit])
+
+
 async def test_a_conflict_is_said(tmp_path, valkey):
     async with system_with(tmp_path, valkey, {"apps/web/a.yaml": config_map("a")}) as system:
         pull = await branch(system, {"apps/web/a.yaml": config_map("a", "two")})

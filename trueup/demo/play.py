@@ -26,14 +26,18 @@ from trueup.demo.example import (
     REPOSITORY,
     declaration,
     deployment,
+    pull_payload,
     push_payload,
     service,
 )
 from trueup.demo.screen import Screen
 from trueup.demo.stage import Stage, set_up
+from trueup.sandbox.forge_pulls import StoredComment, StoredPull
 
 SCENE_SECONDS = 30.0
 """How long anything that a scene waits for may take."""
+
+BRANCH = "release-1.1.0"
 
 LOOK_SECONDS = 0.1
 """How often a scene looks; people see it as it happens."""
@@ -57,16 +61,37 @@ class Player:
     async def push(self, message: str, files: Mapping[str, str | None]) -> str:
         """Commit files (None removes one) to main, and send the webhook that a forge would send; returns the job's id."""
         commit = await self.stage.git.commit(REPOSITORY, files, message=message)
-        before, self._head = self._head, commit
         self.screen.did(f"git push    # {message}  ({commit[:12]})")
-        payload = push_payload(commit, before, self.stage.git.url(REPOSITORY))
-        return await self._deliver(json.dumps(payload).encode())
+        return await self.pushed(commit)
 
-    async def _deliver(self, body: bytes) -> str:
+    async def pushed(self, commit: str) -> str:
+        """Send the webhook of a commit that main is at now; returns the job's id."""
+        before, self._head = self._head, commit
+        return await self.deliver("push", push_payload(commit, before, self.stage.git.url(REPOSITORY)))
+
+    async def open_pull(self, message: str, files: Mapping[str, str]) -> StoredPull:
+        """Commit files to a branch, and open a pull request for it at the forge."""
+        bare = self.stage.git.path(REPOSITORY)
+        await self.stage.git.git(bare, "update-ref", f"refs/heads/{BRANCH}", "refs/heads/main")
+        commit = await self.stage.git.commit(REPOSITORY, files, message=message, branch=BRANCH)
+        await self.stage.git.git(bare, "update-ref", "refs/pull/1/head", commit)
+        self.screen.did(f"git push origin {BRANCH}    # {message}  ({commit[:12]}), and a pull request into main")
+        return self.stage.forge.pulls.open(REPOSITORY, StoredPull(1, commit, BRANCH))
+
+    async def merge(self, pull: StoredPull) -> str:
+        """Merge a pull request, as its forge does; returns the job's id."""
+        self.screen.did(f"merge pull request {pull.number} into main")
+        await self.stage.git.git(self.stage.git.path(REPOSITORY), "update-ref", "refs/heads/main", pull.commit)
+        pull.state = "merged"
+        return await self.pushed(pull.commit)
+
+    async def deliver(self, event: str, payload: object) -> str:
+        """Send a webhook as the forge would; returns the job's id."""
+        body = json.dumps(payload).encode()
         scope = self.stage.git.url(REPOSITORY).partition("://")[2].removesuffix(".git")
         key = derive_secret(bytes.fromhex(self.stage.webhook_key), "github", Purpose.HMAC, scope, 0)
         headers = {
-            "X-GitHub-Event": "push",
+            "X-GitHub-Event": event,
             "X-GitHub-Delivery": secrets.token_hex(16),
             "X-Hub-Signature-256": "sha256=" + hmac.new(key.hex().encode(), body, hashlib.sha256).hexdigest(),
             "Content-Type": "application/json",
@@ -135,11 +160,11 @@ class Player:
             raise DemoFailed(f"job {job_id} is {job['state']} and should be {state}: {job['message']}")
         return job
 
-    async def status_is(self, commit: str, state: str) -> None:
-        """Show the status that was posted on a commit."""
+    async def status_is(self, commit: str, state: str, *, context: str = "trueup") -> None:
+        """Show the statuses that were posted on a commit under one name."""
 
         async def look() -> Any:
-            posted = self.stage.forge.statuses(REPOSITORY, commit)
+            posted = [status for status in self.stage.forge.statuses(REPOSITORY, commit) if status.context == context]
             return posted if posted and posted[-1].state == state else None
 
         posted = await self.until(f"the status of {commit[:12]} is {state}", look)
@@ -163,8 +188,10 @@ def _lines(job: Json) -> list[str]:
 
 
 def _field(field: Json) -> str:
+    if not field["manager"]:
+        return f"{field['path']}: {field['found']} → {field['desired']}"
     values = f" from {field['desired']} to {field['found']}" if field["desired"] else ""
-    return f"{field['path']} was changed{values} by {field['manager'] or 'somebody'}"
+    return f"{field['path']} was changed{values} by {field['manager']}"
 
 
 async def play(*, stay: bool) -> None:
@@ -202,9 +229,22 @@ async def first_sync(player: Player) -> None:
 
 
 async def rolling_update(player: Player) -> None:
-    """A new image is rolled out replica by replica."""
-    player.screen.heading("2. A new version: one commit, one signed webhook, one object sent")
-    job = await player.push("my-web-app 1.1.0", {f"{PATH}/deployment.yaml": deployment(player.stage.images.new)})
+    """A pull request is planned; once it is merged, its new image is rolled out replica by replica."""
+    player.screen.heading("2. A pull request says what it would change; merged, one object is sent")
+    pull = await player.open_pull("my-web-app 1.1.0", {f"{PATH}/deployment.yaml": deployment(player.stage.images.new)})
+    await player.job_ends(await player.deliver("pull_request", pull_payload(pull, player.stage.git.url(REPOSITORY))), "succeeded")
+    await player.status_is(pull.commit, "success", context="trueup/plan")
+
+    async def commented() -> list[StoredComment]:
+        return player.stage.forge.pulls.comments(REPOSITORY, pull.number)
+
+    comment = (await player.until("the plan stands beneath the pull request", commented))[0]
+    for line in comment.body.splitlines():
+        if line and not line.startswith("<!--"):
+            player.screen.saw(f"comment  {line}")
+    if player.stage.images.new not in comment.body:
+        raise DemoFailed("the plan does not name the new image")
+    job = await player.merge(pull)
     shown = asyncio.create_task(_show_rollout(player))
     await player.job_ends(job, "succeeded")
     await shown
