@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.logs import configure
 
-FIGURES = ("intake", "start", "push", "install", "unhealthy", "requests", "drift", "rest", "ssh", "refs", "render")
+FIGURES = ("intake", "start", "push", "install", "unhealthy", "requests", "drift", "rest", "ssh", "refs", "render", "plan")
 
 
 def main() -> None:
