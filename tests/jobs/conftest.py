@@ -1,7 +1,8 @@
-"""A held cluster of the test's own."""
+"""A held cluster of the test's own, and statuses that are waited for."""
 
 import pytest
 
+from jobs import statuses
 from tests.servers.held import held_cluster
 
 
@@ -10,3 +11,9 @@ async def world(tmp_path, valkey, keys):
     async with held_cluster(tmp_path, valkey.url, keys) as world:
         world.declare({"web": "", "api": ""})
         yield world
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """A drain waits until what it posts is posted, also where the machine is busy; tests of what is slow say otherwise."""
+    monkeypatch.setattr(statuses, "PATIENCE_SECONDS", 20.0)
