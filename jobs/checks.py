@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from jobs.connection import Redis
-from jobs.forges.forge import Status, StatusState
+from jobs.forges.forge import Denied, Status, StatusState
 from jobs.forges.github_checks import GitHubChecks, Run
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.planned import PLAN_SUFFIX
@@ -12,6 +12,8 @@ from jobs.report import Report, plan_report, report_of
 from jobs.store.jobs import JobFilter, JobStore
 from reconciler.errors import Stalled
 from reconciler.model.declared import Repository
+
+UNPROCESSABLE = 422
 
 JOBS = 20
 """Of one commit, the newest ones, that are told of."""
@@ -36,7 +38,14 @@ class Checks:
             run = None  # more work was asked for: a completed one is not opened again, a newer one stands over it
         if not is_final or (run is not None and run.is_completed):
             report = replace(report, annotations=())  # it would have them twice
-        written = await self._write(repository, commit, run, status, report, token)
+        try:
+            written = await self._write(repository, commit, run, status, report, token)
+        except Denied as error:
+            if error.status != UNPROCESSABLE or report == Report():
+                raise
+            written = await self._write(
+                repository, commit, run, status, Report(), token
+            )  # how it ended counts, whatever is wrong with the rest
         value = f"{written} {int(is_final)}"
         await self._redis.set(self._keys.check(str(repository.name), commit, status.context), value, ex=JOB_SECONDS)
 

@@ -92,6 +92,15 @@ async def test_a_failure_has_the_line_and_the_summary(say, jobs, forge_checks):
     assert (line["path"], line["start_line"], line["end_line"], line["message"]) == ("app/web.yaml", 5, 5, BROKEN)
 
 
+@pytest.mark.parametrize("wanted", [[FAILURE], [PENDING, FAILURE]], ids=["made", "written anew"])
+async def test_a_commit_is_told_its_end_though_the_forge_takes_no_annotation(say, jobs, forge_checks, wanted):
+    forge_checks.takes_annotations = False
+    await failed_job(jobs)
+    await say(*wanted)
+    (run,) = forge_checks.of(SHA)
+    assert (run.fields["conclusion"], run.annotations) == ("failure", [])
+
+
 async def test_annotations_are_not_doubled_by_another_final_word(say, jobs, forge_checks):
     await failed_job(jobs)
     await say(FAILURE, Status(StatusState.ERROR, "trueup", "superseded by abc"))

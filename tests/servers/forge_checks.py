@@ -51,6 +51,7 @@ class ForgeChecks:
 
     def __init__(self) -> None:
         self.runs: list[CheckRun] = []
+        self.takes_annotations = True
         self.tokens = 0
         """How many were asked for."""
 
@@ -85,6 +86,7 @@ class ForgeChecks:
         output = body.get("output", {})
         wrong = [name for name in ("title", "summary") if output and not output.get(name)]
         wrong += [name for name in ("summary", "text") if len(output.get(name, "").encode()) > LONGEST_TEXT]
+        wrong += ["annotations: path"] if output.get("annotations") and not self.takes_annotations else []
         wrong += ["annotations"] if len(output.get("annotations", [])) > MOST_ANNOTATIONS else []
         wrong += ["conclusion"] if body.get("status") == "completed" and not body.get("conclusion") else []
         if wrong:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -36,6 +36,8 @@ class ForgeServer:
         """Commits of a repository, newest first, as its list of commits shows them."""
         self.failures: list[tuple[int, dict[str, str]]] = []
         """Status and headers of the next answers."""
+        self.errors: list[Mapping[str, str]] = []
+        """GitHub's, beside the message."""
         self.message = "not now"
         """What those answers say."""
         self.silent: asyncio.Event | None = None
@@ -131,5 +133,6 @@ class ForgeServer:
             await self.silent.wait()
         if self.failures:
             status, headers = self.failures.pop(0)
-            return web.json_response({"message": self.message}, status=status, headers=headers)
+            said: dict[str, Any] = {"message": self.message} | ({"errors": self.errors} if self.errors else {})
+            return web.json_response(said, status=status, headers=headers)
         return await handler(request)

@@ -100,12 +100,17 @@ async def test_refusals_are_sorted_by_what_happens_next(client, shop, forge_serv
 @pytest.mark.parametrize(
     ("forge", "message"),
     [
-        (Forge.GITHUB, "Validation Failed: This SHA and context has reached the maximum number of statuses."),
+        (Forge.GITHUB, "This SHA and context has reached the maximum number of statuses."),
         (Forge.GITLAB, "The number of jobs has exceeded the limit"),
     ],
 )
-async def test_a_commit_that_is_full_is_told_apart(client, shop, forge_server, message):
+async def test_a_commit_that_is_full_is_told_apart(client, shop, forge_server, forge, message):
     forge_server.failures, forge_server.message = [(422, {})], message
+    if forge is Forge.GITHUB:
+        forge_server.message, forge_server.errors = (
+            "Validation Failed",
+            [{"resource": "Status", "code": "custom", "message": message}],
+        )
     with pytest.raises(Full, match="it is not asked again for a day"):
         await said(client, shop)
 
