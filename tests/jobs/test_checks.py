@@ -22,8 +22,6 @@ from tests.servers.forge_checks import TOKEN, app_secret
 from tests.servers.forges import declared, on_forge
 from tests.servers.git_http import GivenSecrets
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 SHA = "a" * 40
 PENDING = Status(StatusState.PENDING, "trueup", "syncing", "https://trueup.example/1")
 HELD = Status(StatusState.PENDING, "trueup", "held: approve it")

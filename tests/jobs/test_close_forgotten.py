@@ -21,8 +21,6 @@ from reconciler.model.declared import Forge
 from tests.servers.forges import TOKEN, declared, on_forge
 from tests.servers.git_http import GivenSecrets
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 SHA = "a" * 40
 
 

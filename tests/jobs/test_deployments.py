@@ -19,8 +19,6 @@ from reconciler.model.declared import Forge
 from tests.servers.forges import TOKEN, declared, on_forge
 from tests.servers.git_http import GivenSecrets
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 SHA = "a" * 40
 PENDING = Status(StatusState.PENDING, "trueup/prod", "syncing", "https://trueup.example/jobs/1")
 HELD = Status(StatusState.PENDING, "trueup/prod", "held: approve it")

@@ -23,8 +23,6 @@ from tests.servers.forges import TOKEN, declared, on_forge
 from tests.servers.git_http import GivenSecrets
 from trueup.sandbox.forge import ForgeServer
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 SHA = "a" * 40
 PENDING = Status(StatusState.PENDING, "trueup", "syncing")
 HELD = Status(StatusState.PENDING, "trueup", "held: approve it")

@@ -28,12 +28,6 @@ def declared(*repositories: Repository) -> Declarations:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One drain of statuses posts them all, however busy the machine is."""
-    monkeypatch.setattr("jobs.statuses.PATIENCE_SECONDS", 15.0)
-
-
-@pytest.fixture
 def forge_checks() -> ForgeChecks:
     return ForgeChecks()
 
