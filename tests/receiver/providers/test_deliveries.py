@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 
 from receiver.providers.registry import PROVIDERS
-from tests.receiver.providers.made import azure, bitbucket, generic, gitea, github, gitlab, pulls
+from tests.receiver.providers.made import azure, bitbucket, generic, gitea, github, gitlab, merges, pulls
 from tests.receiver.providers.made.case import Case
 
 CASES: list[Case] = [
-    case for module in (github, gitlab, gitea, bitbucket, azure, generic, pulls) for case in module.CASES
+    case for module in (github, gitlab, gitea, bitbucket, azure, generic, pulls, merges) for case in module.CASES
 ]  # fmt: skip
 
 
