@@ -52,7 +52,7 @@ class Arrival:
 
     record: JobRecord
     delivery: str = ""
-    """`provider:delivery id`; empty: never seen before."""
+    """`provider:` and what it is known by there; empty: never seen before."""
     function: str = "begin"
     """What is woken; nothing for a job that is final already."""
 

@@ -50,7 +50,7 @@ class Keys:
         return self._key("scopes")
 
     def delivery(self, provider: str, delivery_id: str) -> str:
-        """string (job id), DELIVERY_SECONDS: the job that a delivery became."""
+        """string (job id), DELIVERY_SECONDS: the job that a delivery became; the id stands behind the scope of its hook."""
         return self._key("delivery", provider, delivery_id)
 
     def job(self, job_id: str) -> str:

@@ -127,7 +127,7 @@ async def _receive(request: web.Request) -> web.Response:
             provider=provider.name, id=delivery, event=provider.event_name(webhook), key=secret.key, generation=secret.generation
         )
     records = _records(event, scopes, scope, about)
-    arrivals = [Arrival(record, _key(about, number)) for number, record in enumerate(records)]
+    arrivals = [Arrival(record, _key(scope, about, number)) for number, record in enumerate(records)]
     accepted = await front.intake.accept_all(arrivals, timeout_seconds=front.settings.durable_timeout)
     return await _answer(front, records[0], accepted[0], secret, provider)
 
@@ -185,9 +185,9 @@ def _too_large(limit: int) -> Refused:
     return Refused(413, "Content Too Large", f"{limit} bytes are the limit")
 
 
-def _key(delivery: DeliveryRecord, number: int) -> str:
-    """What one job of a delivery is known by; the first by the delivery itself."""
-    return f"{delivery.provider}:{delivery.id}{f'#{number}' if number else ''}"
+def _key(scope: str, delivery: DeliveryRecord, number: int) -> str:
+    """What one job of a delivery is known by, at its own hook alone: another's sender may choose the same id."""
+    return f"{delivery.provider}:{scope} {delivery.id}{f'#{number}' if number else ''}"
 
 
 def _records(event: Event, scopes: list[ScopeRecord], scope: str, delivery: DeliveryRecord) -> list[JobRecord]:

@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import time
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -165,6 +166,18 @@ async def test_a_system_hook_is_believed_by_its_signing_token_too(door):
     assert (await door.send(case.body, headers, address(case, scope))).status == 202
     jobs = (await door.ask("GET", "/api/v1/jobs?repository=trueup/r0")).json["items"]
     assert sorted(job["ref"] for job in jobs) == sorted(push.ref for push in case.means.pushes)
+
+
+async def test_two_senders_that_choose_the_same_id_have_a_job_each(door):
+    """Two pipelines whose builds have the same number; or somebody who has one hook's secret, and guesses the ids of another's."""
+    case = named(generic.CASES, "push")
+    other = replace(case, payload=generic.push(repository="https://git.example/acme/other"))
+    await declare(door, case, case.means.scope, "git.example/acme/other")
+    first = await send(door, other, "git.example/acme/other", delivery="17")
+    second = await send(door, case, case.means.scope, delivery="17")
+    assert (first.status, second.status) == (202, 202)
+    assert first.json["id"] != second.json["id"]
+    assert (await send(door, case, case.means.scope, delivery="17")).json["id"] == second.json["id"]
 
 
 async def test_a_hook_of_a_project_tells_nothing_of_its_neighbours(door):

@@ -61,7 +61,7 @@ async def test_the_same_delivery_again_is_the_same_job_in_its_present_state(door
 
 async def test_a_delivery_is_remembered_for_three_days(door, redis, keys):
     await door.send(push_of(), signed(push_of(), delivery="d1"))
-    left = await redis.ttl(keys.delivery("github", "d1"))
+    left = await redis.ttl(keys.delivery("github", f"{SCOPE} d1"))
     assert DELIVERY_SECONDS == 3 * 24 * 3600
     assert DELIVERY_SECONDS - 60 < left <= DELIVERY_SECONDS
 
