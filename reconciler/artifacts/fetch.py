@@ -148,7 +148,8 @@ class Fetcher:
         async for piece in response.content.iter_chunked(_PIECE):
             body += piece
             if len(body) > limit_bytes:
-                raise SourceRefused(f"{self.what}: {redact(url)} is longer than {limit_bytes >> 20} MiB")
+                limit = f"{limit_bytes >> 20} MiB" if limit_bytes >= 1 << 20 else f"{limit_bytes} bytes"
+                raise SourceRefused(f"{self.what}: {redact(url)} is longer than {limit}")
         return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, bytes(body), url)
 
 

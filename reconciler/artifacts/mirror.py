@@ -132,7 +132,7 @@ class ArtifactMirror(Mirror):
         await self.read_git("update-ref", kept, commit)
         return commit
 
-    async def ensure(self, commit: str, refs: Iterable[str] = ()) -> None:
+    async def ensure(self, commit: str, refs: Iterable[str] = (), *, is_trusted: bool = True) -> None:  # noqa: ARG002 - as of Git
         """Have exactly this commit: it is here, or one of the refs leads to it now.
 
         Raises:

@@ -68,8 +68,12 @@ class Contents:
         return completed.code == 0
 
     async def changed(self, old: str, new: str) -> frozenset[str]:
-        """The paths that differ between two commits that are here; a rename is both its paths."""
-        commits = self._at(old), self._at(new)
+        """The paths that differ between two commits that are here; a rename is both its paths.
+
+        Of a submodule that is another one these are its files, once both commits have theirs in place; before that it is its path.
+        """
+        are_whole = self.repository.submodules and await self._is_whole(old) and await self._is_whole(new)
+        commits = (self._at(old), self._at(new)) if are_whole else (old, new)
         output = await self.read_git("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", *commits)
         return frozenset(path.decode(errors="surrogateescape") for path in output.split(b"\0") if path)
 
@@ -179,6 +183,9 @@ class Contents:
     @property
     def _url(self) -> str:
         return redact(self.repository.url)
+
+    async def _is_whole(self, commit: str) -> bool:
+        return (await self.try_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{WHOLE}{commit}")).code == 0
 
     def _at(self, commit: str) -> str:
         """What is read of a commit: itself, or itself with its submodules."""

@@ -181,12 +181,13 @@ class Mirror(Contents):
             self._remember(commit)
         return commits
 
-    async def ensure(self, commit: str, _: Iterable[str] = ()) -> None:
+    async def ensure(self, commit: str, _: Iterable[str] = (), *, is_trusted: bool = True) -> None:
         """Have exactly this commit, and with `submodules` those of its submodules; asks a remote only for what is not there yet.
 
         Args:
             commit: a full hash.
             _: how it is followed; of no use to Git, which gives out commits by their hash.
+            is_trusted: off for one of people who may not write to the repository: no submodule is fetched that it names.
 
         Raises:
             SourceRefused: when the remote does not have it, or refuses.
@@ -197,7 +198,7 @@ class Mirror(Contents):
         if not await self.has(commit):
             await self._get(commit)
         if self.repository.submodules and (self.directory.identity, whole := f"{WHOLE}{commit}") not in self._present:
-            await make_whole(self, commit, self._get_part)
+            await make_whole(self, commit, self._get_part if is_trusted else _refuse_part)
             self._remember(whole)
 
     async def _get_part(self, url: str, commit: str) -> None:
@@ -296,6 +297,11 @@ class Mirror(Contents):
 def _expect_ref(ref: str, name: str) -> None:
     if _NO_REF.search(ref) or not ref.startswith("refs/"):
         raise SourceRefused(f"{name}: {ref!r} is no ref; check spec.sources[].git.revision")
+
+
+async def _refuse_part(*_: str) -> None:
+    """What the repository's Secret opens on its host is not for everybody to see who can propose a change."""
+    raise SourceRefused("is not fetched for a commit of people who may not write to the repository")
 
 
 def _local(ref: str) -> str:

@@ -48,8 +48,9 @@ Checkout = tuple[Name, str]
 class Lender:
     """Reads what several sources borrow: of each commit all files at once."""
 
-    def __init__(self, mirrors: Mapping[Name, Mirror]) -> None:
+    def __init__(self, mirrors: Mapping[Name, Mirror], *, is_trusted: bool = True) -> None:
         self._mirrors = mirrors
+        self._is_trusted = is_trusted
 
     async def lend(self, wanted: Sequence[tuple[Application, Sequence[Revision], RenderOptions]]) -> list[Borrowed | TrueupError]:
         """What each gets, or why not.
@@ -67,7 +68,7 @@ class Lender:
     async def _read(self, checkout: Checkout, paths: set[str]) -> Mapping[str, bytes | TrueupError] | TrueupError:
         mirror = self._mirrors[checkout[0]]
         try:
-            await mirror.ensure(checkout[1])
+            await mirror.ensure(checkout[1], is_trusted=self._is_trusted)
             found = await mirror.files(checkout[1], sorted(paths), limit_bytes=FILE_BYTES)
             return await large_content(mirror, found, limit_bytes=FILE_BYTES) if mirror.repository.lfs else found
         except TrueupError as error:

@@ -42,6 +42,8 @@ class Dependencies:
     mirrors: Mirrors
     repositories: Mapping[Name, Repository]
     secrets: Secrets | None = None
+    is_trusted: bool = True
+    """Off for commits of people who may not write to the repository: they get no chart that a Secret opens."""
 
     async def put(self, root: Path, requests: Sequence[RenderRequest]) -> list[Supplied | TrueupError]:
         """Put what the requests' charts need into an exported tree; what is in `charts` already is left alone."""
@@ -73,6 +75,10 @@ class Dependencies:
         """Put one chart from a Repository in its place; its commit there."""
         what = f"{_where(request.path)}/{CHART}: dependency {one.name}"
         repository = self._repository(one, request.application.namespace, what)
+        if repository.credentials is not None and not self.is_trusted:
+            raise SourceRefused(
+                f"{what}: {repository.name} is opened by a Secret, and not for a commit of people who may not write to the repository"
+            )
         mirror = self.mirrors.of(repository)
         assert isinstance(mirror, ArtifactMirror)
         ref = f"{CHARTS}{one.name}/{one.version}"

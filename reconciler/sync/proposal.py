@@ -60,7 +60,7 @@ async def propose(
     """
     workshop = replace(environment.workshop, is_for_show=True)
     if not is_trusted:
-        workshop = replace(workshop, secrets=None)
+        workshop = replace(workshop, secrets=None, is_trusted=False)
     scratch = replace(environment, desired=environment.desired.copy(), workshop=workshop)
     await environment.cluster.records.intents()
     before, after = await asyncio.gather(

@@ -84,6 +84,8 @@ class Workshop:
     kinds: Callable[[], Kinds] | None = None
     """What the destination serves now; None: nobody knows."""
     seal_key: bytes = b""
+    is_trusted: bool = True
+    """Off for commits of people who may not write to the repository: nothing is fetched with a Secret that they name."""
     memory: Memory | None = None
     """What was rendered before; None: everything is rendered."""
     is_for_show: bool = False
@@ -186,7 +188,7 @@ async def _lent(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Place
         if source.is_rendered and borrowed(options := _options(target, source))
     }
     lenders = {source.repository for application, _, _ in places.values() for source in application.sources}
-    lender = Lender({name: workshop.mirrors.of(workshop.repositories[name]) for name in lenders})
+    lender = Lender({name: workshop.mirrors.of(workshop.repositories[name]) for name in lenders}, is_trusted=workshop.is_trusted)
     return dict(zip(places, await lender.lend(list(places.values())), strict=True))
 
 
@@ -200,7 +202,7 @@ async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop:
     scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="trueup-export-"))
     try:
         mirror = workshop.mirrors.of(repository)
-        await mirror.ensure(commit, sorted({one.ref for one in work}))
+        await mirror.ensure(commit, sorted({one.ref for one in work}), is_trusted=workshop.is_trusted)
         refused, signers = await _verified(mirror, commit, work, workshop)
         passed = [one for one in work if one.ref not in refused and one.source.is_rendered]
         answered = await _recalled(mirror, commit, [one.request for one in passed], workshop, scratch) if passed else []
@@ -244,7 +246,7 @@ async def _made(
     mirror: Mirror, root: Path, asked: Mapping[int, RenderRequest], recalled: Recalled, workshop: Workshop
 ) -> dict[int, tuple[RenderRequest, Answer]]:
     """The answers of requests from an exported tree, by their places; what their charts need is put there first."""
-    source = Dependencies(workshop.mirrors, workshop.repositories, workshop.secrets)
+    source = Dependencies(workshop.mirrors, workshop.repositories, workshop.secrets, is_trusted=workshop.is_trusted)
     supplied = dict(zip(asked, await source.put(root, list(asked.values())), strict=True))
     answered: dict[int, tuple[RenderRequest, Answer]] = {
         index: (asked[index], one) for index, one in supplied.items() if isinstance(one, TrueupError)

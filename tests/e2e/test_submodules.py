@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.e2e.test_plans import told
 from tests.reconciler.git.test_whole import link, modules
 from tests.servers.git_http import Remote
 from tests.servers.system import REPOSITORY, System, config_map
+from trueup.sandbox.forge_pulls import StoredPull
 
 pytestmark = pytest.mark.long
 
@@ -95,3 +97,28 @@ async def test_asking_for_submodules_renders_what_is_live_anew_and_so_does_askin
     await becomes(system, {"plain": "1", "lib": "1"})
     declare(system)
     await becomes(system, {"plain": "1"})
+
+
+async def test_a_pull_request_is_planned_with_its_submodules_and_one_of_a_fork_without(system):
+    shop, lib = Remote(system.git, REPOSITORY), Remote(system.git, "acme/lib")
+    files = {
+        "apps/web/kustomization.yaml": f"namePrefix: web-\n{KUSTOMIZATION}",
+        "apps/plain/a.yaml": config_map("plain"),
+        ".gitmodules": modules(vendor__lib="../lib.git"),
+    }
+    first = await link(shop, {"vendor/lib": await lib.commit(base("first"))}, files)
+    assert (await system.ended(await system.redeliver(first)))["state"] == "succeeded"
+
+    async def planned(number, fork=""):
+        bare = system.git.path(REPOSITORY)
+        await system.git.git(bare, "update-ref", f"refs/heads/topic{number}", first)
+        edit = {"apps/web/kustomization.yaml": f"namePrefix: web-\ncommonAnnotations: {{a: '{number}'}}\n{KUSTOMIZATION}"}
+        commit = await system.git.commit(REPOSITORY, edit, message="topic", branch=f"topic{number}")
+        await system.git.git(bare, "update-ref", f"refs/pull/{number}/head", commit)
+        pull = system.forge.pulls.open(REPOSITORY, StoredPull(number, commit, f"topic{number}", fork=fork))
+        return await told(system, pull)
+
+    assert (await planned(7))["state"] == "succeeded"
+    job = await planned(8, "mallory/shop")
+    assert job["state"] == "failed"
+    assert "is not fetched for a commit of people who may not write to the repository" in job["syncs"][0]["message"]

@@ -89,6 +89,19 @@ async def test_what_is_not_the_file_is_refused(mirror, server, monkeypatch, kept
     assert isinstance(found, SourceRefused) if guarded else found == kept
 
 
+async def test_a_store_without_an_end_is_left(mirror, server):
+    async def endless(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(1000):
+            await response.write(b"x" * 65536)
+        return response
+
+    server._store.instead = endless
+    (found,) = await got(mirror, server.add(b"one"))
+    assert "is longer than 3 bytes" in str(found)
+
+
 async def test_a_file_that_is_too_large_is_not_asked_for(mirror, server):
     (found,) = await got(mirror, pointer(b"x", size=large.FILE_BYTES + 1))
     assert "more than 100 MiB" in str(found)

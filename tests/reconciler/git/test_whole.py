@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from reconciler.errors import SourceRefused, SourceUnavailable
-from reconciler.git import submodules, whole
+from reconciler.git import command, submodules, whole
 from reconciler.git.export import export
 from reconciler.model.declared import SecretRef
 from reconciler.settings import CredentialSettings
@@ -219,3 +219,26 @@ async def test_another_host_is_asked_only_without_the_guard(tmp_path, whole_mirr
         else:
             await whole_mirror.ensure(commit)
         assert bool(elsewhere.requests) is not guard
+
+
+async def test_a_link_in_the_place_of_the_file_is_refused_though_git_does_not(whole_mirror, remote, monkeypatch):
+    monkeypatch.setattr(command, "OPTIONS", command.OPTIONS | {"fetch.fsckObjects": "false", "transfer.fsckObjects": "false"})
+    commit = await remote.commit_entries([("120000", ".gitmodules", "elsewhere"), ("160000", "lib", "1" * 40)])
+    with pytest.raises(SourceRefused, match="is a link; make it a file"):
+        await whole_mirror.ensure(commit)
+
+
+async def test_for_a_commit_of_strangers_no_submodule_is_fetched(whole_mirror, remote, lib, git_server):
+    known = await link(remote, {"lib": await lib.commit({"l.yaml": "1"})}, {".gitmodules": modules(lib="../lib.git")})
+    await whole_mirror.ensure(known)
+    theirs = await link(remote, {}, {"a.yaml": "stolen: lib/l.yaml"})
+    new = await link(remote, {"lib": await lib.commit({"l.yaml": "2"})}, {})
+    seen = len([request for request in git_server.requests if "acme/lib" in request])
+    for commit in (theirs, new):
+        with pytest.raises(SourceRefused, match="'lib' at lib: is not fetched for a commit of people who may not write"):
+            await whole_mirror.ensure(commit, is_trusted=False)
+    assert len([request for request in git_server.requests if "acme/lib" in request]) == seen
+    assert await whole_mirror.changed(known, new) == {"a.yaml", "lib"}
+    await whole_mirror.ensure(known, is_trusted=False)
+    await whole_mirror.ensure(new)
+    assert await whole_mirror.changed(known, new) == {"a.yaml", "lib/l.yaml"}

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.artifacts.mirror import Stores
 from reconciler.git.mirror import Mirror
-from reconciler.model.declared import Application, Destination, Forge, GitSource, Name, Repository, RepositoryType
+from reconciler.model.declared import Application, Destination, Forge, GitSource, Name, Repository, RepositoryType, SecretRef
 from reconciler.model.outcome import Revision
 from reconciler.render.renderer import Renderer
 from reconciler.settings import ReconcilerSettings
@@ -53,14 +53,14 @@ class Kitchen:
     def repository(self, name, url, kind, **more):
         return Repository(Name(more.pop("namespace", "trueup"), name), url, "x", Forge.GENERIC, "", type=kind, **more)
 
-    async def load(self, files, path="app"):
+    async def load(self, files, path="app", *, is_trusted=True):
         commit = await self.git.commit("acme/shop", files, message="all")
         application = Application(Name("trueup", "web"), (GitSource(GIT, "main", path),), Destination("c", "n"))
-        workshop = Workshop(self.stores, self._renderer, self.repositories, memory=self.memory)
+        workshop = Workshop(self.stores, self._renderer, self.repositories, memory=self.memory, is_trusted=is_trusted)
         return (await load([Target(application, (Revision("", commit),))], workshop))[application.name]
 
-    async def render(self, files, path="app"):
-        found = await self.load(files, path)
+    async def render(self, files, path="app", **more):
+        found = await self.load(files, path, **more)
         if not isinstance(found, Source):
             return str(found)
         return {raw.document["metadata"]["name"]: raw.document["data"]["value"] for raw in found.documents}
@@ -145,6 +145,15 @@ async def test_what_cannot_be_had_is_said_and_nobody_else_is_asked(kitchen, line
     said = await kitchen.render(parent(line.replace("HELM", kitchen.helm)) | {"other/a.yaml": ""})
     assert isinstance(said, str)
     assert re.search(why, said), said
+
+
+async def test_strangers_get_no_chart_that_a_secret_opens(kitchen):
+    files = parent(f"name: sub, version: ^1, repository: '{kitchen.helm}'")
+    assert await kitchen.render(files, is_trusted=False) == {"sub-1.1.0": "one"}
+    kitchen.repositories[Name("trueup", "stable")] = kitchen.repository(
+        "stable", kitchen.helm, RepositoryType.HELM, credentials=SecretRef("trueup", "charts")
+    )
+    assert "trueup/stable is opened by a Secret, and not for a commit of people" in await kitchen.render({}, is_trusted=False)
 
 
 async def test_copies_of_one_chart_do_not_fill_the_disk(kitchen, monkeypatch):
