@@ -18,7 +18,7 @@ INDEX_BYTES = 32 * 1024 * 1024
 """The largest public indexes have 20 MB."""
 
 CHART_BYTES = 1024 * 1024
-"""Of a Chart.yaml."""
+"""Of a Chart.yaml or Chart.lock; it is read here, and not in a child, so it has to be short."""
 
 ARCHIVE_BYTES = 20 * 1024 * 1024
 

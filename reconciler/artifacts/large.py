@@ -22,7 +22,7 @@ from reconciler.artifacts.lfs import AT_ONCE, MEDIA_TYPE, Action, Pointer, endpo
 from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
 from reconciler.git.credentials import Credentials
 from reconciler.git.mirror import Mirror
-from reconciler.urls import parse_url, redact
+from reconciler.urls import parse_url
 
 FILE_BYTES = 100 * 1024 * 1024
 """The largest file; a chart or an artifact is no larger either."""
@@ -125,9 +125,7 @@ async def _opened(mirror: Mirror) -> AsyncIterator[_Server]:
     repository = mirror.repository
     what, url = f"{repository.name}: LFS", parse_url(repository.url)
     if url.protocol not in ("https", "http", "ssh"):
-        raise SourceRefused(
-            f"{what}: files are fetched from a Git host by https, and {redact(repository.url)} is none; run git lfs pull"
-        )
+        raise SourceRefused(f"{what}: files are fetched from Git hosts, by https or ssh; run git lfs pull where the directory is")
     credentials = await mirror.remotes.keyring.open(repository)
     protocols = tuple(protocol for protocol in mirror.git.protocols if protocol in ("https", "http"))
     if url.protocol == "ssh":

@@ -163,9 +163,12 @@ class ArtifactMirror(Mirror):
         return known
 
     async def _version_of_chart(self, commit: str) -> str:
-        text = (await self.files(commit, ["Chart.yaml"], limit_bytes=charts.CHART_BYTES)).get("Chart.yaml")
+        limit_bytes = charts.CHART_BYTES
+        text = (await self.files(commit, ["Chart.yaml"], limit_bytes=limit_bytes)).get("Chart.yaml")
+        if not isinstance(text, bytes):
+            return ""
         try:
-            chart = await asyncio.to_thread(load_one, text, name="Chart.yaml") if isinstance(text, bytes) else None
+            chart = await asyncio.to_thread(load_one, text, name="Chart.yaml", limit_bytes=limit_bytes)
         except InvalidManifest:
             return ""
         return str(chart.get("version") or "")[:MOST_VERSION] if isinstance(chart, dict) else ""

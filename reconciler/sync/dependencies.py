@@ -5,14 +5,16 @@ whoever may push to Git can name an address, and nobody else is asked. Helm itse
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.artifacts.charts import CHART_BYTES
 from reconciler.artifacts.mirror import CHARTS, ArtifactMirror
-from reconciler.artifacts.requirements import CHART, LOCK, MEND, Dependency, is_vendored, parse_dependencies
+from reconciler.artifacts.requirements import CHART, LOCAL, LOCK, MEND, Dependency, locked, missing
 from reconciler.errors import InvalidManifest, SourceRefused, SourceUnavailable, TrueupError
 from reconciler.git.export import LIMIT_BYTES, export
 from reconciler.git.mirror import Mirrors
@@ -22,8 +24,6 @@ from reconciler.render.result import RenderRequest
 from reconciler.sync.verified import verified
 from reconciler.urls import DEFAULT_PORTS, parse_url, redact
 from reconciler.yaml.documents import load_one
-
-LOCAL = "file://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,24 +131,28 @@ class Dependencies:
 
 
 def _needed(root: Path, path: str) -> Sequence[Dependency] | TrueupError:
-    """The dependencies of a chart that are not in its directory `charts`; none of what is no chart."""
-    directory = root / path
-    if not (directory / CHART).is_file():
-        return ()
+    """The dependencies of a chart that are not in its directory `charts`; none of what is no chart, or cannot be read as one."""
+    directory, where = root / path, _where(path)
     try:
-        chart, lock = (_loaded(directory / name, f"{_where(path)}/{name}") for name in (CHART, LOCK))
-        found = parse_dependencies(chart, lock, _where(path))
+        chart = _loaded(directory / CHART, f"{where}/{CHART}")
+    except InvalidManifest:
+        return ()  # Helm says what is wrong with it, or does not mind
+    try:
+        found = missing(chart, _entries(directory / "charts"), where)
+        if any(one.is_elsewhere for one in found) and (lock := _loaded(directory / LOCK, f"{where}/{LOCK}")) is not None:
+            return locked(found, lock, where)
     except InvalidManifest as error:
         return error
-    there = _entries(directory / "charts")
-    return [one for one in found if not is_vendored(one, there)]
+    else:
+        return found
 
 
 def _loaded(file: Path, name: str) -> object:
     if not file.is_file():
         return None
     try:
-        return load_one(file.read_bytes(), name=name)
+        with file.open("rb") as stream:
+            return load_one(stream.read(CHART_BYTES + 1), name=name, limit_bytes=CHART_BYTES)
     except OSError as error:
         raise InvalidManifest(f"{name}: cannot be read: {error.strerror}") from error
 
@@ -160,8 +164,9 @@ def _entries(charts: Path) -> list[str]:
     found: list[str] = []
     for entry in charts.iterdir():
         if (entry / CHART).is_file():
-            document = _loaded(entry / CHART, f"charts/{entry.name}/{CHART}")
-            found.append(str(document.get("name")) if isinstance(document, dict) else entry.name)
+            with contextlib.suppress(InvalidManifest):
+                document = _loaded(entry / CHART, f"charts/{entry.name}/{CHART}")
+                found.append(str(document.get("name")) if isinstance(document, dict) else entry.name)
         elif entry.is_file():
             found.append(entry.name)
     return found

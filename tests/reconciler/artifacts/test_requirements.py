@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.artifacts.requirements import Dependency, is_vendored, parse_dependencies
+from reconciler.artifacts.requirements import Dependency, locked, missing
 from reconciler.errors import InvalidManifest
 
 STABLE = "https://charts.example/stable"
@@ -26,6 +26,12 @@ REDIS = ("redis", "^1", f"{STABLE}/")
             [Dependency("web", "1.1.0", STABLE, True), Dependency("web", "2.2.0", "https://charts.example/other", True)],
             id="two of one name",
         ),
+        pytest.param(
+            chart(("web", "1.x", STABLE), ("web", "2.x", STABLE)),
+            chart(("web", "1.1.0", STABLE), ("web", "2.2.0", STABLE)),
+            [Dependency("web", "1.1.0", STABLE, True), Dependency("web", "2.2.0", STABLE, True)],
+            id="two of one name and address",
+        ),
         pytest.param(chart(("lib", "", "file://../lib")), None, [Dependency("lib", "*", "file://../lib")], id="beside"),
         pytest.param(chart(("lib", 1, "")), None, [Dependency("lib", "1", "")], id="a number"),
         pytest.param({"name": "c"}, None, [], id="none"),
@@ -34,7 +40,8 @@ REDIS = ("redis", "^1", f"{STABLE}/")
     ],
 )
 def test_dependencies_are_those_that_are_locked(declared, lock, found):
-    assert list(parse_dependencies(declared, lock, "apps/c")) == found
+    wanted = missing(declared, [], "apps/c")
+    assert list(wanted if lock is None else locked(wanted, lock, "apps/c")) == found
 
 
 @pytest.mark.parametrize(
@@ -55,14 +62,14 @@ def test_dependencies_are_those_that_are_locked(declared, lock, found):
         pytest.param(chart((["a"], "1", STABLE)), None, "is no name of a chart", id="no text"),
         pytest.param(chart(("a", "1", ["x"])), None, "must be texts", id="no address"),
         pytest.param(chart(("a", "1" * 201, STABLE)), None, "must be texts", id="too long"),
-        pytest.param({"dependencies": {}}, None, "must be a list of at most 50", id="no list"),
-        pytest.param(chart(*[(f"a{n}", "1", STABLE) for n in range(51)]), None, "must be a list of at most 50", id="too many"),
+        pytest.param({"dependencies": {}}, None, "must be a list", id="no list"),
+        pytest.param(chart(*[(f"a{n}", "1", STABLE) for n in range(51)]), None, "more than 50 dependencies", id="too many"),
         pytest.param({"dependencies": ["a"]}, None, "is no name of a chart", id="no mapping"),
     ],
 )
 def test_what_is_no_dependency_is_said(declared, lock, why):
     with pytest.raises(InvalidManifest, match=why):
-        parse_dependencies(declared, lock, "apps/c")
+        locked(missing(declared, [], "apps/c"), lock or {}, "apps/c")
 
 
 @pytest.mark.parametrize(
@@ -73,4 +80,14 @@ def test_what_is_no_dependency_is_said(declared, lock, why):
     ],
 )  # fmt: skip
 def test_what_is_there_already(names, found):
-    assert is_vendored(Dependency("redis", "1", ""), names) is found
+    assert (missing(chart(REDIS), names, "c") == []) is found
+
+
+def test_about_what_is_there_nothing_is_said():
+    odd = {"dependencies": [{"name": "../x", "version": ["1"]}, *({"name": f"a{n}"} for n in range(60))]}
+    assert missing(odd, ["../x", *(f"a{n}" for n in range(60))], "c") == []
+    lib = ("lib", "1", "file://../lib")
+    assert [one.version for one in locked(missing(chart(REDIS, lib), [], "c"), chart(("redis", "1.4.0", STABLE)), "c")] == [
+        "1.4.0",
+        "1",
+    ]

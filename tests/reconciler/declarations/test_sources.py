@@ -94,6 +94,8 @@ def test_a_source_fits_its_repository(repository, source, problem):
             {"url": "git@g.example.com:a/b", "api": "ftp://g.example.com"},
             "must be https://, since the forge's token is sent to it",
         ),
+        ({"url": "https://h/", "type": "helm", "submodules": True}, "submodules\n.*only a Git repository has them"),
+        ({"url": "oci://h/x", "lfs": True}, "lfs\n.*only a Git repository has them"),
         ({"url": "https://h/", "type": "helm", "verify": {"secretRef": {"name": "k"}}}, "have no signatures that are checked"),
     ],
 )

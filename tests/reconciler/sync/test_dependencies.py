@@ -156,6 +156,11 @@ async def test_strangers_get_no_chart_that_a_secret_opens(kitchen):
     assert "trueup/stable is opened by a Secret, and not for a commit of people" in await kitchen.render({}, is_trusted=False)
 
 
+async def test_a_chart_that_only_helm_understands_is_left_to_it(kitchen):
+    odd = {"app/Chart.yaml": "apiVersion: v2\nname: parent\nversion: 1.0.0\nversion: 1.0.1\n", "app/templates/a.yaml": TEMPLATE}
+    assert await kitchen.render(odd | {"app/values.yaml": "value: odd\n"}) == {"parent-1.0.1": "odd"}
+
+
 async def test_copies_of_one_chart_do_not_fill_the_disk(kitchen, monkeypatch):
     monkeypatch.setattr(dependencies._Tree.__init__, "__defaults__", (5000,))
     lib = {"lib/Chart.yaml": "apiVersion: v2\nname: lib\nversion: 0.1.0\n", "lib/a.txt": "x" * 2000}
