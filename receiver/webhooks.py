@@ -221,7 +221,9 @@ def _record(
     known = next((record for record in scopes if record.scope in (event.scope, *event.also)), None)
     base |= _about(event) | {"scope": known.scope if known else event.scope}
     if known is None:
-        return _ignored(base, f"no Repository is declared for {event.scope} within {scope}")
+        own = next((record for record in scopes if record.scope == scope), None)
+        mend = f"; if {own.repository} was renamed, write its new address in spec.url" if own else ""
+        return _ignored(base, f"no Repository is declared for {event.scope} within {scope}{mend}")
     base["repository"] = known.repository
     if isinstance(event, Push) and not event.commit:
         return _ignored(base, f"{event.ref} was deleted; what it brought is left as it is")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import orjson
@@ -22,6 +23,9 @@ LONGEST_NAME = 100
 
 LONGEST_REF = 1000
 """A ref is a file's name to git, which no file system takes longer."""
+
+LONGEST_ADDRESS = 2048
+"""Of a repository; no longer one can be declared."""
 
 MOST_REFS = 100
 """Of one delivery, which become a job each; what more moved is found by the poll."""
@@ -87,10 +91,10 @@ def scopes_of(*addresses: str | None) -> tuple[str, ...]:
     """The scopes of a repository's addresses, each once; what is no address is left out."""
     found: dict[str, None] = {}
     for address in addresses:
-        try:
-            found[parse_url(address or "").scope] = None
-        except ValueError:
+        if not address or len(address) > LONGEST_ADDRESS:
             continue
+        with suppress(ValueError):
+            found[parse_url(address).scope] = None
     return tuple(found)
 
 

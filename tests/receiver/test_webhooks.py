@@ -175,7 +175,8 @@ async def test_authentic_but_uninteresting_is_2xx(door, event):
         pytest.param(push_of(after="0" * 40), "push", "was deleted", id="branch deleted"),
         pytest.param(
             push_of(repository={"clone_url": "https://git.example/acme/store.git", "full_name": "acme/store"}), "push",
-            "no Repository is declared for git.example/acme/store", id="renamed",
+            "git.example/acme/store within git.example/acme/shop; if trueup/shop was renamed, write its new address in spec.url",
+            id="renamed",
         ),
         pytest.param(
             push_of(repository={"clone_url": "https://evil.example/acme/shop.git", "full_name": "acme/shop"}), "push",
