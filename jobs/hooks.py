@@ -16,7 +16,7 @@ import structlog
 from jobs import metrics
 from jobs.context import Context
 from jobs.derive import fingerprint
-from jobs.forges.hooks import Care, Desk, Wish, wish_of
+from jobs.forges.hooks import Care, Desk, Wish, mend_of, wish_of
 from jobs.schedule import interval_number
 from jobs.store.hooks import HookRecord, HookState, HookStore
 from reconciler.errors import Stalled, Transient, TrueupError
@@ -120,7 +120,8 @@ async def _looked_at(context: Context, repository: Repository, known: HookRecord
         await store.put(record)  # what the forge has is known, whatever comes of the rest
         care = await desk.look(hook, wish, done)
         _say(repository, care)
-        message = f"its deliveries do not arrive at {wish.address}: {care.trouble}" if care.trouble else ""
+        trouble = f"its deliveries do not arrive at {wish.address}: {care.trouble}; {mend_of(care.trouble)}"
+        message = trouble if care.trouble else ""
         state = HookState.FAILING if care.trouble else HookState.WORKING
     except TrueupError as error:
         state, message = HookState.UNKNOWN if isinstance(error, Transient) else HookState.REFUSED, str(error)

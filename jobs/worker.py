@@ -21,11 +21,9 @@ from jobs.connection import connect, forever, until_done
 from jobs.context import Context
 from jobs.declaring import follow_declarations
 from jobs.deployments import Deployments
-from jobs.forges.clients import clients, conversations
+from jobs.forges.clients import clients, conversations, hook_clients
 from jobs.forges.deployers import deployers
 from jobs.forges.github_checks import GitHubChecks
-from jobs.forges.github_hooks import GitHubHooks
-from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.forges.tokens import Tokens
 from jobs.holder.clusters import Clusters
 from jobs.hooks import care_for_hooks
@@ -46,7 +44,7 @@ from reconciler.kube.client import connect as connect_cluster
 from reconciler.kube.config import Access
 from reconciler.kube.resources import Resources
 from reconciler.kube.secrets import ClusterSecrets
-from reconciler.model.declared import Forge, Instance, Secrets
+from reconciler.model.declared import Instance, Secrets
 from reconciler.render.renderer import Renderer
 from reconciler.sync.recall import Memory
 
@@ -205,7 +203,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             tokens=tokens,
             seal_key=seal_key(settings),
             resources=Resources(instance, settings.resource_namespaces),
-            hooks={Forge.GITHUB: GitHubHooks(session), Forge.GITLAB: GitLabHooks(session)},
+            hooks=hook_clients(session),
         )
         await until_done(lambda: heartbeat.bury(place.predecessor, keys))
         try:

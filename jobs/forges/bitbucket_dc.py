@@ -38,24 +38,24 @@ class BitbucketDataCenter:
             "state": STATES[status.state],
             "name": status.context,
             "description": cut(status.description, DESCRIPTION_LENGTH),
-            "url": status.target_url or f"{repository.api.partition('/rest/')[0]}{_path(repository)}/commits/{commit}",
+            "url": status.target_url or f"{repository.api.partition('/rest/')[0]}{path_in(repository)}/commits/{commit}",
         }
-        await self._api.call("POST", repository, f"{_path(repository)}/commits/{commit}/builds", token, body)
+        await self._api.call("POST", repository, f"{path_in(repository)}/commits/{commit}/builds", token, body)
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose build of this context is in progress."""
-        path = f"{_path(repository)}/commits?until={quote(ref, safe='')}&limit={RECENT}"
+        path = f"{path_in(repository)}/commits?until={quote(ref, safe='')}&limit={RECENT}"
         commits = (await self._api.call("GET", repository, path, token))["values"]
         return [commit["id"] for commit in commits if await self._is_pending(repository, commit["id"], context, token)]
 
     async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
-        path = f"{_path(repository)}/commits/{commit}/builds?key={quote(context, safe='')}"
+        path = f"{path_in(repository)}/commits/{commit}/builds?key={quote(context, safe='')}"
         build = await self._api.find(repository, path, token)
         return build is not None and build["state"] == STATES[StatusState.PENDING]
 
 
-def _path(repository: Repository) -> str:
+def path_in(repository: Repository) -> str:
     """Projects and repositories, from `scm/project/repository`, as https addresses have it, or `project/repository`."""
     project, _, name = path_of(repository).removeprefix("scm/").rpartition("/")
     if not project:

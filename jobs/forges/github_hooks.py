@@ -1,6 +1,6 @@
-"""GitHub and GitHub Enterprise Server: webhooks of a repository.
+"""GitHub and GitHub Enterprise Server: webhooks of a repository, or of an organisation.
 
-https://docs.github.com/en/rest/repos/webhooks
+https://docs.github.com/en/rest/repos/webhooks, https://docs.github.com/en/rest/orgs/webhooks
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,15 @@ import aiohttp
 from jobs.derive import Purpose
 from jobs.forges.forge import PAGES, as_documented, path_of
 from jobs.forges.github import Request, call
-from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Wish
+from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
 from reconciler.errors import ForgeUnavailable, Stalled
 from reconciler.model.declared import Repository
 
-PERMISSION = "the permission to write webhooks (`webhooks: write`, or the scope `admin:repo_hook`) on this repository"
+PERMISSIONS = {
+    Place.REPOSITORY: "the permission to write webhooks (`webhooks: write`, or the scope `admin:repo_hook`) on this repository",
+    Place.OWNER: "the permission to write webhooks of this organisation (`organization_hooks: write`, or the scope `admin:org_hook`)"
+    ", of one of its owners",
+}
 
 EVENTS = ("push", "pull_request", "issue_comment")
 
@@ -25,8 +29,9 @@ EVENTS = ("push", "pull_request", "issue_comment")
 class GitHubHooks:
     """GitHub's hooks."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, place: Place = Place.REPOSITORY) -> None:
         self._session = session
+        self._place = place
 
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
@@ -77,8 +82,9 @@ class GitHubHooks:
         await self._call("POST", repository, f"/{hook.id}/deliveries/{attempt.id}/attempts", token)
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
-        request = Request(self._session, repository, token, PERMISSION, DECLARED_AT)
-        return await call(request, method, f"/repos/{quote(path_of(repository))}/hooks{path}", body)
+        request = Request(self._session, repository, token, PERMISSIONS[self._place], DECLARED_AT)
+        kind = "repos" if self._place is Place.REPOSITORY else "orgs"
+        return await call(request, method, f"/{kind}/{quote(path_of(repository))}/hooks{path}", body)
 
 
 def _config(wish: Wish) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""GitLab: webhooks of a project.
+"""GitLab: webhooks of a project, or of a group.
 
-https://docs.gitlab.com/api/project_webhooks/
+https://docs.gitlab.com/api/project_webhooks/, https://docs.gitlab.com/api/group_webhooks/
 """
 
 import time
@@ -13,11 +13,14 @@ from jobs.derive import Purpose
 from jobs.forges.api import parsed
 from jobs.forges.forge import PAGES, Refusal, as_documented
 from jobs.forges.gitlab import ask, project_of
-from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Wish
+from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
 from reconciler.errors import ForgeUnavailable
 from reconciler.model.declared import Repository
 
-PERMISSION = "the scope `api` and the role Maintainer in this project"
+PERMISSIONS = {
+    Place.REPOSITORY: "the scope `api` and the role Maintainer in this project",
+    Place.OWNER: "the scope `api` and the role Owner in this group; webhooks of groups are a matter of GitLab Premium",
+}
 
 EVENTS = ("push_events", "tag_push_events", "merge_requests_events", "note_events")
 
@@ -25,8 +28,9 @@ EVENTS = ("push_events", "tag_push_events", "merge_requests_events", "note_event
 class GitLabHooks:
     """GitLab's hooks."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, place: Place = Place.REPOSITORY) -> None:
         self._session = session
+        self._place = place
 
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
@@ -75,7 +79,8 @@ class GitLabHooks:
     async def _call(  # noqa: PLR0913 - one request
         self, method: str, repository: Repository, path: str, token: str, body: Any = None, *, or_absent: bool = False
     ) -> Any:
-        path = f"/projects/{project_of(repository)}/hooks{path}"
+        kind = "projects" if self._place is Place.REPOSITORY else "groups"
+        path = f"/{kind}/{project_of(repository)}/hooks{path}"
         status, headers, answer = await ask(self._session, method, repository, path, token, body)
         what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
         if status < 300:
@@ -83,7 +88,9 @@ class GitLabHooks:
         if status == 404 and or_absent:
             return None
         said = answer.decode(errors="replace")[:300]
-        raise Refusal(status, headers, said).error(what, permission=PERMISSION, now=time.time(), declared_at=DECLARED_AT)
+        raise Refusal(status, headers, said).error(
+            what, permission=PERMISSIONS[self._place], now=time.time(), declared_at=DECLARED_AT
+        )
 
 
 def _body(wish: Wish) -> dict[str, Any]:

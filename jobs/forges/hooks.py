@@ -5,10 +5,11 @@ Hooks at other addresses are not touched: another Trueup, or another program, ma
 """
 
 import asyncio
+import enum
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from jobs.derive import Purpose, derive_secret, text_of, webhook_path
@@ -33,6 +34,14 @@ LOST_AT_ONCE = 5
 LOST_SECONDS = 3 * 24 * 3600.0
 """GitHub redelivers what is not older.
 https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks"""
+
+
+class Place(enum.Enum):
+    """Where a hook hangs at its forge."""
+
+    REPOSITORY = enum.auto()
+    OWNER = enum.auto()
+    """An organisation, a group, a workspace or a project: one hook for all of its repositories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +105,21 @@ class Hooks(Protocol):
     async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
         """Delete a hook; one that is gone is as good."""
 
-    async def test(self, repository: Repository, hook: Hook, token: str) -> None:
-        """Let the forge send something by a hook; how it went stands in the log."""
+
+@runtime_checkable
+class Probed(Hooks, Protocol):
+    """One that sends a test when it is asked to."""
+
+    async def test(self, repository: Repository, hook: Hook, token: str) -> Attempt | None:
+        """Let the forge send something by a hook; how it went, where the answer says so."""
+
+
+@runtime_checkable
+class Logged(Probed, Protocol):
+    """One that shows its log of deliveries, and how a test went in it."""
 
     async def attempts(self, repository: Repository, hook: Hook, token: str) -> list[Attempt]:
-        """The forge's log of a hook, newest first; nothing where it keeps none."""
+        """The forge's log of a hook, newest first."""
 
     async def redeliver(self, repository: Repository, hook: Hook, attempt: Attempt, token: str) -> None:
         """Ask for a delivery again."""
@@ -119,6 +138,8 @@ class Care:
     """Whether the forge was given the secret."""
     redelivered: int = 0
     """Deliveries that were never taken, and were asked for again."""
+    is_tried: bool = False
+    """Whether the forge says that a test was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +163,8 @@ class Desk:
 
     async def look(self, hook: Hook, wish: Wish, done: list[str]) -> Care:
         """The second half of `care`: try the hook where anything was wrong, and ask again for deliveries that were lost."""
-        log = await self.api.attempts(self.repository, hook, self.token)
-        trouble, is_written = trouble_of(hook, log), bool(done)
+        log = await self._log(hook)
+        trouble, is_written, attempt = trouble_of(hook, log), bool(done), None
         if done or trouble:
             attempt = await self.tried(hook)
             if attempt is not None and attempt.code == 401 and not is_written:
@@ -151,10 +172,8 @@ class Desk:
                 done, is_written = ["given its secret again"], True
                 attempt = await self.tried(hook)
             trouble = "" if attempt is None or attempt.is_good else str(attempt)
-        missed = [] if trouble else lost(log, time.time())
-        for attempt in missed:
-            await self.api.redeliver(self.repository, hook, attempt, self.token)
-        return Care(hook, tuple(done), trouble, is_written, len(missed))
+        redelivered = 0 if trouble else await self._redelivered(hook, log)
+        return Care(hook, tuple(done), trouble, is_written, redelivered, attempt is not None and attempt.is_good)
 
     async def put(self, wish: Wish, *, known_id: str = "", has_secret: bool) -> tuple[Hook, list[str]]:
         """The first half of `care`: make the hook what it should be. The hook as it is now, and what was written."""
@@ -179,7 +198,7 @@ class Desk:
             others = [other.address for other in found if urlsplit(other.address).path == urlsplit(wish.address).path]
             return [f"there is no hook to {wish.address}", *(f"there is one to {address}" for address in others)]
         attempt = await self.tried(hook)
-        unsaid = "the forge does not say how its test went" if attempt is None else ""
+        unsaid = "the forge does not say how its test went" if attempt is None and self.can_tell else ""
         failed = f"a test was {attempt}" if attempt is not None and not attempt.is_good else unsaid
         told = [hook.trouble, failed, f"there are {len(doubles) + 1} hooks to it" if doubles else ""]
         return [*hook.faults, *filter(None, told)]
@@ -191,22 +210,40 @@ class Desk:
             await self.api.remove(self.repository, hook, self.token)
         return ours
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether the forge shows what became of a delivery."""
+        return isinstance(self.api, Logged)
+
     async def tried(self, hook: Hook) -> Attempt | None:
-        """How a delivery goes that the forge is asked for now; None when it does not say in time."""
-        before = {attempt.id for attempt in await self.api.attempts(self.repository, hook, self.token)}
+        """How a delivery goes that the forge is asked for now; None when it does not say in time, or at all."""
+        if not isinstance(self.api, Probed):
+            return None
+        before = {attempt.id for attempt in await self._log(hook)}
         try:
-            await self.api.test(self.repository, hook, self.token)
+            said = await self.api.test(self.repository, hook, self.token)
         except Stalled as error:
             return Attempt("", "", "test", 0, str(error))
         except Transient:
             return None  # tests are limited: GitLab allows five a minute
         deadline = time.monotonic() + TEST_SECONDS
-        while time.monotonic() < deadline:
-            found = await self.api.attempts(self.repository, hook, self.token)
+        while said is None and self.can_tell and time.monotonic() < deadline:
+            found = await self._log(hook)
             if news := [attempt for attempt in found if attempt.id not in before]:
                 return news[0]
             await asyncio.sleep(TEST_PAUSE_SECONDS)
-        return None
+        return said
+
+    async def _log(self, hook: Hook) -> list[Attempt]:
+        return await self.api.attempts(self.repository, hook, self.token) if isinstance(self.api, Logged) else []
+
+    async def _redelivered(self, hook: Hook, log: Sequence[Attempt]) -> int:
+        if not isinstance(self.api, Logged):
+            return 0
+        missed = lost(log, time.time())
+        for attempt in missed:
+            await self.api.redeliver(self.repository, hook, attempt, self.token)
+        return len(missed)
 
 
 def wish_of(repository: Repository, public_url: str, master: bytes) -> Wish:
@@ -241,6 +278,23 @@ def check_api(repository: Repository) -> None:
         )
     if api.scheme != "https" and url.protocol != "http":
         raise Stalled(f"{repository.name}: spec.api must begin with https://, since tokens and secrets are sent there")
+
+
+def mend_of(trouble: str) -> str:
+    """What a person looks at when deliveries end so: `answered 401`, or the forge's words when there was no answer."""
+    match trouble.removeprefix("answered "):
+        case "401":
+            return (
+                "Trueup refuses it: the receiver needs this Repository among its declarations, and the same TRUEUP_WEBHOOK_KEYS"
+            )
+        case "503":
+            return "Trueup is there and not ready: is a worker running? its /readyz says more"
+        case code if code.isdecimal():
+            return (
+                "something other than Trueup's receiver may answer there: look at TRUEUP_PUBLIC_URL, and at what stands in front"
+            )
+        case _:
+            return "is TRUEUP_PUBLIC_URL where the forge reaches Trueup, and is Trueup running (trueup up)?"
 
 
 def trouble_of(hook: Hook, log: Sequence[Attempt]) -> str:

@@ -70,9 +70,8 @@ async def test_a_hook_is_made_with_the_derived_secret_and_how_it_is_is_told(cont
     record = await look()
     assert record.state is HookState.FAILING, "nobody listens there"
     assert (stored[0].secrets, record.hook) == ({"secret": secret()}, str(stored[0].id))
-    assert (
-        record.message == f"its deliveries do not arrive at http://127.0.0.1:1/webhooks/github/{SCOPE}: failed to connect to host"
-    )
+    told = f"its deliveries do not arrive at http://127.0.0.1:1/webhooks/github/{SCOPE}: failed to connect to host; is TRUEUP_PUBLIC_URL"
+    assert record.message.startswith(told)
     assert context.hook_troubles == (record.message,)
     counted = {sample.labels["state"]: sample.value for sample in metrics.WEBHOOKS.collect()[0].samples}
     assert counted == {"working": 0, "failing": 1, "refused": 0, "unknown": 0}

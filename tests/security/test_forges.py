@@ -8,12 +8,10 @@ from aiohttp import web
 from jobs.derive import Purpose
 from jobs.forges import forge as forge_room
 from jobs.forges import hooks
-from jobs.forges.clients import clients
+from jobs.forges.clients import clients, hook_clients
 from jobs.forges.deployers import deployers
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github_checks import GitHubChecks
-from jobs.forges.github_hooks import GitHubHooks
-from jobs.forges.gitlab_hooks import GitLabHooks
 from jobs.forges.hooks import Desk, Wish
 from jobs.report import Report
 from reconciler.errors import Stalled, Transient
@@ -40,6 +38,7 @@ BODIES = {
     "config as a word": b'[{"id": 1, "config": "x", "events": "push"}]',
     "config as a list": b'[{"id": 1, "config": [1], "events": 7}]',
     "events as numbers": b'[{"id": 1, "config": {"url": "u"}, "events": [1, null, {}]}]',
+    "a page of hooks": b'{"values": [{"id": 1, "uuid": "u", "url": WISH, "events": 7}], "nextPageStart": {}, "isLastPage": 0}',
     "pages of nothing": b'{"values": null, "value": null}',
     "pages of nulls": b'{"values": [null], "value": [null]}',
     "pages of objects": b'{"values": [{"hash": {}, "id": []}], "value": [{"commitId": 7}], "state": 7}',
@@ -107,12 +106,11 @@ async def ends_in_words(work):
     assert "secret-canary" not in told
 
 
-@pytest.mark.parametrize("client", [GitHubHooks, GitLabHooks])
+@pytest.mark.parametrize("forge", list(hook_clients(None)))
 @pytest.mark.parametrize(("status", "kind", "body"), CASES, ids=[f"{s}-{k or 'no type'}-{b}" for s, k, b in CASES])
-async def test_a_hooks_answer_that_is_none(session, answering, client, status, kind, body):  # noqa: PLR0917
+async def test_a_hooks_answer_that_is_none(session, answering, forge, status, kind, body):  # noqa: PLR0917
     answering |= {"status": status, "type": kind, "body": BODIES[body].replace(b"WISH", f'"{WISH.address}"'.encode())}
-    forge = Forge.GITHUB if client is GitHubHooks else Forge.GITLAB
-    desk = Desk(client(session), on_forge(answering["url"], forge), TOKEN)
+    desk = Desk(hook_clients(session)[forge], on_forge(answering["url"], forge), TOKEN)
     await ends_in_words(desk.care(WISH, known_id="1", has_secret=False))
     await ends_in_words(desk.verify(WISH))
     await ends_in_words(desk.remove(WISH))
@@ -143,10 +141,9 @@ async def test_an_answer_about_deployments_and_checks_that_is_none(session, answ
     await ends_in_words(checks.pending(repository, "refs/heads/main", "trueup", TOKEN))
 
 
-@pytest.mark.parametrize("client", [GitHubHooks, GitLabHooks])
-async def test_an_answer_without_end_is_given_up(session, answering, client, monkeypatch):
+@pytest.mark.parametrize("forge", list(hook_clients(None)))
+async def test_an_answer_without_end_is_given_up(session, answering, forge, monkeypatch):
     monkeypatch.setattr(forge_room, "ANSWER_BYTES", 1000)
     answering |= {"status": 200, "type": JSON, "body": b"[" + b" " * 5000 + b"]"}
-    forge = Forge.GITHUB if client is GitHubHooks else Forge.GITLAB
     with pytest.raises(Transient, match="more than 1000 bytes"):
-        await client(session).hooks(on_forge(answering["url"], forge), TOKEN)
+        await hook_clients(session)[forge].hooks(on_forge(answering["url"], forge), TOKEN)

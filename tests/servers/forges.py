@@ -7,13 +7,21 @@ import aiohttp
 import pytest
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
-from tests.servers import gitea_pulls
+from tests.servers import gitea_pulls, other_hooks
 from tests.servers.forge_checks import ForgeChecks
 from tests.servers.forge_deployments import ForgeDeployments
 from tests.servers.other_forges import add_routes
 from trueup.sandbox.forge import ForgeServer
 
 TOKEN = "f0rge-canary"
+
+APIS = {
+    Forge.GITEA: "/api/v1",
+    Forge.FORGEJO: "/api/v1",
+    Forge.BITBUCKET: "/2.0",
+    Forge.BITBUCKET_DC: "/rest/api/latest",
+}
+"""Where the APIs of forges begin, beneath the fake's address."""
 
 
 def on_forge(api: str, forge: Forge = Forge.GITHUB, *, name: str = "shop", path: str = "", **status: Any) -> Repository:
@@ -39,7 +47,8 @@ def forge_deployments() -> ForgeDeployments:
 
 @pytest.fixture
 async def forge_server(forge_checks: ForgeChecks, forge_deployments: ForgeDeployments) -> AsyncIterator[ForgeServer]:
-    async with ForgeServer(add_routes, gitea_pulls.add_routes, forge_checks.add_routes, forge_deployments.add_routes) as server:
+    more = (add_routes, gitea_pulls.add_routes, other_hooks.add_routes, forge_checks.add_routes, forge_deployments.add_routes)
+    async with ForgeServer(*more) as server:
         yield server
         if server.silent is not None:
             server.silent.set()

@@ -1,79 +1,106 @@
 """`trueup webhook register`, `verify`, `rotate` and `remove`: the hook at the forge, through the forge's API."""
 
+import dataclasses
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
 import click
 
-from jobs.forges.github_hooks import GitHubHooks
-from jobs.forges.gitlab_hooks import GitLabHooks
-from jobs.forges.hooks import Care, Desk, Hooks, Wish, wish_of
+from jobs.forges.clients import hook_clients
+from jobs.forges.hooks import Care, Desk, Place, Wish, mend_of, wish_of
 from jobs.forges.tokens import Tokens
 from jobs.worker import open_secrets
 from receiver.settings import ReceiverSettings
 from reconciler.errors import TrueupError
 from reconciler.model.declared import Forge, Name, Repository
+from reconciler.urls import scope_contains
 from trueup.cli.arguments import NameType
 from trueup.cli.output import ExitCode, Failure, json_option, print_json, say
 from trueup.cli.server import run
-from trueup.cli.webhooks import settings_and_repository, webhook
+from trueup.cli.webhooks import check_one, hook_of, of_scope, settings_and_repositories, settings_and_repository, webhook
 
 T = TypeVar("T")
 
-CLIENTS: Mapping[Forge, Callable[[aiohttp.ClientSession], Hooks]] = {Forge.GITHUB: GitHubHooks, Forge.GITLAB: GitLabHooks}
+UNTOLD = "whether deliveries arrive, the forge does not say: push a commit, and look for its job: trueup jobs"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Whose hook a command is about."""
+
+    repository: Name | None
+    scope: str | None
+    forge: str | None
+    token_file: Path | None
+
+    def __str__(self) -> str:
+        """As it is written on the command line."""
+        forge = f" --forge {self.forge}" if self.forge else ""
+        return f"--scope {self.scope}{forge}" if self.repository is None else str(self.repository)
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What these commands take."""
+    """What these commands take: they are handed a target."""
+
+    def targeted(repository: Name | None, scope: str | None, forge: str | None, token_file: Path | None, as_json: bool) -> None:
+        check_one(repository, scope, forge, function.__name__)
+        function(Target(repository, scope, forge, token_file), as_json)
+
+    targeted.__name__, targeted.__doc__ = function.__name__, function.__doc__
     token = click.option(
         "--token-file", type=click.Path(path_type=Path), help="A file with a token that may write webhooks, - is standard input; "
         "left out: the one in the Secret that the Repository names.",
     )  # fmt: skip
-    options: Callable[..., Any] = click.argument("repository", type=NameType())(token(json_option(function)))
+    argument = click.argument("repository", type=NameType(), required=False)
+    options: Callable[..., Any] = argument(of_scope(token(json_option(targeted))))
     return options
 
 
 @webhook.command(epilog="Example: trueup webhook register shop")
 @_options
-def register(repository: Name, token_file: Path | None, as_json: bool) -> None:
-    """Make a Repository's webhook at its forge, or put it right, and try it."""
-    _finish(_at_desk(repository, token_file, lambda desk, wish: desk.care(wish, has_secret=False)), as_json)
+def register(target: Target, as_json: bool) -> None:
+    """Make a webhook at its forge, or put it right, and try it: a Repository's, or one for all within a scope."""
+    _finish(_at_desk(target, lambda desk, wish: desk.care(wish, has_secret=False)), as_json)
 
 
 @webhook.command(epilog="Example: trueup webhook verify shop")
 @_options
-def verify(repository: Name, token_file: Path | None, as_json: bool) -> None:
-    """Say what is wrong with a Repository's webhook, after a test delivery; changes nothing."""
-    wrong = _at_desk(repository, token_file, lambda desk, wish: desk.verify(wish))
+def verify(target: Target, as_json: bool) -> None:
+    """Say what is wrong with a webhook, after a test delivery; changes nothing."""
+
+    async def work(desk: Desk, wish: Wish) -> tuple[list[str], bool]:
+        return await desk.verify(wish), desk.can_tell
+
+    wrong, can_tell = _at_desk(target, work)
     if as_json:
         print_json({"faults": wrong})
     elif not wrong:
-        say("the hook is as it should be, and a test delivery was taken")
+        say(f"the hook is as it should be{', and a test delivery was taken' if can_tell else f'; {UNTOLD}'}")
     if wrong:
-        raise Failure(f"{'; '.join(wrong)}; mend it: trueup webhook register {repository}")
+        raise Failure(f"{'; '.join(wrong)}; mend it: trueup webhook register {target}")
 
 
 @webhook.command(epilog="Example: trueup webhook rotate shop")
 @_options
-def rotate(repository: Name, token_file: Path | None, as_json: bool) -> None:
+def rotate(target: Target, as_json: bool) -> None:
     """Give the forge the secret of the newest key and the declared generation; those of older keys go on to open the door."""
 
     async def work(desk: Desk, wish: Wish) -> Care:
         if not any(hook.address == wish.address for hook in await desk.api.hooks(desk.repository, desk.token)):
-            raise Failure(f"there is no hook to {wish.address}; make it: trueup webhook register {repository}")
+            raise Failure(f"there is no hook to {wish.address}; make it: trueup webhook register {target}")
         return await desk.care(wish, has_secret=False)
 
-    _finish(_at_desk(repository, token_file, work), as_json)
+    _finish(_at_desk(target, work), as_json)
 
 
 @webhook.command(epilog="Example: trueup webhook remove shop")
 @_options
-def remove(repository: Name, token_file: Path | None, as_json: bool) -> None:
-    """Delete a Repository's webhook at its forge; its heads are polled as before."""
-    gone = _at_desk(repository, token_file, lambda desk, wish: desk.remove(wish))
+def remove(target: Target, as_json: bool) -> None:
+    """Delete a webhook at its forge; heads are polled as before."""
+    gone = _at_desk(target, lambda desk, wish: desk.remove(wish))
     if as_json:
         print_json({"removed": [hook.id for hook in gone]})
         return
@@ -84,34 +111,66 @@ def _finish(care: Care, as_json: bool) -> None:
     if as_json:
         print_json({"hook": care.hook.id, "done": care.done, "trouble": care.trouble, "redelivered": care.redelivered})
     else:
-        say(f"hook {care.hook.id}: {'; '.join(care.done)}")
+        say(f"hook {care.hook.id}: {'; '.join(care.done)}{'' if care.is_tried or care.trouble else f'; {UNTOLD}'}")
     if care.trouble:
-        raise Failure(f"a test delivery did not arrive: {care.trouble}; the forge sends to {care.hook.address}")
+        told = f"a test delivery did not arrive: {care.trouble}; the forge sends to {care.hook.address}"
+        raise Failure(f"{told}; {mend_of(care.trouble)}")
 
 
-def _at_desk(name: Name, token_file: Path | None, work: Callable[[Desk, Wish], Awaitable[T]]) -> T:
+def _at_desk(target: Target, work: Callable[[Desk, Wish], Awaitable[T]]) -> T:
     """Do something at the forge.
 
     Raises:
         Failure: when it cannot be done.
     """
-    settings, repository = settings_and_repository(name)
-    if repository.forge not in CLIENTS:
-        known = ", ".join(sorted(CLIENTS))
-        raise Failure(f"{name}: webhooks of {repository.forge} are entered by hand; this command knows {known}")
+    settings, repository, place = _place_of(target)
     if not settings.public_url:
-        raise Failure("TRUEUP_PUBLIC_URL is not set; it is where the forge sends to", ExitCode.USAGE)
+        raise Failure(
+            "TRUEUP_PUBLIC_URL is not set; it is where the forge reaches Trueup: export TRUEUP_PUBLIC_URL=https://trueup.example",
+            ExitCode.USAGE,
+        )
 
     async def at_desk() -> T:
-        wish = wish_of(repository, settings.public_url, settings.master_keys[0])
-        token = await _token(settings, repository, token_file)
         async with aiohttp.ClientSession() as session:
-            return await work(Desk(CLIENTS[repository.forge](session), repository, token), wish)
+            api = hook_clients(session, place).get(repository.forge)
+            if api is None:
+                known = ", ".join(sorted(hook_clients(session)))
+                raise Failure(
+                    f"{repository.name}: webhooks of {repository.forge} are entered by hand: trueup webhook show {target};"
+                    f" this command knows {known}"
+                )
+            wish = wish_of(repository, settings.public_url, settings.master_keys[0])
+            return await work(Desk(api, repository, await _token(settings, repository, target.token_file)), wish)
 
     try:
         return run(at_desk())
     except TrueupError as error:
         raise Failure.of(error) from error
+
+
+def _place_of(target: Target) -> tuple[ReceiverSettings, Repository, Place]:
+    """A Repository, or in its stead what holds it: one within the scope, by whose API and token the scope's hook is reached.
+
+    Raises:
+        Failure: when there is none.
+    """
+    if target.repository is not None:
+        return *settings_and_repository(target.repository), Place.REPOSITORY
+    settings, declared = settings_and_repositories()
+    hook = hook_of(target.scope or "", Forge(target.forge) if target.forge else None, declared.values())
+    within = [r for _, r in sorted(declared.items()) if r.forge is hook.forge and scope_contains(hook.scope, r.scope)]
+    if "/" not in hook.scope:
+        raise Failure(f"the hook of a whole host is entered by hand: trueup webhook show {target}")
+    if own := next((r for r in within if r.scope == hook.scope), None):
+        raise Failure(f"{hook.scope} is the Repository {own.name}: name that instead of --scope", ExitCode.USAGE)
+    if len(apis := sorted({r.api for r in within})) > 1:
+        raise Failure(f"the Repositories within {hook.scope} have several APIs: {', '.join(apis)}; give them one in spec.api")
+    secrets = {r.webhook_secret for r in within if r.webhook_secret is not None}
+    if len(secrets) > 1 and target.token_file is None:
+        names = ", ".join(sorted(f"{secret.namespace}/{secret.name}" for secret in secrets))
+        raise Failure(f"the Repositories within {hook.scope} name several Secrets ({names}); give a token with --token-file")
+    chosen = next((r for r in within if r.webhook_secret is not None), within[0])
+    return settings, dataclasses.replace(chosen, scope=hook.scope, webhook_generation=hook.generation), Place.OWNER
 
 
 async def _token(settings: ReceiverSettings, repository: Repository, token_file: Path | None) -> str:

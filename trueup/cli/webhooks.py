@@ -1,7 +1,8 @@
 """`trueup webhook`: what to enter at a forge, or having it entered. `show` speaks to nobody."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -54,6 +55,30 @@ class Hook:
     generation: int
 
 
+def of_scope(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command about a Repository's webhook, or one for many."""
+    scope = click.option(
+        "--scope", help="Of one hook for many repositories: an organisation, a group or a host, as `github.com/acme`."
+    )
+    forge = click.option(
+        "--forge",
+        type=click.Choice([str(forge) for forge in Forge]),
+        help="Of the repositories within --scope, where they are of several.",
+    )
+    options: Callable[..., Any] = scope(forge(function))
+    return options
+
+
+def check_one(repository: Name | None, scope: str | None, forge: str | None, command: str) -> None:
+    """Whether a command was told whose webhook it is about.
+
+    Raises:
+        Failure: when it was not, or of both.
+    """
+    if (repository is None) is (scope is None) or (forge is not None and scope is None):
+        raise Failure(f"name a Repository, or a scope: trueup webhook {command} --scope github.com/acme", ExitCode.USAGE)
+
+
 @click.group()
 def webhook() -> None:
     """Webhooks: where a forge sends pushes, and the secret that it signs them with."""
@@ -61,23 +86,17 @@ def webhook() -> None:
 
 @webhook.command(epilog="Example: trueup webhook show shop")
 @click.argument("repository", type=NameType(), required=False)
-@click.option("--scope", help="Of one hook for many repositories: an organisation, a group or a host, as `github.com/acme`.")
-@click.option(
-    "--forge",
-    type=click.Choice([str(forge) for forge in Forge]),
-    help="Of the repositories within --scope, where they are of several.",
-)
+@of_scope
 @json_option
 def show(repository: Name | None, scope: str | None, forge: str | None, as_json: bool) -> None:
     """Print the address and the secret of a Repository's webhook, or of one for all within a scope; enter both at the forge."""
-    if (repository is None) is (scope is None) or (forge is not None and scope is None):
-        raise Failure("name a Repository, or a scope: trueup webhook show --scope github.com/acme", ExitCode.USAGE)
+    check_one(repository, scope, forge, "show")
     if repository is not None:
         settings, found = settings_and_repository(repository)
         hook = Hook(found.forge, found.scope, found.webhook_generation)
     else:
-        settings, declared = _settings_and_repositories()
-        hook = _hook_of(scope or "", Forge(forge) if forge else None, declared.values())
+        settings, declared = settings_and_repositories()
+        hook = hook_of(scope or "", Forge(forge) if forge else None, declared.values())
     shown = _shown(hook, settings)
     if as_json:
         print_json(shown)
@@ -93,7 +112,7 @@ def settings_and_repository(name: Name) -> tuple[ReceiverSettings, Repository]:
     Raises:
         Failure: when either is missing.
     """
-    settings, declared = _settings_and_repositories()
+    settings, declared = settings_and_repositories()
     found = declared.get(name)
     if found is None:
         known = ", ".join(str(known) for known in sorted(declared)) or "none"
@@ -101,14 +120,19 @@ def settings_and_repository(name: Name) -> tuple[ReceiverSettings, Repository]:
     return settings, found
 
 
-def _settings_and_repositories() -> tuple[ReceiverSettings, Mapping[Name, Repository]]:
+def settings_and_repositories() -> tuple[ReceiverSettings, Mapping[Name, Repository]]:
+    """The settings, with a webhook key, and all Repositories that are declared.
+
+    Raises:
+        Failure: when there is no key, or declarations cannot be read.
+    """
     settings = load_settings(ReceiverSettings)
     if not settings.master_keys:
         raise Failure("TRUEUP_WEBHOOK_KEYS is not set; secrets are derived from it: openssl rand -hex 32", ExitCode.USAGE)
     return settings, run(declarations(settings)).repositories
 
 
-def _hook_of(text: str, forge: Forge | None, declared: Iterable[Repository]) -> Hook:
+def hook_of(text: str, forge: Forge | None, declared: Iterable[Repository]) -> Hook:
     """The hook of a scope; its secret is of the lowest generation within it, which is the last to be revoked.
 
     Raises:

@@ -42,7 +42,7 @@ class StoredHook:
 
 
 class ForgeHooks:
-    """Hooks by repository, in lower case."""
+    """Hooks by repository, organisation or group, in lower case."""
 
     def __init__(self) -> None:
         self.stored: dict[str, list[StoredHook]] = defaultdict(list)
@@ -58,8 +58,13 @@ class ForgeHooks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Answer as GitHub and GitLab do."""
-        github, gitlab = "/repos/{owner}/{name}/hooks", "/projects/{project}/hooks"
+        """Answer as GitHub and GitLab do, of repositories and of what holds many."""
+        for github in ("/repos/{owner}/{name}/hooks", "/orgs/{owner}/hooks"):
+            self._add_github(router, github)
+        for gitlab in ("/projects/{project}/hooks", "/groups/{project}/hooks"):
+            self._add_gitlab(router, gitlab)
+
+    def _add_github(self, router: web.UrlDispatcher, github: str) -> None:
         router.add_get(github, self._guarded(self._list))
         router.add_post(github, self._guarded(self._github_create))
         router.add_patch(github + "/{id}", self._guarded(self._github_update))
@@ -67,6 +72,8 @@ class ForgeHooks:
         router.add_post(github + "/{id}/pings", self._guarded(self._github_ping))
         router.add_get(github + "/{id}/deliveries", self._guarded(self._log))
         router.add_post(github + "/{id}/deliveries/{line}/attempts", self._guarded(self._again))
+
+    def _add_gitlab(self, router: web.UrlDispatcher, gitlab: str) -> None:
         router.add_get(gitlab, self._guarded(self._list))
         router.add_post(gitlab, self._guarded(self._gitlab_create))
         router.add_put(gitlab + "/{id}", self._guarded(self._gitlab_update))
@@ -86,9 +93,10 @@ class ForgeHooks:
         await asyncio.gather(*self._tasks)
 
     async def push(self, repository: str, payload: Mapping[str, Any]) -> list[int]:
-        """Send a push to every hook that wants it; our answers."""
-        codes = []
-        for hook in self.stored[repository.lower()]:
+        """Send a push to every hook that wants it, of the repository and of what holds it; our answers."""
+        codes, path = [], repository.lower()
+        above = [path[:end] for end, letter in enumerate(path) if letter == "/"]
+        for hook in [hook for place in (path, *above) for hook in self.stored[place]]:
             is_github = "config" in hook.settings
             if is_github and hook.settings["active"] and "push" in hook.settings["events"]:
                 codes.append(await self._send(hook, "push", payload))
@@ -109,7 +117,7 @@ class ForgeHooks:
 
     def _of(self, request: web.Request) -> list[StoredHook]:
         parts = request.match_info
-        return self.stored[(parts.get("project") or f"{parts['owner']}/{parts['name']}").lower()]
+        return self.stored[(parts.get("project") or "/".join(filter(None, (parts["owner"], parts.get("name"))))).lower()]
 
     def _found(self, request: web.Request) -> StoredHook | None:
         return next((hook for hook in self._of(request) if str(hook.id) == request.match_info["id"]), None)

@@ -1,4 +1,4 @@
-"""What is done about a hook: the same on GitHub and GitLab, against servers that really deliver to a door that knows one secret."""
+"""What is done about a hook: the same at all forges, against servers that really deliver to a door that knows one secret."""
 
 import dataclasses
 import hashlib
@@ -9,15 +9,18 @@ from aiohttp import web
 
 from jobs.derive import Purpose
 from jobs.forges import hooks
+from jobs.forges.clients import hook_clients
 from jobs.forges.github_hooks import GitHubHooks
-from jobs.forges.gitlab_hooks import GitLabHooks
-from jobs.forges.hooks import Attempt, Desk, Hook, Wish, choose, lost, wish_of
+from jobs.forges.hooks import Attempt, Desk, Hook, Logged, Place, Probed, Wish, choose, lost, mend_of, wish_of
 from reconciler.errors import ForgeUnavailable, Stalled
 from reconciler.model.declared import Forge
-from tests.servers.forges import TOKEN, on_forge
+from tests.servers.forges import APIS, TOKEN, on_forge
 
 SECRETS = {Purpose.HMAC: "new-secret", Purpose.TOKEN: "new-secret", Purpose.SIGNING: "whsec_bmV3LXNlY3JldA=="}
-FORGES = {Forge.GITHUB: GitHubHooks, Forge.GITLAB: GitLabHooks}
+FORGES = list(hook_clients(None))
+LOGGED = [Forge.GITHUB, Forge.GITLAB]
+UNTOLD = {Forge.GITEA, Forge.FORGEJO, Forge.BITBUCKET}
+"""Forges that say nothing of deliveries."""
 REPOSITORY = "acme/shop"
 
 
@@ -30,8 +33,8 @@ class Door:
 
     async def receive(self, request):
         body = await request.read()
-        signature = "sha256=" + hmac.new(b"new-secret", body, hashlib.sha256).hexdigest()
-        is_ours = "new-secret" in request.headers.values() or signature == request.headers.get("X-Hub-Signature-256")
+        signature = hmac.new(b"new-secret", body, hashlib.sha256).hexdigest()
+        is_ours = bool({"new-secret", signature, f"sha256={signature}"} & set(request.headers.values()))
         if is_ours and not self.status:
             self.taken.append((await request.json()).get("after", "ping"))
         return web.Response(status=self.status or (202 if is_ours else 401))
@@ -52,18 +55,19 @@ async def door():
 
 @pytest.fixture
 def wish(door):
-    return Wish(f"{door.url}/webhooks/github/git.example/acme/shop", SECRETS)
+    return Wish(f"{door.url}/webhooks/bitbucket-dc/git.example/acme/shop", SECRETS)
 
 
-@pytest.fixture(params=list(FORGES), ids=str)
+@pytest.fixture(params=FORGES, ids=str)
 def forge(request):
     return request.param
 
 
 @pytest.fixture
 def desk(forge, forge_server, session, monkeypatch):
+    forge_server.session = session
     monkeypatch.setattr(hooks, "TEST_PAUSE_SECONDS", 0.01)
-    return Desk(FORGES[forge](session), on_forge(forge_server.url, forge), TOKEN)
+    return Desk(hook_clients(session)[forge], on_forge(forge_server.url + APIS.get(forge, ""), forge), TOKEN)
 
 
 @pytest.fixture
@@ -78,8 +82,11 @@ def point_elsewhere(hook, address):
 async def test_a_hook_that_is_missing_is_made_and_tried(desk, wish, stored, door):
     care = await desk.care(wish, has_secret=False)
     assert (care.done, care.trouble, care.is_written) == (("created",), "", True)
-    assert [hook.id for hook in stored] == [int(care.hook.id)]
-    assert door.taken
+    assert [hook.id for hook in stored] == [int(care.hook.id.strip("{}"))]
+    assert bool(door.taken) is (desk.repository.forge not in {Forge.BITBUCKET, Forge.BITBUCKET_DC}), "they cannot be asked to"
+    assert care.is_tried is isinstance(desk.api, Logged)
+    told = ["the forge does not say how its test went"] if desk.repository.forge is Forge.GITLAB and not care.is_tried else []
+    assert await desk.verify(wish) == told
 
 
 async def test_what_is_as_it_should_be_is_only_read(desk, wish, forge_server):
@@ -87,7 +94,7 @@ async def test_what_is_as_it_should_be_is_only_read(desk, wish, forge_server):
     forge_server.requests.clear()
     care = await desk.care(wish, known_id=made.hook.id, has_secret=True)
     assert (care.done, care.trouble, care.is_written, care.redelivered) == ((), "", False, 0)
-    assert len(forge_server.requests) == 2
+    assert len(forge_server.requests) == (1 if desk.repository.forge in UNTOLD else 2)
     assert all(request.startswith("GET ") for request in forge_server.requests)
 
 
@@ -106,7 +113,7 @@ async def test_a_hook_that_points_elsewhere_is_turned_back(desk, wish, stored):
     assert (care.trouble, len(stored)) == ("", 1)
 
 
-async def test_hooks_of_others_are_never_touched(desk, wish, stored, door):
+async def test_hooks_of_others_are_never_touched(desk, wish, stored):
     """Another Trueup's has the same path on another host."""
     other = Wish(wish.address.replace("127.0.0.1", "localhost"), dict.fromkeys(SECRETS, "other") | SECRETS)
     await desk.care(other, has_secret=False)
@@ -116,7 +123,6 @@ async def test_hooks_of_others_are_never_touched(desk, wish, stored, door):
     assert stored[0].settings == before
     assert [hook.address for hook in await desk.remove(wish)] == [wish.address]
     assert [hook.settings for hook in stored] == [before]
-    assert door.taken
 
 
 GITHUB_FAULTS = {
@@ -133,7 +139,37 @@ GITLAB_FAULTS = {
     "does not verify certificates": {"enable_ssl_verification": False},
     "has no secret": {"token_present": False, "signing_token_present": False},
 }
-FAULTS = [(Forge.GITHUB, *fault) for fault in GITHUB_FAULTS.items()] + [(Forge.GITLAB, *fault) for fault in GITLAB_FAULTS.items()]
+GITEA_FAULTS = {
+    "is switched off": {"active": False},
+    "does not send push, delete": {"events": ["pull_request", "pull_request_sync", "pull_request_comment"]},
+    "only tells of branches like release/*": {"branch_filter": "release/*"},
+    "does not send JSON": {"config": {"content_type": "form"}},
+}
+BITBUCKET_FAULTS = {
+    "is switched off": {"active": False},
+    "does not send repo:push, pullrequest:created, pullrequest:updated, pullrequest:comment_created": {
+        "events": ["issue:created"]
+    },
+    "does not verify certificates": {"skip_cert_verification": True},
+    "has no secret": {"secret_set": False},
+}
+DATA_CENTER_FAULTS = {
+    "is switched off": {"active": False},
+    "does not send repo:refs_changed, pr:opened, pr:from_ref_updated, pr:modified, pr:comment:added": {"events": ["repo:forked"]},
+    "does not verify certificates": {"sslVerificationRequired": False},
+}
+FAULTS = [
+    (forge, *fault)
+    for forge, faults in {
+        Forge.GITHUB: GITHUB_FAULTS,
+        Forge.GITLAB: GITLAB_FAULTS,
+        Forge.GITEA: GITEA_FAULTS,
+        Forge.FORGEJO: GITEA_FAULTS,
+        Forge.BITBUCKET: BITBUCKET_FAULTS,
+        Forge.BITBUCKET_DC: DATA_CENTER_FAULTS,
+    }.items()
+    for fault in faults.items()
+]
 
 
 @pytest.mark.parametrize(("forge", "words", "settings"), FAULTS, ids=[f"{forge}-{words}" for forge, words, _ in FAULTS])
@@ -151,6 +187,7 @@ async def test_what_somebody_changed_is_named_and_put_back(desk, wish, stored, w
     assert (await desk.care(wish, has_secret=True)).done == ()
 
 
+@pytest.mark.parametrize("forge", LOGGED)
 async def test_a_secret_that_is_refused_is_given_again(desk, wish, stored, forge_server):
     forge_server.hooks.tests_a_minute = 50
     await desk.care(wish, has_secret=False)
@@ -162,6 +199,7 @@ async def test_a_secret_that_is_refused_is_given_again(desk, wish, stored, forge
     assert await desk.verify(wish) == []
 
 
+@pytest.mark.parametrize("forge", LOGGED)
 async def test_a_door_that_refuses_the_right_secret_is_told_and_not_written_for_ever(desk, wish, door, forge_server):
     door.status = 401
     care = await desk.care(wish, has_secret=False)
@@ -170,6 +208,7 @@ async def test_a_door_that_refuses_the_right_secret_is_told_and_not_written_for_
     assert len(writes) == 2, "one that makes it, one that tries it"
 
 
+@pytest.mark.parametrize("forge", LOGGED)
 async def test_deliveries_that_were_lost_are_asked_for_again_in_order(desk, wish, forge_server, door):
     await desk.care(wish, has_secret=False)
     await forge_server.hooks.settle()
@@ -184,6 +223,7 @@ async def test_deliveries_that_were_lost_are_asked_for_again_in_order(desk, wish
     assert (await desk.care(wish, has_secret=True)).redelivered == 0
 
 
+@pytest.mark.parametrize("forge", LOGGED)
 async def test_while_nothing_arrives_it_is_said_and_nothing_is_asked_for_again(desk, wish, forge_server):
     await desk.care(wish, has_secret=False)
     await forge_server.hooks.settle()
@@ -225,19 +265,19 @@ async def test_a_limit_of_tests_keeps_nobody_from_his_hook(desk, forge_server, w
 
 async def test_doubles_are_removed(desk, wish, stored):
     await desk.care(wish, has_secret=False)
-    stored.append(type(stored[0])(999, {**stored[0].settings, "id": 999}, dict(stored[0].secrets)))
+    stored.append(type(stored[0])(999, {**stored[0].settings, "id": 999, "uuid": "{999}"}, dict(stored[0].secrets)))
     assert await desk.verify(wish) == ["there are 2 hooks to it"]
     care = await desk.care(wish, has_secret=True)
-    assert care.done == ("removed its double 999",)
+    assert care.done[0].strip("{}") in {"removed its double 999", "removed its double {999"}
     assert len(stored) == 1
 
 
 async def test_ours_is_found_among_many(desk, wish, stored):
     await desk.care(wish, has_secret=False)
     (ours,) = stored
-    others = [{**ours.settings, "id": n, "url": "u", "config": {"url": "u"}} for n in range(1000, 1150)]
+    others = [{**ours.settings, "id": n, "uuid": str(n), "url": "u", "config": {"url": "u"}} for n in range(1000, 1150)]
     stored[:0] = [type(ours)(settings["id"], settings) for settings in others]
-    assert (await desk.care(wish, has_secret=True)).hook.id == str(ours.id)
+    assert (await desk.care(wish, has_secret=True)).hook.id.strip("{}") == str(ours.id)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +285,7 @@ async def test_ours_is_found_among_many(desk, wish, stored):
     [
         (429, {"Retry-After": "9"}, ForgeUnavailable, "answered 429"),
         (500, {}, ForgeUnavailable, "answered 500"),
-        (403, {}, Stalled, r"the token of spec\.webhook\.secretRef .* needs the (permission to write webhooks|scope `api`)"),
+        (403, {}, Stalled, r"the token of spec\.webhook\.secretRef .* needs the (permission to (write|adm)|scope `)"),
         (404, {}, Stalled, r"the token of spec\.webhook\.secretRef"),
         (422, {}, Stalled, "answered 422"),
         (302, {"Location": "http://127.0.0.1:1/"}, Stalled, "has moved"),
@@ -259,6 +299,39 @@ async def test_refusals_say_what_the_token_needs(desk, wish, forge_server, statu
     assert "new-secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("forge", [Forge.BITBUCKET_DC])
+async def test_data_centers_unsigned_test_says_that_trueup_is_reached_and_its_latest_delivery_the_rest(
+    desk, wish, stored, forge_server
+):
+    assert not (await desk.care(wish, has_secret=False)).trouble, "401 is what an unsigned test gets"
+    stored[0].log.insert(
+        0, {"id": 7, "event": "pr:opened", "start": 9e12, "result": {"description": "401", "outcome": "FAILURE"}}
+    )
+    assert await desk.verify(wish) == ["its latest delivery: answered 401", "a test was answered 401"]
+    care = await desk.care(wish, has_secret=True)
+    assert (care.done, care.is_written) == (("given its secret again",), True)
+    stored[0].log[0]["start"] = 0
+    assert await desk.verify(wish) == [], "it was before the hook was changed"
+    forge_server.hooks.is_down = True
+    assert await desk.verify(wish) == ["a test was Connect timed out"]
+    assert (await desk.care(wish, has_secret=False)).trouble == "Connect timed out"
+
+
+@pytest.mark.parametrize("forge", FORGES)
+async def test_one_hook_for_many_repositories(desk, wish, forge, forge_server, door):
+    owner = dataclasses.replace(desk.repository, scope="git.example/acme")
+    shared = Desk(hook_clients(forge_server.session, Place.OWNER)[forge], owner, TOKEN)
+    await desk.care(wish, has_secret=False)
+    care = await shared.care(Wish(f"{door.url}/webhooks/x/git.example/acme", SECRETS), has_secret=False)
+    assert (care.done, care.trouble) == (("created",), "")
+    assert [len(forge_server.hooks.stored[place]) for place in ("acme", REPOSITORY)] == [1, 1]
+    assert isinstance(shared.api, Probed) is (forge not in UNTOLD)
+    assert await shared.verify(Wish(f"{door.url}/webhooks/x/git.example/acme", SECRETS)) == []
+    forge_server.hooks.may_write = False
+    with pytest.raises(Stalled, match=r"this (organisation|group|workspace|project)"):
+        await shared.verify(wish)
+
+
 async def test_removing_what_is_gone_is_as_good(desk, wish, stored):
     (hook,) = [(await desk.care(wish, has_secret=False)).hook]
     stored.clear()
@@ -266,6 +339,7 @@ async def test_removing_what_is_gone_is_as_good(desk, wish, stored):
     assert await desk.remove(wish) == []
 
 
+@pytest.mark.parametrize("forge", LOGGED)
 async def test_a_test_that_is_never_logged_is_not_waited_for_for_ever(desk, wish, monkeypatch):
     monkeypatch.setattr(hooks, "TEST_SECONDS", 0.05)
     await desk.care(wish, has_secret=False)
@@ -300,6 +374,19 @@ HERE, THERE = "https://here/webhooks/x", "https://there/webhooks/x"
 def test_which_hook_is_ours(found, known, ours, doubles):
     hook, extra = choose([Hook(number, address, ()) for number, address in found], HERE, known)
     assert (hook and hook.id, [other.id for other in extra]) == (ours, doubles)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "mend"),
+    [
+        ("answered 401", "TRUEUP_WEBHOOK_KEYS"),
+        ("answered 503", "is a worker running?"),
+        ("answered 404", "something other than Trueup"),
+        ("failed to connect to host", "is Trueup running"),
+    ],
+)
+def test_what_a_person_looks_at_when_deliveries_do_not_arrive(trouble, mend):
+    assert mend in mend_of(trouble)
 
 
 def attempts(*lines):

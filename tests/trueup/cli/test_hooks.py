@@ -70,9 +70,21 @@ def environment(tmp_path, world):
             ("elsewhere", "github", "api: 'https://evil.example', webhook: {secretRef: {name: hooks}}"),
             ("other", "generic", "poll: 60s"),
         ]
+    ] + [
+        f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: {name}}}\n"
+        f"spec: {{url: 'http://localhost/{path}', forge: {forge}, api: '{api}', {more}}}\n"
+        for name, forge, path, api, more in [
+            ("team1", "gitlab", "team/one", world.url, "webhook: {secretRef: {name: hooks}}"),
+            ("team2", "gitlab", "team/two", "http://localhost:1", "poll: 60s"),
+            ("many1", "gitlab", "many/one", world.url, "webhook: {secretRef: {name: hooks}}"),
+            ("many2", "gitlab", "many/two", world.url, "webhook: {secretRef: {name: others}}"),
+        ]
     ]
     (tmp_path / "declarations").mkdir()
     (tmp_path / "declarations" / "all.yaml").write_text("---\n".join(declared))
+    for name, text in zip(("github", "gitlab"), declared, strict=False):
+        (tmp_path / f"only-{name}").mkdir()
+        (tmp_path / f"only-{name}" / "one.yaml").write_text(text)
     (tmp_path / "secrets" / "hooks").mkdir(parents=True)
     (tmp_path / "secrets" / "hooks" / "token").write_text(TOKEN)
     (tmp_path / "token").write_text(f"{TOKEN}\n")
@@ -105,6 +117,24 @@ def test_the_circle_of_a_hook(world, environment, name):
     assert run("webhook", "remove", name, environment=environment).out == "there was none\n"
 
 
+@pytest.mark.parametrize("name", ["github", "gitlab"])
+def test_the_circle_of_one_hook_for_many_repositories(world, environment, name):
+    stored, scope = world.forge.hooks.stored["acme"], ("--scope", "127.0.0.1/acme", "--forge", name)
+    more = () if name == "gitlab" else ("--token-file", f"{environment['HERE']}/token")
+    environment |= {"TRUEUP_DECLARATIONS": environment["TRUEUP_DECLARATIONS"].replace("declarations", f"only-{name}")}
+    wanted = f"trueup webhook register --scope 127.0.0.1/acme --forge {name}"
+    assert wanted in run("webhook", "verify", *scope, *more, environment=environment).err
+    ended = run("webhook", "register", *scope, *more, environment=environment)
+    assert (ended.code, ended.err, len(stored)) == (0, "", 1)
+    assert not world.forge.hooks.stored["acme/shop"]
+    ended = run("webhook", "verify", *scope, *more, environment=environment)
+    assert (ended.code, ended.out) == (0, "the hook is as it should be, and a test delivery was taken\n")
+    stored[0].secrets = {}
+    assert run("webhook", "rotate", *scope, *more, environment=environment).code == 0
+    assert run("webhook", "remove", *scope, *more, environment=environment).out.startswith("removed hook ")
+    assert not stored
+
+
 def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
     ended = run("webhook", "register", "github", environment=environment | {"TRUEUP_PUBLIC_URL": "http://127.0.0.1:1"})
     assert (ended.code, len(world.forge.hooks.stored["acme/shop"])) == (1, 1)
@@ -117,7 +147,24 @@ def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
     ("arguments", "change", "code", "told"),
     [
         pytest.param(["nobody"], {}, 1, "there is no Repository trueup/nobody", id="unknown"),
-        pytest.param(["other"], {}, 1, "this command knows github, gitlab", id="a forge that is not spoken to"),
+        pytest.param(
+            ["other"],
+            {},
+            1,
+            "trueup webhook show trueup/other; this command knows bitbucket, bitbucket-dc, forgejo, gitea, github, gitlab",
+            id="a forge that is not spoken to",
+        ),
+        pytest.param([], {}, 2, "trueup webhook register --scope github.com/acme", id="nothing named"),
+        pytest.param(
+            ["--scope", "github.com/acme"], {}, 1, "no Repository is declared within github.com/acme", id="unknown scope"
+        ),
+        pytest.param(["--scope", "127.0.0.1"], {}, 2, "say which with --forge", id="a scope of several forges"),
+        pytest.param(
+            ["--scope", "localhost"], {}, 1, "entered by hand: trueup webhook show --scope localhost", id="a whole host"
+        ),
+        pytest.param(["--scope", "localhost/team/one"], {}, 2, "is the Repository trueup/team1", id="a repository as scope"),
+        pytest.param(["--scope", "localhost/team"], {}, 1, "several APIs", id="a scope of several APIs"),
+        pytest.param(["--scope", "localhost/many"], {}, 1, "trueup/hooks, trueup/others", id="a scope of several tokens"),
         pytest.param(["github"], {"TRUEUP_PUBLIC_URL": ""}, 2, "TRUEUP_PUBLIC_URL is not set", id="no address"),
         pytest.param(["github"], {"TRUEUP_WEBHOOK_KEYS": ""}, 2, "openssl rand -hex 32", id="no key"),
         pytest.param(["bare"], {}, 1, "spec.webhook.secretRef, or give one with --token-file", id="no token"),
