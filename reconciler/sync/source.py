@@ -101,26 +101,24 @@ class _Work:
     """One source of a target, and what its render is given."""
 
     target: Target
-    index: int
+    place: "_Place"
     given: Given
 
     @property
     def source(self) -> GitSource:
-        return self.target.application.sources[self.index]
+        return self.target.application.sources[self.place[1]]
 
     @property
     def ref(self) -> str:
         """How its commit is followed; empty for one that is declared by its hash."""
-        return self.target.revisions[self.index].ref
-
-    @property
-    def place(self) -> "_Place":
-        return self.target.name, self.index
+        return self.target.revisions[self.place[1]].ref
 
     @property
     def request(self) -> RenderRequest:
         return RenderRequest(self.target.name, self.source.path, _options(self.target, self.source), self.given)
 
+
+NO_FILES = Borrowed()
 
 NOTHING = Rendered((), frozenset(), frozenset(), "")
 """Of a source that is only referred to."""
@@ -128,8 +126,8 @@ NOTHING = Rendered((), frozenset(), frozenset(), "")
 _Part = tuple[Rendered, str]
 """What a source renders to, and a name for what it was given."""
 
-_Place = tuple[Name, int]
-"""An application, and which of its sources."""
+_Place = tuple[int, int]
+"""Which of the targets, and which of its sources: numbers, since there may be a thousand to look up."""
 
 
 async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, Source | TrueupError]:
@@ -137,10 +135,11 @@ async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, S
     wanted: dict[_Checkout, list[_Work]] = {}
     failed: dict[Name, TrueupError] = {}
     outside, lent = await asyncio.gather(_outside(targets, workshop), _lent(targets, workshop))
-    for target in targets:
+    for number, target in enumerate(targets):
         for index, source in enumerate(target.application.sources):
-            given = outside.get((target.name, index)) or Given(namespace=target.application.destination.namespace)
-            files = lent.get((target.name, index)) or Borrowed()
+            place = number, index
+            given = outside.get(place) or Given(namespace=target.application.destination.namespace)
+            files = lent.get(place) or NO_FILES
             if isinstance(given, TrueupError):
                 failed[target.name] = given
                 break
@@ -150,20 +149,22 @@ async def load(targets: Sequence[Target], workshop: Workshop) -> Mapping[Name, S
             added = workshop.repositories[source.repository].added
             if files.files or given.added != added:
                 given = replace(given, files=files.files, added=added)
-            work = _Work(target, index, given)
-            wanted.setdefault((source.repository, target.revisions[index].commit), []).append(work)
+            wanted.setdefault((source.repository, target.revisions[index].commit), []).append(_Work(target, place, given))
     batches = await asyncio.gather(*(_render_checkout(checkout, work, workshop) for checkout, work in wanted.items()))
     parts: dict[_Place, _Part | TrueupError] = {}
     for batch in batches:
         parts |= batch
-    return {target.name: failed.get(target.name) or _assemble(target, parts, lent) for target in targets}
+    return {
+        target.name: (failed and failed.get(target.name)) or _assemble(number, target, parts, lent)
+        for number, target in enumerate(targets)
+    }
 
 
 async def _outside(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Place, Given | TrueupError]:
     """What lies outside of Git, of the sources that need something of it: most do not. All of it is asked for at once."""
     places = [
-        (target.application, index, options)
-        for target in targets
+        ((number, index), target.application, options)
+        for number, target in enumerate(targets)
         for index, source in enumerate(target.application.sources)
         if source.is_rendered and ((options := _options(target, source)).references or options.helm is not None)
     ]
@@ -175,15 +176,15 @@ async def _outside(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Pl
         except TrueupError as error:
             return error
 
-    answers = await asyncio.gather(*(given(application, options) for application, _, options in places))
-    return {(application.name, index): answer for (application, index, _), answer in zip(places, answers, strict=True)}
+    answers = await asyncio.gather(*(given(application, options) for _, application, options in places))
+    return {place: answer for (place, _, _), answer in zip(places, answers, strict=True)}
 
 
 async def _lent(targets: Sequence[Target], workshop: Workshop) -> Mapping[_Place, Borrowed | TrueupError]:
     """Files of other sources, of the sources that name some."""
     places = {
-        (target.name, index): (target.application, target.revisions, options)
-        for target in targets
+        (number, index): (target.application, target.revisions, options)
+        for number, target in enumerate(targets)
         for index, source in enumerate(target.application.sources)
         if source.is_rendered and borrowed(options := _options(target, source))
     }
@@ -294,30 +295,34 @@ async def _export(mirror: Mirror, commit: str, requests: Sequence[RenderRequest]
 
 
 def _assemble(
-    target: Target, parts: Mapping[_Place, _Part | TrueupError], lent: Mapping[_Place, Borrowed | TrueupError]
+    number: int, target: Target, parts: Mapping[_Place, _Part | TrueupError], lent: Mapping[_Place, Borrowed | TrueupError]
 ) -> Source | TrueupError:
     documents: list[RawDocument] = []
     inputs: dict[Name, Inputs] = {}
     for index, source in enumerate(target.application.sources):
-        part = parts[target.name, index]
+        part = parts[number, index]
         if isinstance(part, TrueupError):
-            return _missing(part, target, parts) if isinstance(part, PathMissing) else part
+            return _missing(part, number, target, parts) if isinstance(part, PathMissing) else part
         rendered, outside = part
         documents += rendered.documents
-        known = inputs.get(source.repository, Inputs())
-        read, probed = known.read | rendered.read, known.probed | rendered.probed
-        inputs[source.repository] = Inputs(read, probed, f"{known.tool}{rendered.tool};", f"{known.outside}{outside}")
-    for index in range(len(target.application.sources)):
-        if isinstance(files := lent.get((target.name, index)), Borrowed):
+        own = Inputs(rendered.read, rendered.probed, f"{rendered.tool};", outside)
+        known = inputs.get(source.repository) if inputs else None
+        inputs[source.repository] = own if known is None else _both(known, own)
+    for index in range(len(target.application.sources)) if lent else ():
+        if isinstance(files := lent.get((number, index)), Borrowed):
             for name in files.read.keys() | files.probed.keys():
                 read, probed = files.read.get(name, frozenset()), files.probed.get(name, frozenset())
                 inputs[name] = replace(inputs[name], read=inputs[name].read | read, probed=inputs[name].probed | probed)
     return Source(tuple(documents), inputs)
 
 
-def _missing(error: PathMissing, target: Target, parts: Mapping[_Place, _Part | TrueupError]) -> TrueupError:
+def _both(one: Inputs, other: Inputs) -> Inputs:
+    return Inputs(one.read | other.read, one.probed | other.probed, f"{one.tool}{other.tool}", f"{one.outside}{other.outside}")
+
+
+def _missing(error: PathMissing, number: int, target: Target, parts: Mapping[_Place, _Part | TrueupError]) -> TrueupError:
     """A path that is not there: where other sources have theirs, not all of the application has vanished, and none of it is to go."""
-    places = [(target.name, index) for index, source in enumerate(target.application.sources) if source.is_rendered]
+    places = [(number, index) for index, source in enumerate(target.application.sources) if source.is_rendered]
     if all(isinstance(parts[place], PathMissing) for place in places):
         return error
     return SourceRefused(f"{error}, or take the source out")
