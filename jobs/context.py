@@ -20,6 +20,7 @@ from jobs.planned import PLAN_SUFFIX
 from jobs.queue import Queue, Wake
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ScopeRecord, SourceRecord, StageRecord, VerdictState
 from jobs.settings import JobSettings
+from jobs.shares import Shares
 from jobs.statuses import Statuses, Subject
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
@@ -105,10 +106,17 @@ class Context:
     """The forges at which webhooks are registered."""
     hook_troubles: tuple[str, ...] = ()
     """What is wrong with some of these webhooks."""
+    shares: Shares = field(init=False)
+    """How many jobs of one repository are begun at once."""
     running: set[Part] = field(default_factory=set)
     """Parts of jobs that this worker is busy with."""
+    overtaking: set[str] = field(default_factory=set)
+    """Repositories of which what was overtaken is being ended."""
     statuses_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a status is wanted, so that it is posted at once."""
+
+    def __post_init__(self) -> None:
+        self.shares = Shares(self.settings.concurrency)
 
     def inputs_of(self, repository: Name) -> InputCache:
         """What the applications of a repository were rendered from, as this worker knows it."""
@@ -127,7 +135,7 @@ class Context:
 
     async def enqueue(self, record: JobRecord) -> None:
         """Store a job, and wake any worker for it."""
-        await self.jobs.create(record, Wake(self.keys.queue, "begin", record.id))
+        await self.jobs.create(record, Wake.first(self.keys, record))
 
     async def end(self, job: JobRecord, state: JobState, message: str, **more: str) -> bool:
         """Bring a job to its end: once, counted and logged; False when somebody else did."""

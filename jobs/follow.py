@@ -1,8 +1,11 @@
 """From a ref that may have moved to the applications that are affected, and to the holders of their clusters."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from jobs.context import Context
+from jobs.queue import LEAD_MS
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState
 from jobs.refs import followed_refs, followers_now, heads_of, is_left
 from reconciler.errors import SourceRefused, Waiting
@@ -24,6 +27,12 @@ SEEN_TRIES = 5
 
 SEEN_SECONDS = 0.5
 
+SKEW_SECONDS = 5.0
+"""By how much the clocks of receivers and workers may differ."""
+
+ENDED_AT_ONCE = 16
+"""Jobs that were overtaken; more at once, and whoever else works in this process waits."""
+
 DISPATCHED_SECONDS = 5.0
 """When a job that was handed to a holder is looked at again, should the holder not have taken it."""
 
@@ -43,11 +52,13 @@ async def follow(context: Context, job: JobRecord) -> None:
     if job.kind is not JobKind.DECLARED:
         await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
     observation = await context.heads.begin_observation()
+    before = context.jobs.now() - timedelta(seconds=SKEW_SECONDS)
     fetched = await context.mirrors.of(repository).fetch(job.ref)
     head = await context.heads.observe(name, job.ref, fetched, observation)
     await context.jobs.add_stage(job.id, "fetched", f"{short(job.ref)} is at {head[:12]}")
     if job.commit and head != job.commit:
         await _go_over(context, job, repository, head)
+        await _end_overtaken(context, job, repository, head, before)
         return
     if job.kind is JobKind.DECLARED:
         await context.tell_forge(job, repository, JobState.RUNNING, "syncing")
@@ -131,8 +142,35 @@ async def _go_over(context: Context, job: JobRecord, repository: Repository, hea
         again = context.record(JobKind.DECLARED, str(repository.name), ref=job.ref, commit=head, applications=job.applications)
         await context.enqueue(again)
         return
-    if not await jobs_about(context, str(repository.name), head):
+    about = await jobs_about(context, str(repository.name), head)
+    for other in (other for other in about if other.state is JobState.QUEUED):  # of a long queue, the one that counts
+        await context.queue.enqueue(context.keys.queue, "begin", other.id, delay_seconds=-2 * LEAD_MS / 1000, is_repeated=True)
+    if not about:
         await context.enqueue(context.record(JobKind.RECOVERED, str(repository.name), ref=job.ref, commit=head))
+
+
+async def _end_overtaken(context: Context, job: JobRecord, repository: Repository, head: str, before: datetime) -> None:
+    """End what waits in the queue for commits of this ref that were not its head any more when it was looked at.
+
+    So ten thousand pushes cost a few fetches; of what is younger nobody knows.
+    """
+    name = str(repository.name)
+    if name in context.overtaking:
+        return
+    context.overtaking.add(name)
+    try:
+        async for page in context.jobs.pages_of(name):
+            overtaken = [
+                other
+                for other in page
+                if other.ref == job.ref and other.commit not in ("", head) and other.created < before and other.id != job.id
+                and other.kind in REFS and other.kind is not JobKind.DECLARED and other.state is JobState.QUEUED
+            ]  # fmt: skip
+            for start in range(0, len(overtaken), ENDED_AT_ONCE):
+                some = overtaken[start : start + ENDED_AT_ONCE]
+                await asyncio.gather(*(supersede(context, other, repository, head) for other in some))
+    finally:
+        context.overtaking.discard(name)
 
 
 async def jobs_about(context: Context, repository: str, commit: str) -> list[JobRecord]:

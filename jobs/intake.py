@@ -183,7 +183,7 @@ class Intake:
 
     def _arguments(self, arrival: Arrival) -> Arguments:
         record = arrival.record
-        wake = None if record.state.is_final else Wake(self._keys.queue, arrival.function, record.id)
+        wake = None if record.state.is_final else Wake.first(self._keys, record, arrival.function)
         provider, _, delivery = arrival.delivery.partition(":")
         key = self._keys.delivery(provider, delivery) if arrival.delivery else ""
         return self._store.arguments(record, delivery_key=key, wake=wake)

@@ -210,6 +210,10 @@ class Keys:
         """pub/sub channel: a line of JSON for everything that happens to a job or application."""
         return self._key("events")
 
+    def lane(self, scope: str) -> str:
+        """string (ms), expires: how old the last wake-up of a scope counts; the next one counts younger."""
+        return self._key("lane", scope)
+
     @property
     def queue(self) -> str:
         """arq queue of what any worker may do."""

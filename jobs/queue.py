@@ -26,11 +26,26 @@ from redis.exceptions import RedisError
 
 from jobs.connection import Redis, pool
 from jobs.keys import Keys
+from jobs.records import JobKind, JobRecord
 
 log = structlog.get_logger()
 
 EXPIRES_SECONDS = 30 * 24 * 3600
 """A wake-up that nobody took for so long means nothing any more; what remains to do is in the records."""
+
+FIRST, AGAIN = "first", "again"
+"""The last part of the ids of wake-ups that there is one of: that of a new job, and that of one which was taken for lost."""
+
+LEAD_MS = 1_000_000
+"""How much older what webhooks and people ask for counts than it is: it goes before periodic work, for so long at the most."""
+
+STEP_MS = 100
+"""How much younger each further wake-up of a lane counts than the one before: of ten thousand pushes of one repository the last one is
+as old as periodic work, and the first push of another goes before all but the first of them. Who asks less than ten times a second
+loses nothing. Nothing starves: after LEAD_MS everything is the oldest."""
+
+UNHURRIED = frozenset({JobKind.POLL, JobKind.RECOVERED, JobKind.DRIFT, JobKind.DECLARED, JobKind.DEPENDENCY, JobKind.REMOVAL})
+"""Jobs that Trueup makes by itself, now and then."""
 
 TIMEOUT_SECONDS = 3600
 """Until arq cancels a function; every step within has a shorter deadline of its own."""
@@ -51,30 +66,53 @@ Task = Callable[..., Awaitable[None]]
 class Wake:
     """The wake-up for one function and job, as the commands that put it into Redis."""
 
-    __slots__ = ("id", "payload", "queue", "score", "tokens")
+    __slots__ = ("id", "lane", "payload", "queue", "score", "tokens")
 
-    def __init__(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0, is_repeated: bool = False) -> None:
+    def __init__(self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0, number: str = "") -> None:
+        """Make one for some time from now; the number tells it from others of its job, and is a new one unless it is given."""
         now = int(time.time() * 1000)
-        self.id = f"{job_id}:{function}:{'again' if is_repeated else secrets.token_hex(4)}"
+        self.id = f"{job_id}:{function}:{number or secrets.token_hex(4)}"
+        self.lane = ""
+        """The key of those with whom it takes turns; empty: it comes when it is its time."""
         self.payload = serialize_job(function, (job_id,), {}, None, now, serializer=orjson.dumps)
         self.queue = queue
         self.score = now + int(delay_seconds * 1000)
         self.tokens = Keys.wake(queue)
 
+    @classmethod
+    def first(cls, keys: Keys, record: JobRecord, function: str = "begin") -> "Wake":
+        """That of a new job: what comes in takes turns with others of its scope."""
+        wake = cls(keys.queue, function, record.id, number=FIRST)
+        wake.lane = "" if record.kind in UNHURRIED else keys.lane(record.scope or record.repository)
+        return wake
+
     def arguments(self) -> list[str | bytes | int]:
-        """For a script: id, payload, queue, score, list of tokens."""
-        return [self.id, self.payload, self.queue, self.score, self.tokens]
+        """For a script: id, payload, queue, score, list of tokens, lane."""
+        return [self.id, self.payload, self.queue, self.score, self.tokens, self.lane]
 
 
 WAKE_SCRIPT = f"""
 local function wake(a, i)
   redis.call('SET', '{job_key_prefix}' .. a[i], a[i + 1], 'EX', {EXPIRES_SECONDS})
-  redis.call('ZADD', a[i + 2], a[i + 3], a[i])
+  local score, lane = tonumber(a[i + 3]), a[i + 5]
+  if lane ~= '' then
+    local last = tonumber(redis.call('GET', lane) or '0')
+    score = math.min(score, math.max(score - {LEAD_MS}, last + {STEP_MS}))
+    redis.call('SET', lane, string.format('%d', score), 'PX', {LEAD_MS})
+  end
+  redis.call('ZADD', a[i + 2], string.format('%d', score), a[i])
   redis.call('LPUSH', a[i + 4], '1')
   redis.call('LTRIM', a[i + 4], 0, {TOKENS - 1})
 end
 """
-"""Lua: put the wake-up into Redis that stands at argument i; 5 arguments."""
+"""Lua: put the wake-up into Redis that stands at argument i; 6 arguments."""
+
+IS_WAITING = f"""
+local function is_waiting(queue, wake)
+  return redis.call('ZSCORE', queue, wake) and redis.call('EXISTS', '{in_progress_key_prefix}' .. wake) == 0
+end
+"""
+"""Lua: whether a wake-up is in a queue and nobody has taken it out yet."""
 
 _FORGET = f"redis.call('DEL', '{in_progress_key_prefix}' .. ARGV[1])"
 """Lua: a worker that died with a wake-up of this id is no reason to wait; only repeated ones have an id twice."""
@@ -90,7 +128,7 @@ class Queue:
         self, queue: str, function: str, job_id: str, *, delay_seconds: float = 0.0, is_repeated: bool = False
     ) -> None:
         """Wake a worker of a queue for a job; in one step. Repeated ones are one, so that a long queue does not grow by being checked."""
-        wake = Wake(queue, function, job_id, delay_seconds=delay_seconds, is_repeated=is_repeated)
+        wake = Wake(queue, function, job_id, delay_seconds=delay_seconds, number=AGAIN if is_repeated else "")
         await self._script(args=wake.arguments())
 
 

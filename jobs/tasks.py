@@ -47,7 +47,19 @@ async def begin(arq_context: Mapping[str, Any], job_id: str) -> None:
     """Begin a job, or begin it again."""
     context: Context = arq_context["context"]
     await context.declared.wait()  # a worker that has just started would take every repository for unknown
-    await guarded(context, Part(job_id), _begin)
+    if not await _is_put_off(context, job_id):
+        await guarded(context, Part(job_id), _begin)
+
+
+async def _is_put_off(context: Context, job_id: str) -> bool:
+    """Leave a job for later whose repository has all the places that it may have here."""
+    found = await context.jobs.load_brief([job_id]) if context.shares.is_crowded else []
+    seconds = context.shares.pause(found[0]) if found else None
+    if seconds is None:
+        return False
+    if await context.parts.postpone(job_id, due_seconds=seconds):
+        await context.queue.enqueue(context.keys.queue, "begin", job_id, delay_seconds=seconds)
+    return True
 
 
 async def guarded(context: Context, part: Part, work: Callable[[Context, JobRecord], Awaitable[None]]) -> None:
@@ -95,6 +107,11 @@ async def give_up(context: Context, job: JobRecord, error: TrueupError) -> None:
 
 
 async def _begin(context: Context, job: JobRecord) -> None:
+    with context.shares.taken(job):
+        await _begin_now(context, job)
+
+
+async def _begin_now(context: Context, job: JobRecord) -> None:
     await context.jobs.add_stage(job.id, "started")
     if job.state is JobState.QUEUED:
         await context.jobs.transition(job.id, JobState.RUNNING, "")

@@ -104,8 +104,13 @@ class JobStore:
 
     async def active_of(self, repository: str) -> list[JobRecord]:
         """The jobs of a repository that are not final, oldest first, in brief."""
+        return [job async for page in self.pages_of(repository) for job in page]
+
+    async def pages_of(self, repository: str) -> AsyncIterator[list[JobRecord]]:
+        """The same in pages: there may be ten thousand."""
         found = await self.redis.zinter([self.keys.active, self.keys.jobs_of("repository", repository)], aggregate="MIN")
-        return await self.load_brief([job_id.decode() for job_id in found])
+        for start in range(0, len(found), PAGE):
+            yield await self.load_brief([job_id.decode() for job_id in found[start : start + PAGE]])
 
     async def transition(self, job_id: str, state: JobState, message: str, **more: str) -> bool:
         """Bring a job into a state; False when it is final already. More fields are written with it."""

@@ -11,6 +11,7 @@ import orjson
 
 from jobs.connection import Redis
 from jobs.keys import Keys
+from jobs.queue import AGAIN, FIRST, IS_WAITING
 from jobs.store.jobs import JobStore
 from jobs.store.scripts import IS_OPEN
 
@@ -71,16 +72,34 @@ return 1
 """
 )
 
-_LOST = f"""
+_POSTPONE = (
+    IS_OPEN
+    + _WORK
+    + """
+if not is_open(KEYS[1]) then return 0 end
+local work = work_of(KEYS[1])
+if next(work) == nil then work = {[''] = {}} end
+if not work[''] or work[''].owner then return 0 end
+work[''] = {due = tonumber(ARGV[1])}
+put_work(KEYS[1], work)
+return 1
+"""
+)
+
+_LOST = f"""{IS_WAITING}
 local entries, lost, mine, left = redis.call('ZRANGE', KEYS[1], ARGV[4], ARGV[4] + {PAGE - 1}, 'WITHSCORES'), {{}}, {{}}, 0
 local now = tonumber(ARGV[3])
+local function is_queued(id, name)
+  if name ~= '' then return is_waiting(ARGV[6] .. ':' .. name, id .. ':sync:{AGAIN}') end
+  return is_waiting(ARGV[6], id .. ':begin:{FIRST}') or is_waiting(ARGV[6], id .. ':begin:{AGAIN}')
+end
 local function is_lost(id, name, part, created)
   if part.owner == ARGV[5] then
     table.insert(mine, {{id, name}})
     return false
   end
   if part.owner then return redis.call('EXISTS', ARGV[2] .. part.owner) == 0 end
-  return (part.due or created) + {GRACE_MS} < now
+  return (part.due or created) + {GRACE_MS} < now and not is_queued(id, name)
 end
 for i = 1, #entries, 2 do
   local id, job, created = entries[i], ARGV[1] .. entries[i], tonumber(entries[i + 1])
@@ -103,7 +122,10 @@ for i = 1, #entries, 2 do
 end
 return {{lost, mine, #entries / 2, left}}
 """
-"""One page of active jobs: parts that nobody does, the asker's own, how many were looked at, and how many of them left the set."""
+"""One page of active jobs: parts that nobody does, the asker's own, how many were looked at, and how many of them left the set.
+
+What stands in a long queue is late, and not lost; what a worker took out of it and died with is.
+"""
 
 _DISOWN = (
     _WORK
@@ -137,6 +159,7 @@ class PartStore:
         self._hand_over = redis.register_script(_HAND_OVER)
         self._end = redis.register_script(_END)
         self._lost = redis.register_script(_LOST)
+        self._postpone = redis.register_script(_POSTPONE)
         self._disown = redis.register_script(_DISOWN)
 
     async def has(self, part: Part) -> bool:
@@ -156,6 +179,10 @@ class PartStore:
         """Give a job up, to be begun again from its beginning when it is due."""
         await self._put(job_id, [BEGINNING], due_seconds)
 
+    async def postpone(self, job_id: str, *, due_seconds: float) -> bool:
+        """Have a job that nobody has begun be begun later; False when somebody has, or it is over."""
+        return bool(await self._postpone(keys=[self._keys.job(job_id)], args=[self._now_ms() + int(due_seconds * 1000)]))
+
     async def end(self, part: Part, worker: str) -> None:
         """The owner has done a part; nothing when it is another's by now."""
         await self._end(keys=[self._keys.job(part.job)], args=[part.name, worker])
@@ -170,7 +197,7 @@ class PartStore:
         found: list[Part] = []
         start = 0
         while True:
-            args = [self._keys.job(""), self._keys.worker(""), self._now_ms(), start, worker]
+            args = [self._keys.job(""), self._keys.worker(""), self._now_ms(), start, worker, self._keys.queue]
             lost, mine, looked_at, left = await self._lost(keys=[self._keys.active], args=args)
             found += [Part(job.decode(), name.decode()) for job, name in lost]
             for part in [Part(job.decode(), name.decode()) for job, name in mine]:

@@ -1,6 +1,7 @@
 """From a ref that may have moved to the applications that are affected: on a real Git server, with real heads in Redis."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -170,6 +171,29 @@ async def test_an_end_without_a_sync_is_counted_too(world, ref, state):
     before = counted()
     await begun(world, older, ref=ref)
     assert counted() == before + 1
+
+
+async def test_what_waits_for_commits_that_were_overtaken_ends_at_the_first_look_and_the_head_is_the_next(world):
+    older = await world.commit(FILES, is_observed=False)
+    newer = await world.commit({"README": "x"}, is_observed=False)
+    long_ago = datetime.now(UTC) - timedelta(minutes=1)
+
+    def waits(commit, ref=MAIN, kind=JobKind.PUSH, created=long_ago, **more):
+        return world.context.record(kind, SHOP, ref=ref, commit=commit, **more).model_copy(update={"created": created})
+
+    ended = [waits("a" * 40), waits("b" * 40), waits("c" * 40, kind=JobKind.POLL)]
+    kept = [
+        waits(newer), waits("d" * 40, ref="refs/heads/other"), waits("e" * 40, created=datetime.now(UTC)), waits(""),
+        waits("f" * 40, kind=JobKind.DECLARED), waits("g" * 40, kind=JobKind.PLAN), waits("h" * 40, kind=JobKind.MANUAL),
+    ]  # fmt: skip
+    for record in (*ended, *kept):
+        await world.context.enqueue(record)
+    job = await begun(world, older)
+    states = {other.id: other.state for other in await world.jobs()}
+    assert {states[other.id] for other in (*ended, job)} == {JobState.SUPERSEDED}
+    assert {states[other.id] for other in kept} == {JobState.QUEUED}
+    head = (await world.context.redis.zrange(world.context.keys.queue, 0, 0))[0].decode()
+    assert head.partition(":")[0] == kept[0].id
 
 
 async def test_older_jobs_of_the_ref_are_superseded_by_a_newer_one(world):

@@ -3,13 +3,17 @@
 import asyncio
 import contextlib
 import time
+from datetime import UTC, datetime
 
 import orjson
 import pytest
 from arq.constants import in_progress_key_prefix
 
 from jobs.connection import connect
-from jobs.queue import Queue, Wake, Workload, every, work
+from jobs.intake import new_job_id
+from jobs.queue import AGAIN, FIRST, LEAD_MS, Queue, Wake, Workload, every, work
+from jobs.records import JobKind, JobRecord, JobState
+from jobs.store.jobs import JobStore
 
 
 @contextlib.asynccontextmanager
@@ -149,7 +153,7 @@ async def test_a_repeated_wake_up_does_not_wait_for_a_worker_that_died_with_the_
     async def begin(_, job_id):
         done.append(job_id)
 
-    wake = Wake(keys.queue, "begin", keys.instance, is_repeated=True)
+    wake = Wake(keys.queue, "begin", keys.instance, number=AGAIN)
     await redis.set(in_progress_key_prefix + wake.id, "1", ex=3600)
     async with working(valkey.url, keys.queue, {"begin": begin}):
         await Queue(redis).enqueue(keys.queue, "begin", keys.instance, is_repeated=True)
@@ -247,3 +251,78 @@ async def test_workers_outlive_three_deaths_of_redis_under_load(own_valkey, keys
 @pytest.mark.chaos
 async def test_workers_outlive_twenty_deaths_of_redis_under_load(own_valkey, keys):
     await kill_rounds(own_valkey, keys, rounds=20)
+
+
+def push(scope, kind=JobKind.PUSH):
+    now = datetime.now(UTC)
+    return JobRecord(id=new_job_id(now), kind=kind, state=JobState.QUEUED, scope=scope, created=now, updated=now)
+
+
+async def order(redis, keys, records):
+    """In which order jobs are begun that come in one after the other."""
+    store = JobStore(redis, keys, retention_seconds=60)
+    for record in records:
+        await store.create(record, Wake.first(keys, record))
+        await asyncio.sleep(0.002)  # of one millisecond any may be the first
+    found = [entry.decode().partition(":")[0] for entry in await redis.zrange(keys.queue, 0, -1)]
+    names = {record.id: f"{record.scope or record.kind}" for record in records}
+    return [names[job_id] for job_id in found]
+
+
+@pytest.mark.parametrize(
+    ("records", "wanted"),
+    [
+        pytest.param([*["a"] * 5, "b"], ["a", "b", "a", "a", "a", "a"], id="a flood, and a push of another"),
+        pytest.param(["a", "a", "b", "b"], ["a", "b", "a", "b"], id="two take turns"),
+        pytest.param([*["a"] * 3, *["b"] * 3, "c"], ["a", "b", "c", "a", "b", "a", "b"], id="three do"),
+    ],
+)
+async def test_each_repository_has_its_turn(redis, keys, records, wanted):
+    assert await order(redis, keys, [push(scope) for scope in records]) == wanted
+
+
+async def test_what_comes_in_goes_before_periodic_work_also_of_a_flood(redis, keys):
+    periodic = [push("", kind) for kind in (JobKind.POLL, JobKind.DRIFT, JobKind.RECOVERED)]
+    found = await order(redis, keys, [*periodic, *[push("a") for _ in range(30)]])
+    assert found == [*["a"] * 30, "poll", "drift", "recovered"]
+
+
+async def test_nothing_starves(redis, keys):
+    """However many come in, they count as older than they are by a time, and no more."""
+    store = JobStore(redis, keys, retention_seconds=60)
+    old = push("", JobKind.POLL)
+    await store.create(old, Wake.first(keys, old))
+    await redis.zincrby(keys.queue, -LEAD_MS - 1, f"{old.id}:begin:{FIRST}")  # it has waited so long
+    await store.create_many(
+        [store.arguments(record, wake=Wake.first(keys, record)) for record in [push(f"s{n}") for n in range(50)]]
+    )
+    first = (await redis.zrange(keys.queue, 0, 0))[0].decode()
+    assert first == f"{old.id}:begin:{FIRST}"
+
+
+async def test_ten_thousand_of_one_repository_count_as_no_younger_than_they_are(redis, keys):
+    store = JobStore(redis, keys, retention_seconds=60)
+    await redis.set(keys.lane("a"), int(time.time() * 1000) + 10**9)  # by a clock that was ahead
+    record = push("a")
+    await store.create(record, Wake.first(keys, record))
+    assert await redis.zscore(keys.queue, f"{record.id}:begin:{FIRST}") <= time.time() * 1000, "it is due at once"
+    assert 0 < await redis.pttl(keys.lane("a")) <= LEAD_MS
+
+
+async def test_who_comes_while_all_places_are_taken_may_be_the_next(valkey, redis, keys):
+    begun, go_on = [], asyncio.Event()
+
+    async def begin(_, job_id):
+        begun.append(job_id)
+        if len(begun) == 1:
+            await go_on.wait()
+
+    flood, late = [push("a") for _ in range(50)], push("b")
+    store = JobStore(redis, keys, retention_seconds=60)
+    await store.create_many([store.arguments(record, wake=Wake.first(keys, record)) for record in flood])
+    async with working(valkey.url, keys.queue, {"begin": begin}, concurrency=1):
+        await until(lambda: begun)
+        await store.create(late, Wake.first(keys, late))
+        go_on.set()
+        await until(lambda: len(begun) == 51)
+    assert begun.index(late.id) <= 2

@@ -213,18 +213,30 @@ class System:
         return str(await self.until(deliver, "the delivery is taken"))
 
     async def deliver(
-        self, commit: str, *, delivery: str = "", secret: bytes | None = None, ref: str = "refs/heads/main"
+        self,
+        commit: str,
+        *,
+        delivery: str = "",
+        secret: bytes | None = None,
+        ref: str = "refs/heads/main",
+        repository: str = REPOSITORY,
     ) -> tuple[int, Mapping[str, Any]]:
         """Send GitHub's push event for a commit of a ref."""
-        payload = {**push_payload(commit, self._head, self.git.url(REPOSITORY)), "ref": ref}
+        payload = {**push_payload(commit, self._head, self.git.url(repository)), "ref": ref}
         self._head = commit
-        return await self.send("push", payload, delivery=delivery, secret=secret)
+        return await self.send("push", payload, delivery=delivery, secret=secret, repository=repository)
 
     async def send(
-        self, event: str, payload: Mapping[str, Any], *, delivery: str = "", secret: bytes | None = None
+        self,
+        event: str,
+        payload: Mapping[str, Any],
+        *,
+        delivery: str = "",
+        secret: bytes | None = None,
+        repository: str = REPOSITORY,
     ) -> tuple[int, Mapping[str, Any]]:
         """Send an event as GitHub does."""
-        scope = self.git.url(REPOSITORY).partition("://")[2].removesuffix(".git")
+        scope = self.git.url(repository).partition("://")[2].removesuffix(".git")
         body = json.dumps(payload).encode()
         key = secret or derive_secret(bytes.fromhex(KEY), "github", Purpose.HMAC, scope, 0).hex().encode()
         headers = {

@@ -4,10 +4,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from arq.constants import in_progress_key_prefix
 
 from jobs.intake import new_job_id
 from jobs.keys import WORKER_SECONDS
 from jobs.lease import Heartbeat
+from jobs.queue import AGAIN, FIRST
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.store.jobs import JobStore
 from jobs.store.parts import GRACE_MS, PAGE, Part, PartStore, begun_by
@@ -96,6 +98,42 @@ async def test_what_just_came_is_not_lost_but_what_nobody_begins_is(parts, creat
     assert await parts.lost() == [], "it is told to one caller"
     clock.forward(OVERDUE)
     assert await parts.lost() == [part], "who was told may have died"
+
+
+@pytest.mark.parametrize("number", [FIRST, AGAIN])
+async def test_what_stands_in_a_long_queue_is_late_and_not_lost(parts, create, clock, keys, number):
+    part = Part(await create())
+    redis, wake = parts._redis, f"{part.job}:begin:{number}"
+    await redis.zadd(keys.queue, {wake: 1})
+    clock.forward(OVERDUE)
+    assert await parts.lost() == []
+    await redis.set(f"{in_progress_key_prefix}{wake}", "1")
+    assert await parts.lost() == [part], "somebody took it out, and died before it was theirs"
+
+
+async def test_what_a_holder_has_in_its_queue_is_not_lost_either(parts, create, clock, redis, keys):
+    job_id = await create()
+    await parts.hand_over(job_id, ["uid"], due_seconds=0)
+    await redis.zadd(keys.cluster_queue("uid"), {f"{job_id}:sync:{AGAIN}": 1})
+    clock.forward(OVERDUE)
+    assert await parts.lost() == []
+    await redis.delete(keys.cluster_queue("uid"))
+    assert await parts.lost() == [Part(job_id, "uid")]
+
+
+async def test_what_is_put_off_is_nobodys_until_then_and_what_is_begun_is_not_put_off(jobs, parts, create, beat, clock):
+    part = Part(await create())
+    assert await parts.postpone(part.job, due_seconds=60)
+    clock.forward(OVERDUE)
+    assert await parts.lost() == []
+    clock.forward(60)
+    assert await parts.lost() == [part]
+    await beat("w1")
+    assert await parts.claim(part, "w1")
+    assert not await parts.postpone(part.job, due_seconds=60)
+    await jobs.transition(part.job, JobState.SUPERSEDED, "")
+    assert not await parts.postpone(part.job, due_seconds=60), "it is over"
+    assert not await parts.postpone("gone", due_seconds=60)
 
 
 async def test_what_a_dead_worker_had_is_lost_at_once(parts, create, beat, redis, keys):
