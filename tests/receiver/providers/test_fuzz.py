@@ -66,7 +66,7 @@ def hold(event):
     if isinstance(event, Push | PullRequest):
         assert is_ref(event.ref) or re.fullmatch(r"refs/(pull|pull-requests|merge-requests)/[0-9]+/(head|from)", event.ref)
     for scope in (event.scope, *event.also):
-        assert "%" in scope or parse_scope(scope) == scope
+        assert "%" in scope or parse_scope(scope) == scope.removesuffix(".git")
         assert "hunter2" not in scope
 
 
