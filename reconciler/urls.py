@@ -50,7 +50,7 @@ class GitUrl:
 
         A public forge's repository has one scope, whichever of the forge's names its address has.
         """
-        path = "/".join(filter(None, unquote(self.path).split("/"))).removesuffix(".git").lower()
+        path = "/".join(filter(None, unquote(self.path).split("/"))).lower().removesuffix(".git").rstrip("/")
         if self.host in HOSTS[Forge.AZURE] or self.host.endswith(".visualstudio.com"):
             return _azure_scope(self.host, path)
         if self.host in _PROPER:

@@ -13,6 +13,8 @@ from reconciler.urls import covers, default_api, guess_forge, parse_scope, parse
         ("https://git.example:8443/a/b", "https", "git.example:8443/a/b"),
         ("https://git.example:443/a/b/", "https", "git.example/a/b"),
         ("https://git.example//a//b.git/", "https", "git.example/a/b"),
+        ("https://git.example/a/b/.git", "https", "git.example/a/b"),
+        ("https://git.example/a/B.GIT", "https", "git.example/a/b"),
         ("git@github.com:acme/shop.git", "ssh", "github.com/acme/shop"),
         ("ssh://git@host:2222/a/b.git", "ssh", "host:2222/a/b"),
         ("http://127.0.0.1:80/a/b", "http", "127.0.0.1/a/b"),
