@@ -9,6 +9,7 @@ from reconciler.git import command, submodules, whole
 from reconciler.git.export import export
 from reconciler.model.declared import SecretRef
 from reconciler.settings import CredentialSettings
+from tests.servers import git_ssh
 from tests.servers.git_http import MirrorMaker, Remote, repository_at
 from trueup.sandbox.githttp import GitServer
 
@@ -242,3 +243,15 @@ async def test_for_a_commit_of_strangers_no_submodule_is_fetched(whole_mirror, r
     await whole_mirror.ensure(known, is_trusted=False)
     await whole_mirror.ensure(new)
     assert await whole_mirror.changed(known, new) == {"a.yaml", "lib/l.yaml"}
+
+
+async def test_by_ssh_the_same_connection_serves(tmp_path, lib, remote, git_server):
+    commit = await link(remote, {"lib": await lib.commit({"l.yaml": "1"})}, {".gitmodules": modules(lib="../lib.git")})
+    async with git_ssh.SshGit(git_server.path("acme/shop").parent.parent) as ssh:
+        maker = MirrorMaker(tmp_path / "state")
+        repository = repository_at(ssh.url(), submodules=True, credentials=SecretRef("trueup", "git"))
+        mirror = maker(repository, git_ssh.secret(ssh.port))
+        await mirror.ensure(commit)
+        assert "lib/l.yaml" in await taken_out(mirror, commit, tmp_path / "root")
+        assert ssh.connections == 1
+        await maker.close()
