@@ -9,6 +9,8 @@ import pytest
 from reconciler.declarations.policies import MOST, follow, load, ruled
 from reconciler.model.declared import Application, Destination, Name
 from reconciler.model.gates import PolicyAction, PolicyRule
+from reconciler.plan.policy import judge
+from tests.reconciler.plan.made import document, manifest
 
 GOOD = """policies:
 - name: pinned
@@ -89,6 +91,30 @@ async def test_a_change_of_the_file_is_told(write):
         assert (await anext(told)).problems
         file.write_text("policies: []")
         assert await anext(told) == load(file)
+
+
+POD = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web@sha256:ab"}]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        pytest.param({}, ["memory-is-limited"], id="as it is"),
+        pytest.param(
+            {"containers": [{"name": "web", "image": "web:1", "resources": {"limits": {"memory": "1Gi"}}}]},
+            ["images-pin-a-digest"],
+            id="a tag",
+        ),
+        pytest.param({"hostNetwork": True}, ["not-on-the-host-network", "memory-is-limited"], id="the host's network"),
+    ],
+)
+def test_the_example_of_the_documents_works(write, change, found):
+    page = (Path(__file__).parents[3] / "docs" / "policies.md").read_text()
+    loaded = load(write(page.partition("```yaml\n")[2].partition("```")[0]))
+    assert loaded.problems == ()
+    template = {**POD, "spec": {**POD["spec"], **change}}
+    made = manifest(document("apps/v1", "Deployment", spec={"selector": {}, "template": template}), namespace="shop-1")
+    assert [finding.rule for finding in judge(loaded.rules, WEB, [made])] == found
 
 
 WEB = Application(Name("trueup", "web"), (), Destination("in-cluster", "web"), policies=(PolicyRule("own", "true"),), digest="d")
