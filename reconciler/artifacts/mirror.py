@@ -171,7 +171,8 @@ class ArtifactMirror(Mirror):
             chart = await asyncio.to_thread(load_one, text, name="Chart.yaml", limit_bytes=limit_bytes)
         except InvalidManifest:
             return ""
-        return str(chart.get("version") or "")[:MOST_VERSION] if isinstance(chart, dict) else ""
+        version = str(chart.get("version") or "") if isinstance(chart, dict) else ""
+        return version[:MOST_VERSION] if version.isprintable() else ""
 
     async def _version_of_artifact(self, ref: str, commit: str) -> str:
         kept = await self.try_git("cat-file", "blob", _kept_version(ref, commit))

@@ -1,5 +1,6 @@
 """Submodules in their places, with real git over HTTP: what is read of a commit, what a change of one changes, and what is refused."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -101,6 +102,13 @@ async def test_what_was_fetched_once_is_not_fetched_again(worker, whole_mirror, 
     seen = len(git_server.requests)
     await other.ensure(new)
     assert len(git_server.requests) == seen
+
+
+async def test_many_may_want_one_commit_at_once(worker, remote, lib):
+    commit = await link(remote, {"lib": await lib.commit({"l.yaml": "1"})}, {".gitmodules": modules(lib="../lib.git")})
+    mirrors = [worker(repository_at(remote.url, submodules=True)) for _ in range(6)]
+    await asyncio.gather(*(mirror.ensure(commit) for mirror in mirrors))
+    assert [set(await mirror.files(commit, ["lib/l.yaml"], limit_bytes=9)) for mirror in mirrors] == [{"lib/l.yaml"}] * 6
 
 
 async def test_a_commit_without_submodules_is_itself(tmp_path, whole_mirror, remote):

@@ -67,6 +67,14 @@ async def test_what_a_range_meant_is_known_after_a_restart_too(tmp_path, registr
             assert await versions_of(target((name, ref, followed, commit)), one, declared) == wanted
 
 
+async def test_a_version_that_is_no_text_to_show_is_left_out(tmp_path, registry):
+    odd = archive({"Chart.yaml": 'apiVersion: v2\nname: odd\nversion: "1.0.0\\e[2J"\n', "templates/a.yaml": ""}, top="odd")
+    registry.push("acme/odd", "1.0.0", odd, CHART_LAYER)
+    declared, stores = repositories(registry), stores_at(tmp_path)
+    commit = await stores.of(declared[Name("trueup", "oci")]).fetch("refs/charts/odd/*")
+    assert await versions_of(target(("oci", "refs/charts/odd/*", "", commit)), stores, declared) == ()
+
+
 @pytest.mark.parametrize(
     ("revision", "ref", "version"),
     [
