@@ -175,10 +175,10 @@ def stages(record: DeploymentRecord) -> Mapping[str, timedelta]:
 
 def _tally(records: Sequence[DeploymentRecord], window: Window) -> _Tally:
     """The figures of one application's records, oldest first."""
-    tally, live = _Tally(), set[str]()
+    tally, live, left = _Tally(), set[str](), _left(records)
     bad_since: datetime | None = None
     for place, record in enumerate(records):
-        is_failed = record.is_deployment and (record.state is SyncState.FAILED or _is_rolled_back(place, records))
+        is_failed = record.is_deployment and (record.state is SyncState.FAILED or place in left)
         if record.is_deployment and record.finished in window:
             tally.deployments += 1
             tally.failed += is_failed
@@ -196,7 +196,13 @@ def _tally(records: Sequence[DeploymentRecord], window: Window) -> _Tally:
     return tally
 
 
-def _is_rolled_back(place: int, records: Sequence[DeploymentRecord]) -> bool:
-    """Whether the next thing that was done after a deployment was to leave it."""
-    following = next((record for record in records[place + 1 :] if record.is_deployment or record.kind is JobKind.ROLLBACK), None)
-    return following is not None and following.kind is JobKind.ROLLBACK
+def _left(records: Sequence[DeploymentRecord]) -> set[int]:
+    """The places of deployments after which the next thing that was done was to leave them."""
+    found, is_left = set[int](), False
+    for place in range(len(records) - 1, -1, -1):
+        record = records[place]
+        if record.is_deployment and is_left:
+            found.add(place)
+        if record.is_deployment or record.kind is JobKind.ROLLBACK:
+            is_left = record.kind is JobKind.ROLLBACK
+    return found

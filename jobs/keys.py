@@ -21,7 +21,7 @@ HISTORY_LENGTH = 20
 
 DEPLOYMENTS_LENGTH = 20_000
 DEPLOYMENTS_SECONDS = 90 * 24 * 3600
-"""How many deployments of all applications are remembered, and how long: six megabytes."""
+"""How many deployments of all applications are remembered, and how long: ten megabytes."""
 
 WORKER_SECONDS = 4
 """A worker that has not said for so long that it lives is dead; it says so every second."""

@@ -43,6 +43,8 @@ class Front:
     tokens: Tokens
     listeners: set[Listener] = field(default_factory=set)
     """Queues of requests that wait for events; full ones miss some, and look at the records anyway."""
+    figuring: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while figures are made, which may take a second: of the intake's time no more than that."""
     _scopes: tuple[ScopeRecord, ...] | None = None
     _scopes_at: float = -1e9
 

@@ -24,8 +24,9 @@ async def get(request: web.Request) -> web.Response:
     now, name = datetime.now(UTC), request.query.get("application", "")
     window = Window(now - _length(request.query.get("window", DEFAULT)), now)
     wanted = f"trueup/{name}" if name and "/" not in name else name
-    known = await front.applications.deployments()
-    return json(await asyncio.to_thread(_figures, known, window, wanted))
+    async with front.figuring:
+        known = await front.applications.deployments()
+        return json(await asyncio.to_thread(_figures, known, window, wanted))
 
 
 def _figures(known: list[DeploymentRecord], window: Window, application: str) -> DoraList:
