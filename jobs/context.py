@@ -165,6 +165,8 @@ class Context:
         ours = [other for other in jobs if other.repository in ("", job.repository)]
         if found := verdicts(ours, commit=job.commit, instance=self.instance.id):
             verdict = worst(found)
+            if verdict.state is VerdictState.PENDING:
+                return  # it says so already, and the end of what is under way says more
             told = STATUS_OF_VERDICT.get(verdict.state, StatusState.PENDING)
             may_reopen = job.kind in REOPENING or verdict.state is VerdictState.HELD
             await self.tell_commit(repository, job, told, verdict.message or str(verdict.state), may_reopen=may_reopen)

@@ -85,6 +85,7 @@ class Worker:
             group.create_task(follow_declarations(context))
             group.create_task(self._once_declared(forever("statuses", self._drain_statuses, 0.0)))
             group.create_task(self._once_declared(forever("comments", self._drain_comments, 0.0)))
+            group.create_task(self._once_declared(self._begin_anew()))
             group.create_task(self._once_declared(work(context.url, load)))
             group.create_task(Clusters(context, self.predecessor).hold_forever())
             group.create_task(self._once_declared(forever("hooks", lambda: care_for_hooks(context), HOOKS_SECONDS)))
@@ -128,6 +129,11 @@ class Worker:
                 log.warning("redis.was_empty", note="every head is looked at")
                 await recover(context)
             await wake_lost(context)
+
+    async def _begin_anew(self) -> None:
+        """Say at once what whoever died had no time to say; the tick, which does the same, may be seconds away."""
+        with contextlib.suppress(RedisError, OSError):  # then the tick does it
+            await close_forgotten(self.context)
 
     async def _drain_statuses(self) -> None:
         context = self.context

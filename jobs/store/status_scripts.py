@@ -3,12 +3,19 @@
 WANT = """
 local latest = redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('GET', KEYS[3])
 if latest == ARGV[2] then return 0 end
-if latest and ARGV[3] == '0' and cjson.decode(latest).state ~= 'pending' then return 0 end
+if latest then
+  local known, wanted = cjson.decode(latest), cjson.decode(ARGV[2])
+  if ARGV[3] == '0' and known.state ~= 'pending' then return 0 end
+  if known.state == 'pending' and wanted.state == 'pending' and known.description == wanted.description then return 0 end
+end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 return 1
 """
-"""KEYS open, due, posted; ARGV subject, status, whether it may follow a final one, now."""
+"""KEYS open, due, posted; ARGV subject, status, whether it may follow a final one, now.
+
+A commit may have several jobs under way: that it is pending is said once, with the link to the first.
+"""
 
 POSTED = """
 redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])

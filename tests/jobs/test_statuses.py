@@ -66,6 +66,16 @@ async def make_due(redis, keys):
         await redis.zadd(keys.statuses, {field: 0})
 
 
+async def test_that_it_is_pending_is_said_once_whatever_job_says_so(statuses, shop, states):
+    for job in ("1", "2"):
+        await statuses.want(shop, SHA, Status(StatusState.PENDING, "trueup", "syncing", f"https://t/jobs/{job}"))
+        await statuses.drain(declared(shop))
+    assert states() == ["pending"]
+    await statuses.want(shop, SHA, HELD)
+    await statuses.drain(declared(shop))
+    assert states() == ["pending", "pending"], "why it is held is news"
+
+
 async def test_one_pending_and_one_final(statuses, shop, states):
     await statuses.want(shop, SHA, PENDING)
     await statuses.drain(declared(shop))
