@@ -42,7 +42,7 @@ def load(directory: Path, *, default_namespace: str = HOME) -> Loaded:
     """
     if not directory.is_dir():
         raise InvalidDeclaration(
-            f"{directory}: no such directory; TRUEUP_DECLARATIONS must name one with Repositories and Applications"
+            f"{directory.absolute()}: no such directory; TRUEUP_DECLARATIONS must name one with Repositories and Applications"
         )
     texts = {str(path.relative_to(directory)): path.read_bytes() for path in files_of(directory)}
     written: list[Written] = []

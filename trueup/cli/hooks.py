@@ -24,7 +24,7 @@ from trueup.cli.webhooks import check_one, hook_of, of_scope, settings_and_repos
 
 T = TypeVar("T")
 
-UNTOLD = "whether deliveries arrive, the forge does not say: push a commit, and look for its job: trueup jobs"
+UNTOLD = "whether deliveries arrive, the forge does not say: push a commit, and look for its job: trueup job list"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 @_options
 def register(target: Target, as_json: bool) -> None:
     """Make a webhook at its forge, or put it right, and try it: a Repository's, or one for all within a scope."""
-    _finish(_at_desk(target, lambda desk, wish: desk.care(wish, has_secret=False)), as_json)
+    _finish(_at_desk(target, lambda desk, wish: desk.care(wish, has_secret=False)), target, as_json)
 
 
 @webhook.command(epilog="Example: trueup webhook verify shop")
@@ -93,7 +93,7 @@ def rotate(target: Target, as_json: bool) -> None:
             raise Failure(f"there is no hook to {wish.address}; make it: trueup webhook register {target}")
         return await desk.care(wish, has_secret=False)
 
-    _finish(_at_desk(target, work), as_json)
+    _finish(_at_desk(target, work), target, as_json)
 
 
 @webhook.command(epilog="Example: trueup webhook remove shop")
@@ -107,14 +107,15 @@ def remove(target: Target, as_json: bool) -> None:
     say(f"removed hook {', '.join(hook.id for hook in gone)}" if gone else "there was none")
 
 
-def _finish(care: Care, as_json: bool) -> None:
+def _finish(care: Care, target: Target, as_json: bool) -> None:
     if as_json:
         print_json({"hook": care.hook.id, "done": care.done, "trouble": care.trouble, "redelivered": care.redelivered})
     else:
         say(f"hook {care.hook.id}: {'; '.join(care.done)}{'' if care.is_tried or care.trouble else f'; {UNTOLD}'}")
     if care.trouble:
         told = f"a test delivery did not arrive: {care.trouble}; the forge sends to {care.hook.address}"
-        raise Failure(f"{told}; {mend_of(care.trouble)}")
+        undone = f"; before another address, take this hook out: trueup webhook remove {target}" if "created" in care.done else ""
+        raise Failure(f"{told}; {mend_of(care.trouble)}{undone}")
 
 
 def _at_desk(target: Target, work: Callable[[Desk, Wish], Awaitable[T]]) -> T:

@@ -74,7 +74,8 @@ def wait(*, where: Server, commit: str, repository: Name | None, timeout: float,
         )
     codes = [exit_code_of(verdict["state"]) for verdict in verdicts]
     if not codes or ExitCode.TIMEOUT in codes:
-        raise Failure(f"nothing is decided about {commit} after {timeout:g} s", ExitCode.TIMEOUT)
+        told = "was it pushed, and does an Application follow its branch? what arrived: trueup job list"
+        raise Failure(f"nothing is decided about {commit} after {timeout:g} s; {told}", ExitCode.TIMEOUT)
     if worst := next((code for code in (ExitCode.FAILED, ExitCode.HELD) if code in codes), None):
         raise Failure(f"commit {commit} is not live everywhere", worst)
 

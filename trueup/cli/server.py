@@ -68,7 +68,10 @@ def _refused(status: int, answer: Json, path: str) -> Failure:
     if status == 400:
         return Failure(str(detail), ExitCode.USAGE)
     if status == 401:
-        return Failure("the server wants a token that it knows: set TRUEUP_TOKEN or --token", ExitCode.USAGE)
+        told = "the server wants a token that it knows: set TRUEUP_TOKEN or --token"
+        return Failure(
+            f"{told}; it knows those whose SHA-256 stands in its TRUEUP_API_TOKENS, as name:role:sha256", ExitCode.USAGE
+        )
     if status == 404:
         return Failure(f"{path.rpartition('/api/v1/')[2]}: not found", ExitCode.FAILED)
     return Failure(str(detail), ExitCode.UNREACHABLE if status >= 500 else ExitCode.FAILED)

@@ -147,7 +147,10 @@ def hook_of(text: str, forge: Forge | None, declared: Iterable[Repository]) -> H
     ]
     forges = sorted({repository.forge for repository in within})
     if not forges:
-        raise Failure(f"no Repository{f' of {forge}' if forge else ''} is declared within {scope}; declare one first")
+        known = ", ".join(sorted(f"{repository.scope} ({repository.forge})" for repository in declared)[:10]) or "none"
+        raise Failure(
+            f"no Repository{f' of {forge}' if forge else ''} is declared within {scope}; declare one; there are: {known}"
+        )
     if len(forges) > 1:
         raise Failure(f"within {scope} there are Repositories of {' and '.join(forges)}; say which with --forge", ExitCode.USAGE)
     return Hook(forges[0], scope, min(repository.webhook_generation for repository in within))

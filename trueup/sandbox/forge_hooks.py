@@ -190,7 +190,8 @@ class ForgeHooks:
         if len(hook.tests) >= self.tests_a_minute:
             return web.json_response({"message": "This endpoint has been requested too many times"}, status=429)
         hook.tests.append(now)
-        project = {"path_with_namespace": request.match_info["project"]}
+        path = request.match_info["project"]
+        project = {"path_with_namespace": path, "git_http_url": f"http://127.0.0.1/{path}.git"}
         zeros = "0" * 40
         await self._send(
             hook,

@@ -25,5 +25,7 @@ async def test_one_without_data_is_empty(client):
 
 
 async def test_one_that_is_not_there_is_named(client):
-    with pytest.raises(Stalled, match="there is no Secret default/none in the cluster; create it"):
+    with pytest.raises(
+        Stalled, match="there is no Secret default/none in the cluster; create it, or name a directory in TRUEUP_SECRETS"
+    ):
         await ClusterSecrets(client).read(SecretRef("default", "none"))

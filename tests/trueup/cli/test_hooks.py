@@ -141,6 +141,10 @@ def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
     assert (
         "a test delivery did not arrive: failed to connect to host; the forge sends to http://127.0.0.1:1/webhooks/" in ended.err
     )
+    assert (
+        "is Trueup running (trueup up)?; before another address, take this hook out: trueup webhook remove trueup/github"
+        in ended.err
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,11 @@ def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
         ),
         pytest.param([], {}, 2, "trueup webhook register --scope github.com/acme", id="nothing named"),
         pytest.param(
-            ["--scope", "github.com/acme"], {}, 1, "no Repository is declared within github.com/acme", id="unknown scope"
+            ["--scope", "github.com/acme"],
+            {},
+            1,
+            "declared within github.com/acme; declare one; there are: 127.0.0.1/acme/shop (generic)",
+            id="unknown scope",
         ),
         pytest.param(["--scope", "127.0.0.1"], {}, 2, "say which with --forge", id="a scope of several forges"),
         pytest.param(
