@@ -28,7 +28,9 @@ class ClusterSecrets:
         kind = SECRET if isinstance(ref, SecretRef) else CONFIG_MAP
         document = await self._client.get(kind, ref.namespace, ref.name)
         if document is None:
-            raise Stalled(f"there is no {kind.kind} {ref.namespace}/{ref.name} in the cluster; create it, or name a directory in TRUEUP_SECRETS")
+            raise Stalled(
+                f"there is no {kind.kind} {ref.namespace}/{ref.name} in the cluster; create it, or name a directory in TRUEUP_SECRETS"
+            )
         if kind is CONFIG_MAP:
             return {key: value.encode() for key, value in (document.get("data") or {}).items()}
         return {key: base64.b64decode(value) for key, value in (document.get("data") or {}).items()}
