@@ -13,6 +13,7 @@ from reconciler.model.declared import (
     Forge,
     GitSource,
     Name,
+    PullRequestPolicy,
     RenderOptions,
     Repository,
     SecretRef,
@@ -66,6 +67,7 @@ def test_a_repository_with_everything():
         webhook_register=True,
         webhook_secret=SecretRef("team", "shop-forge"),
         status=CommitStatusPolicy(enabled=False, context="trueup/prod", secret=SecretRef("team", "shop-forge"), deployments=True),
+        pulls=PullRequestPolicy(secret=SecretRef("team", "shop-forge")),
     )
 
 
