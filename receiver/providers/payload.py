@@ -40,6 +40,9 @@ LONGEST_COMMAND = 300
 OURS = "<!-- trueup"
 """What comments that we wrote have in them: they command nothing."""
 
+_LOGIN = re.compile(r":[^/@]*@")
+"""A password in an address that is none: `https:u/ada:…@h/a` is a path of the host `https`, as git reads it."""
+
 _ODD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]")
 
 T = TypeVar("T", bound="Payload")
@@ -94,7 +97,9 @@ def scopes_of(*addresses: str | None) -> tuple[str, ...]:
         if not address or len(address) > LONGEST_ADDRESS:
             continue
         with suppress(ValueError):
-            found[parse_url(address).scope] = None
+            scope = parse_url(address).scope
+            if not _LOGIN.search(scope):
+                found[scope] = None
     return tuple(found)
 
 

@@ -115,6 +115,10 @@ def test_the_commit_of_a_ref_that_is_not_there():
         (("https://h/a/b", "ssh://git@h:2222/a/b"), ("h/a/b", "h:2222/a/b")),
         (("", None, "ftp://h/a", "https://h/a/b"), ("h/a/b",)),
         (("https://[/a", "https://h:x/a", "https://h/%00"), ()),
+        (
+            ("https:U/ada:hunter2@h/a/b", "https:ada:hunter2@h/a", "https://ada:hunter2@h/a/b", "ssh://h:22/@a/b"),
+            ("h/a/b", "h/@a/b"),
+        ),
         (("https://h/" + "a" * 2038, "https://h/" + "a" * 2039, "https://h/" + "a" * 10_000_000), ("h/" + "a" * 2038,)),
         ((), ()),
     ],
