@@ -6,6 +6,7 @@ Each refuses what the real one refuses, keeps secrets to itself, and sends a tes
 import hashlib
 import hmac
 import json
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -128,8 +129,9 @@ class _Gitea(_Api):
     async def test(self, request: web.Request) -> web.Response:
         hook, body = self.hook(request), json.dumps(PUSH).encode()
         signature = hmac.new(hook.secrets["secret"].encode(), body, hashlib.sha256).hexdigest()
-        headers = {"X-Gitea-Event": "push", "X-Gitea-Delivery": "1", "X-Gitea-Signature": signature}
-        await self.send(hook.settings["config"]["url"], headers | {"Content-Type": "application/json"}, body)
+        headers = {"X-Gitea-Event": "push", "X-Gitea-Delivery": secrets.token_hex(8), "X-Gitea-Signature": signature}
+        code, _ = await self.send(hook.settings["config"]["url"], headers | {"Content-Type": "application/json"}, body)
+        hook.log.insert(0, {"response_status": code})
         return web.Response(status=204)
 
 

@@ -147,7 +147,7 @@ def hook_of(text: str, forge: Forge | None, declared: Iterable[Repository]) -> H
     ]
     forges = sorted({repository.forge for repository in within})
     if not forges:
-        known = ", ".join(sorted(f"{repository.scope} ({repository.forge})" for repository in declared)[:10]) or "none"
+        known = ", ".join(sorted({f"{repository.scope} ({repository.forge})" for repository in declared})[:10]) or "none"
         raise Failure(
             f"no Repository{f' of {forge}' if forge else ''} is declared within {scope}; declare one; there are: {known}"
         )

@@ -7,14 +7,20 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
+from jobs.derive import Purpose, derive_secret, text_of
 from jobs.forges import hooks
 from jobs.records import ScopeRecord
+from reconciler.model.declared import Forge
 from tests.servers.command_line import run
+from tests.servers.forges import APIS
 from tests.servers.front_door import KEY as DOOR_KEY
 from tests.servers.front_door import front_door
+from tests.servers.other_hooks import add_routes
 from trueup.sandbox.forge import ForgeServer
 
 TOKEN = "f0rge-canary"
+QUIET = ("gitea", "forgejo", "bitbucket", "bitbucket-dc")
+"""Forges that show no log of deliveries."""
 
 
 class World:
@@ -32,11 +38,12 @@ class World:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
     async def open(self):
-        self.forge = await ForgeServer().__aenter__()
+        self.forge = await ForgeServer(add_routes).__aenter__()
         self.manager = front_door(self.valkey.url, self.keys)
         self.door = await self.manager.__aenter__()
         scopes = [
-            ScopeRecord(scope="127.0.0.1/acme/shop", provider=name, repository=f"trueup/{name}") for name in ("github", "gitlab")
+            ScopeRecord(scope="127.0.0.1/acme/shop", provider=name, repository=f"trueup/{name}")
+            for name in ("github", "gitlab", *QUIET)
         ]
         await self.door.front.applications.publish_scopes(scopes)
         self.url = f"http://127.0.0.1:{self.door.port}"
@@ -69,6 +76,10 @@ def environment(tmp_path, world):
             ("away", "github", "api: 'http://127.0.0.1:1', webhook: {secretRef: {name: hooks}}"),
             ("elsewhere", "github", "api: 'https://evil.example', webhook: {secretRef: {name: hooks}}"),
             ("other", "generic", "poll: 60s"),
+            *(
+                (forge, forge, f"api: '{world.forge.url}{APIS[Forge(forge)]}', webhook: {{secretRef: {{name: hooks}}}}")
+                for forge in QUIET
+            ),
         ]
     ] + [
         f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: {name}}}\n"
@@ -117,6 +128,30 @@ def test_the_circle_of_a_hook(world, environment, name):
     assert run("webhook", "remove", name, environment=environment).out == "there was none\n"
 
 
+@pytest.mark.parametrize("name", QUIET)
+def test_the_circle_of_a_hook_of_which_the_forge_says_little(world, environment, name):
+    stored = world.forge.hooks.stored["acme/shop"]
+    assert f"mend it: trueup webhook register trueup/{name}" in run("webhook", "verify", name, environment=environment).err
+    ended = run("webhook", "register", name, environment=environment)
+    assert (ended.code, ended.err, len(stored)) == (0, "", 1)
+    assert "created; whether deliveries arrive, the forge does not say" in ended.out
+    ended = run("webhook", "verify", name, environment=environment)
+    assert (ended.code, ended.out.partition(";")[0]) == (0, "the hook is as it should be")
+    assert {line["response_status"] for line in stored[0].log} == ({202} if name in {"gitea", "forgejo"} else set())
+    stored[0].secrets = {"secret": "older"}
+    assert run("webhook", "rotate", name, environment=environment).code == 0
+    derived = derive_secret(bytes.fromhex(DOOR_KEY), name, Purpose.HMAC, "127.0.0.1/acme/shop", 0)
+    assert stored[0].secrets == {"secret": text_of(derived, Purpose.HMAC)}
+    assert run("webhook", "remove", name, environment=environment).out.startswith("removed hook ")
+    assert not stored
+
+
+def test_data_center_says_when_trueup_is_not_reached(environment):
+    ended = run("webhook", "register", "bitbucket-dc", environment=environment | {"TRUEUP_PUBLIC_URL": "http://127.0.0.1:1"})
+    assert ended.code == 1
+    assert "Connection refused; the forge sends to http://127.0.0.1:1/webhooks/bitbucket-dc/" in ended.err
+
+
 @pytest.mark.parametrize("name", ["github", "gitlab"])
 def test_the_circle_of_one_hook_for_many_repositories(world, environment, name):
     stored, scope = world.forge.hooks.stored["acme"], ("--scope", "127.0.0.1/acme", "--forge", name)
@@ -163,7 +198,7 @@ def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
             ["--scope", "github.com/acme"],
             {},
             1,
-            "declared within github.com/acme; declare one; there are: 127.0.0.1/acme/shop (generic)",
+            "declared within github.com/acme; declare one; there are: 127.0.0.1/acme/shop (bitbucket), ",
             id="unknown scope",
         ),
         pytest.param(["--scope", "127.0.0.1"], {}, 2, "say which with --forge", id="a scope of several forges"),
