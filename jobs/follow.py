@@ -292,7 +292,10 @@ async def hand_over(context: Context, job: JobRecord, clusters: Iterable[str]) -
     names = sorted(set(clusters))
     uids = await context.redis.hmget(context.keys.clusters, names)
     if None in uids:
-        raise Waiting(f"no worker has reached the cluster {names[uids.index(None)]} yet", retry_seconds=0.5)
+        away = names[uids.index(None)]
+        raise Waiting(
+            f"no worker has reached the cluster {away} yet; a worker's log says why (cluster.unavailable)", retry_seconds=0.5
+        )
     found = sorted({uid.decode() for uid in uids})
     await context.parts.hand_over(job.id, found, due_seconds=DISPATCHED_SECONDS)
     for uid in found:
