@@ -47,7 +47,14 @@ class Comments:
     """Which comments are wanted, and writes them."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of a worker
-        self, redis: Redis, keys: Keys, worker: str, jobs: JobStore, conversations: Mapping[Forge, Conversation], tokens: Tokens
+        self,
+        redis: Redis,
+        keys: Keys,
+        worker: str,
+        jobs: JobStore,
+        conversations: Mapping[Forge, Conversation],
+        tokens: Tokens,
+        seal_key: bytes,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -55,6 +62,7 @@ class Comments:
         self._jobs = jobs
         self.conversations = conversations
         self._tokens = tokens
+        self._seal_key = seal_key
         self._limits = Limits(redis, keys)
         self.due = asyncio.Event()
         """Set when a comment is wanted, or may be written by now."""
@@ -133,8 +141,8 @@ class Comments:
             return
         try:
             if is_worth_telling(job, is_known=bool(known.get("id"))):
-                text = comment(job, instance, link(job))
-                await self._put(repository, number, known, text, marker(instance))
+                mark = marker(instance, self._seal(name, number))
+                await self._put(repository, number, known, comment(job, instance, link(job), mark=mark), mark)
         except TrueupError as error:
             await self._limits.heed(repository, repository.pulls.secret, error)
             await self._try_later(name, number, error)
@@ -153,6 +161,11 @@ class Comments:
         await self._redis.hset(self._keys.comment(str(repository.name), number), mapping={"id": comment_id, "posted": digest})
         metrics.COMMENTS.labels("written").inc()
         log.info("comment.written", repository=str(repository.name), pull=number)
+
+    def _seal(self, name: str, number: int) -> str:
+        """Of one pull request, the same whenever it is asked for."""
+        about = f"comment {name} {number}".encode()
+        return hashlib.blake2b(about, key=self._seal_key[:64], digest_size=8).hexdigest()
 
     async def _done(self, name: str, number: int, job_id: str) -> None:
         """Nothing is due any more, unless another plan is to be shown by now."""

@@ -35,9 +35,14 @@ WORDS = {
 }
 
 
-def marker(instance: str) -> str:
-    """What a comment of ours begins with, so that it is found again and edited."""
-    return f"<!-- trueup plan of {re.sub(r'[^A-Za-z0-9_.-]', '', instance)} -->"
+def marker(instance: str, seal: str) -> str:
+    """What a comment of ours begins with, so that it is found again and edited.
+
+    Args:
+        instance: whose comment it is.
+        seal: what nobody else knows of this pull request before the comment is there; who wrote it first would have it edited by us.
+    """
+    return f"<!-- trueup plan of {re.sub(r'[^A-Za-z0-9_.-]', '', instance)} {seal} -->"
 
 
 def conclude_plan(syncs: Sequence[SyncRecord]) -> tuple[JobState, str]:
@@ -59,12 +64,13 @@ def summary(syncs: Iterable[SyncRecord]) -> str:
     return f"{told}, in {_number(len(changing), 'application')}" if told else "changes nothing in the cluster"
 
 
-def comment(job: JobRecord, instance: str, link: str) -> str:
+def comment(job: JobRecord, instance: str, link: str, *, mark: str) -> str:
     """The comment on a pull request.
 
     Args:
         job: the plan, at its end.
         instance: whose plan it is.
+        mark: what it begins with, see `marker`.
         link: the job's address for people; empty where there is none.
     """
     base = job.pull.base.removeprefix("refs/heads/") if job.pull else ""
@@ -72,7 +78,7 @@ def comment(job: JobRecord, instance: str, link: str) -> str:
     title = f"### {state}Trueup: what merging {_code(job.commit[:12])} into {_code(base)} would change"
     tail = _tail(job, instance, link)
     room = LONGEST - len(title) - len(tail) - 200
-    return "\n".join([marker(instance), title, "", body(job, room), tail])
+    return "\n".join([mark, title, "", body(job, room), tail])
 
 
 def body(job: JobRecord, room: int) -> str:

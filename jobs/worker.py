@@ -201,7 +201,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             heads=HeadStore(redis, keys),
             queue=Queue(redis),
             statuses=statuses,
-            comments=Comments(redis, keys, place.worker, jobs, conversations(session), tokens),
+            comments=Comments(redis, keys, place.worker, jobs, conversations(session), tokens, seal_key(settings)),
             mirrors=mirrors,
             renderer=renderer,
             memory=memory,

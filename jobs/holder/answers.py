@@ -10,7 +10,7 @@ from typing import Any
 from jobs.holder.held import Held
 from jobs.holder.removals import Removals
 from jobs.observe import field_records
-from jobs.records import FindingRecord, OrphanList, ResourceList, ResourceRecord, StrayList, StrayRecord
+from jobs.replies import FindingRecord, OrphanList, ResourceList, ResourceRecord, StrayList, StrayRecord
 from reconciler.errors import Stalled
 from reconciler.model.declared import Name
 from reconciler.model.objects import Manifest, ObjectKey

@@ -16,7 +16,8 @@ from jobs.connection import forever
 from jobs.holder.farewells import Farewells
 from jobs.holder.held import Held
 from jobs.observe import Progress, hold_records, step_record
-from jobs.records import ApplicationRecord, JobKind, JobRecord, OrphanRecord, SyncRecord
+from jobs.records import ApplicationRecord, JobKind, JobRecord, SyncRecord
+from jobs.replies import OrphanRecord
 from reconciler.declarations.resources import renamed_to
 from reconciler.declarations.tell import held_status
 from reconciler.errors import Stalled, Waiting

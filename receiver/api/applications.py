@@ -6,16 +6,8 @@ from typing import TypeVar
 from aiohttp import web
 
 from jobs.intake import Arrival, new_job_id, received
-from jobs.records import (
-    ApplicationRecord,
-    DecisionRecord,
-    JobKind,
-    JobRecord,
-    JobState,
-    OutcomeList,
-    ResourceList,
-    WindowRecord,
-)
+from jobs.records import ApplicationRecord, DecisionRecord, JobKind, JobRecord, JobState, OutcomeList, WindowRecord
+from jobs.replies import ResourceList
 from jobs.schedule import closure
 from receiver.api.answers import body, json, number
 from receiver.api.clusters import ask

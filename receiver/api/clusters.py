@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from jobs.records import StrayList
+from jobs.replies import StrayList
 from receiver.api.answers import json
 from receiver.auth import Role
 from receiver.front import FRONT, Front

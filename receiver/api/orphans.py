@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from jobs.intake import Arrival, new_job_id, received
-from jobs.records import JobKind, JobRecord, JobState, OrphanList, OrphanRecord
+from jobs.records import JobKind, JobRecord, JobState
+from jobs.replies import OrphanList, OrphanRecord
 from receiver.api.answers import body, json
 from receiver.api.clusters import ask
 from receiver.auth import Role

@@ -7,7 +7,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from jobs.dora import DoraList
-from jobs.records import ApplicationRecord, JobRecord, OrphanList, OutcomeList, ResourceList, StrayList
+from jobs.records import ApplicationRecord, JobRecord, OutcomeList
+from jobs.replies import OrphanList, ResourceList, StrayList
 from jobs.store.hooks import HookList
 from receiver.api import applications, clusters, commits, decisions, dora, events, hooks, jobs, orphans
 from receiver.schemas import (

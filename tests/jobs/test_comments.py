@@ -39,7 +39,7 @@ def store(redis, keys):
 def make(redis, keys, session, store):
     numbers = itertools.count()
     tokens = Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ())
-    return lambda: Comments(redis, keys, f"w{next(numbers)}", store, conversations(session), tokens)
+    return lambda: Comments(redis, keys, f"w{next(numbers)}", store, conversations(session), tokens, b"k" * 32)
 
 
 @pytest.fixture
@@ -115,6 +115,19 @@ async def test_one_that_a_person_deleted_is_written_anew(comments, shop, planned
     await comments.want(shop, 7, await planned("two"))
     await drain(comments)
     assert len(written()) == 1
+
+
+async def test_a_mark_that_is_planted_first_is_not_ours(comments, shop, planned, drain, written, forge_server):  # noqa: PLR0917
+    forge_server.pulls.may_edit_others = True  # GitHub lets who maintains a repository do so
+    planted = forge_server.pulls.say(REPOSITORY, 7, "mallory", "<!-- trueup plan of trueup -->")
+    other = forge_server.pulls.open(REPOSITORY, StoredPull(8, "a" * 40, "topic"))
+    await comments.want(shop, 8, await planned())
+    await drain(comments)
+    copied = forge_server.pulls.say(REPOSITORY, 7, "mallory", other.comments[0].body)  # of another pull request
+    await comments.want(shop, 7, await planned())
+    await drain(comments)
+    assert (planted.edits, copied.edits) == (0, 0)
+    assert len(written()) == 3
 
 
 async def test_a_planted_mark_is_left_alone(comments, shop, planned, drain, written, forge_server):  # noqa: PLR0917
