@@ -49,6 +49,7 @@ async def test_a_pause_is_commanded_and_ends_by_command(tmp_path, valkey):
         assert (await system.ended((await jobs_of(system, "resume"))[0]["id"]))["state"] == "succeeded"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "permission", "said", "reaction"),
     [
@@ -72,6 +73,7 @@ async def test_who_may_command_what(tmp_path, valkey, text, permission, said, re
         assert not [kind for kind in ("manual", "pause", "approval") if await jobs_of(system, kind)]
 
 
+@pytest.mark.long
 async def test_a_fork_is_planned_when_a_writer_says_so(tmp_path, valkey):
     async with system_with(tmp_path, valkey, FILES, pulls="forks: ask") as system:
         system.forge.pulls.permissions = {"ada": "write"}
@@ -87,6 +89,7 @@ async def test_a_fork_is_planned_when_a_writer_says_so(tmp_path, valkey):
         assert 'data.value: "two"' in (await system.until(plan, "the plan is there")).body
 
 
+@pytest.mark.long
 async def test_held_deletions_are_approved_by_a_maintainer(tmp_path, valkey):
     files = {f"apps/web/{n}.yaml": config_map(f"n{n}") for n in range(5)}
     async with system_with(tmp_path, valkey, files) as system:

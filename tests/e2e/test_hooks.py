@@ -7,7 +7,7 @@ import pytest
 
 from tests.servers.system import System, config_map, job
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(60)]
 
 JOBS = ("batch", "jobs")
 

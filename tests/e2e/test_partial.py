@@ -4,6 +4,8 @@ import pytest
 
 from tests.servers.system import System, config_map
 
+pytestmark = pytest.mark.long
+
 WEB = "/api/v1/applications/trueup/web"
 FILES = {f"apps/web/{name}.yaml": config_map(name) for name in ("a", "b", "c")}
 

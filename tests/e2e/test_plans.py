@@ -110,6 +110,7 @@ async def test_a_plan_is_edited_in_place(tmp_path, valkey):
         assert comment.edits <= 2, "a plan that says the same again"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("files", "state", "message"),
     [
@@ -138,6 +139,7 @@ async def test_what_a_plan_comes_to(tmp_path, valkey, files, state, message):
             assert not system.forge.pulls.comments(REPOSITORY, 7)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("action", "state"), [("deny", "failed"), ("warn", "succeeded")])
 async def test_policies_judge_the_plan(tmp_path, valkey, action, state):
     policies = tmp_path / "policies.yaml"
@@ -152,6 +154,7 @@ async def test_policies_judge_the_plan(tmp_path, valkey, action, state):
         assert "by policy no-x: x is bad" in (await comment_of(system)).body
 
 
+@pytest.mark.long
 async def test_after_redis_was_lost_open_pull_requests_are_planned_again(tmp_path, valkey, redis):
     async with system_with(tmp_path, valkey, {"apps/web/a.yaml": config_map("a")}) as system:
         pull = await branch(system, {"apps/web/a.yaml": config_map("a", "two")})
@@ -182,6 +185,7 @@ async def test_a_conflict_is_said(tmp_path, valkey):
         assert "conflicts in apps/web/a.yaml" in (await comment_of(system)).body
 
 
+@pytest.mark.long
 async def test_an_emptied_directory_would_be_held(tmp_path, valkey):
     files = {f"apps/web/{n}.yaml": config_map(f"n{n}") for n in range(5)}
     async with system_with(tmp_path, valkey, files) as system:
@@ -190,6 +194,7 @@ async def test_an_emptied_directory_would_be_held(tmp_path, valkey):
         assert "held: " in (await comment_of(system)).body
 
 
+@pytest.mark.long
 async def test_drift_is_not_of_the_pull_request(tmp_path, valkey):
     files = {f"apps/web/{name}.yaml": config_map(name) for name in ("a", "b")}
     async with system_with(tmp_path, valkey, files) as system:
@@ -215,6 +220,7 @@ async def test_a_fork_sees_no_secret_and_no_value_of_the_cluster(tmp_path, valke
             assert "of the cluster" not in shown.replace("values of the cluster", "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("pulls", "fork", "reason"),
     [

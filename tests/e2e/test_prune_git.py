@@ -12,7 +12,7 @@ from reconciler.model.outcome import Action, SyncState
 from tests.servers.scene import actions, gone, maps
 from tests.servers.system import config_map
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 
 async def test_what_left_git_is_deleted_and_nothing_else(scene):

@@ -73,6 +73,7 @@ def shipped(tmp_path_factory) -> Mapping[str, Answer]:
     return answers(tmp_path_factory.mktemp("paths"), ALL)
 
 
+@pytest.mark.long
 def test_nothing_outside_is_read(shipped):
     """Of all vectors in one test, which names those that leak: a test for each takes longer than the renders."""
     assert leaks(shipped) == []

@@ -263,6 +263,7 @@ async def test_a_rename_is_both_its_paths_and_names_may_hold_anything(mirror, re
     assert await mirror.changed(old, new) == {"apps/a.yaml", "apps/b\nc ä.yaml"}
 
 
+@pytest.mark.long
 async def test_ten_thousand_refs_are_listed_and_one_is_fetched(mirror, remote):
     commit = await remote.commit({"a": "1"})
     lines = "".join(f"create refs/heads/b{number:05} {commit}\n" for number in range(10_000))
