@@ -4,6 +4,7 @@ They are imported apart, so that a receiver has nothing of the worker's in memor
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -50,6 +51,7 @@ def serve(kind: type[S], work: Callable[[S], Coroutine[Any, Any, None]]) -> None
     """Run until told to end, or until the work fails."""
     settings = load_settings(kind)
     configure(level=settings.log_level, style=settings.log_format)
+    gc.freeze()  # modules stay: looked through for cycles again and again, they held one delivery in a hundred up for 60 ms
     try:
         asyncio.run(until_told(work(settings)))
     except* TrueupError as errors:
