@@ -24,6 +24,9 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 REACHED_SECONDS = 15.0
 
+END_SECONDS = 4 * MOST_SECONDS
+"""Until it is told to its end, on a machine that does other things too; how long it takes is what `make chaos` measures."""
+
 ONLY = os.environ.get("POINT", "")
 """A part of the names of the points that are tried; empty: all."""
 
@@ -147,7 +150,7 @@ async def test_a_push_is_told_to_its_end(system, own_valkey, victim):
         async with striking(system, own_valkey, victim, point):
             await accepted(system, commit)
         try:
-            await system.until(lambda c=commit, n=number: is_done(system, c, n), f"{victim}: {name}", seconds=MOST_SECONDS)
+            await system.until(lambda c=commit, n=number: is_done(system, c, n), f"{victim}: {name}", seconds=END_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{system.log('worker')[-6000:]}") from None
         told = [f"{s.state}: {s.description}" for s in system.forge.statuses(REPOSITORY, commit)]
@@ -175,7 +178,7 @@ async def test_a_plan_is_told_to_its_end(system, own_valkey, victim):
             return bool(pull.comments) and bool(posted) and posted[-1].state == "success"
 
         try:
-            await system.until(is_told, f"{victim}: {name}", seconds=2 * MOST_SECONDS)
+            await system.until(is_told, f"{victim}: {name}", seconds=END_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{system.log('worker')[-6000:]}") from None
         assert len(pull.comments) == 1, f"{victim}: {name}"
