@@ -3,6 +3,8 @@
 import asyncio
 import os
 
+import aiohttp
+
 from jobs.connection import connect
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
@@ -48,7 +50,7 @@ async def accepted(system, commit):
     async def deliver():
         try:
             status, _ = await system.deliver(commit, delivery=commit[:24])
-        except OSError:
+        except (OSError, aiohttp.ClientError):  # one that dies before it answers has sent nothing
             return False
         return status in (200, 202)
 
