@@ -22,6 +22,7 @@ from jobs.limits import Limits
 from jobs.planned import comment, marker
 from jobs.records import JobRecord, JobState
 from jobs.retry import backoff
+from jobs.store import status_scripts
 from jobs.store.jobs import JobStore
 from reconciler.errors import Transient, TrueupError
 from reconciler.model.declared import Declarations, Forge, Name, Repository
@@ -57,6 +58,8 @@ class Comments:
         seal_key: bytes,
     ) -> None:
         self._redis = redis
+        self._take = redis.register_script(status_scripts.TAKE)
+        self._give_back = redis.register_script(status_scripts.GIVE_BACK)
         self._keys = keys
         self._worker = worker
         self._jobs = jobs
@@ -115,13 +118,13 @@ class Comments:
         for field in await self._redis.zrange(self._keys.comments, "-inf", now, byscore=True, offset=0, num=BATCH):
             name, _, number = field.decode().rpartition("|")
             lock = self._keys.commenting(name, int(number))
-            if not await self._redis.set(lock, self._worker, nx=True, ex=WRITING_SECONDS):
+            if not await self._take(keys=[lock], args=[self._worker, self._keys.worker(""), WRITING_SECONDS]):
                 await self._redis.zadd(self._keys.comments, {field: now + WAIT_SECONDS}, xx=True)
                 continue
             try:
                 await self._write(declarations.repositories.get(Name.parse(name)), (name, int(number)), instance, link)
             finally:
-                await self._redis.delete(lock)
+                await self._give_back(keys=[lock], args=[self._worker])
         nearest = await self._redis.zrange(self._keys.comments, 0, 0, withscores=True)
         return max(0.0, nearest[0][1] - time.time()) if nearest else None
 

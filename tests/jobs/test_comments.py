@@ -9,6 +9,7 @@ import pytest
 from jobs.comments import TRIES, Comments, is_worth_telling
 from jobs.forges.clients import conversations
 from jobs.forges.tokens import Tokens
+from jobs.lease import Heartbeat
 from jobs.limits import Limits
 from jobs.records import JobKind, JobState, PullRecord, StepRecord
 from jobs.store.jobs import JobStore
@@ -36,7 +37,8 @@ def store(redis, keys):
 
 
 @pytest.fixture
-def make(redis, keys, session, store):
+async def make(redis, keys, session, store):
+    await asyncio.gather(*(Heartbeat(redis, keys, f"w{number}").beat() for number in range(10)))
     numbers = itertools.count()
     tokens = Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ())
     return lambda: Comments(redis, keys, f"w{next(numbers)}", store, conversations(session), tokens, b"k" * 32)
@@ -97,6 +99,25 @@ async def test_many_workers_write_one(make, shop, planned, drain, written):
     await workers[0].want(shop, 7, await planned())
     await asyncio.gather(*(drain(worker) for worker in workers))
     assert len(written()) == 1
+
+
+async def test_what_a_dead_worker_was_writing_is_taken_over_at_once(  # noqa: PLR0917
+    comments, shop, planned, drain, written, redis, keys
+):
+    await redis.set(keys.commenting("trueup/shop", 7), "dead", ex=1000)
+    await comments.want(shop, 7, await planned())
+    await drain(comments)
+    assert len(written()) == 1
+
+
+async def test_what_a_living_worker_is_writing_is_left_to_it(  # noqa: PLR0917
+    comments, shop, planned, drain, written, redis, keys
+):
+    await redis.set(keys.commenting("trueup/shop", 7), "alive", ex=1000)
+    await redis.set(keys.worker("alive"), "1")
+    await comments.want(shop, 7, await planned())
+    await drain(comments)
+    assert not written()
 
 
 async def test_after_redis_was_lost_it_is_found_again(comments, shop, planned, drain, written, redis):  # noqa: PLR0917
