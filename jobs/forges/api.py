@@ -51,6 +51,10 @@ class Api:
         """The same of something that may not be there: None then."""
         return (await self._answer("GET", repository, path, token, None, absent=404))[0]
 
+    async def delete(self, repository: Repository, path: str, token: str) -> None:
+        """Delete something; what is gone is as good."""
+        await self._answer("DELETE", repository, path, token, None, absent=404)
+
     async def _answer(  # noqa: PLR0913, PLR0917 - one request
         self, method: str, repository: Repository, path: str, token: str, body: Any, absent: int
     ) -> tuple[Any, Mapping[str, str]]:

@@ -13,7 +13,7 @@ import aiohttp
 from jobs.derive import Purpose
 from jobs.forges.api import Api
 from jobs.forges.bitbucket_dc import path_in
-from jobs.forges.forge import PAGES, Denied, as_documented, path_of
+from jobs.forges.forge import PAGES, as_documented, path_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
 from reconciler.model.declared import Forge, Repository
 
@@ -64,11 +64,7 @@ class BitbucketDataCenterHooks:
     @as_documented
     async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
         """Delete a hook; one that is gone is as good."""
-        try:
-            await self._call("DELETE", repository, f"/{hook.id}", token)
-        except Denied as error:
-            if error.status != 404:
-                raise
+        await self._api.delete(repository, self._path(repository, f"/{hook.id}"), token)
 
     @as_documented
     async def test(self, repository: Repository, hook: Hook, token: str) -> Attempt | None:
@@ -92,7 +88,10 @@ class BitbucketDataCenterHooks:
         return None if is_older else _attempt(latest)
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
-        return await self._api.call(method, repository, f"{self._place_of(repository)}/webhooks{path}", token, body)
+        return await self._api.call(method, repository, self._path(repository, path), token, body)
+
+    def _path(self, repository: Repository, path: str) -> str:
+        return f"{self._place_of(repository)}/webhooks{path}"
 
     def _place_of(self, repository: Repository) -> str:
         if self._place is Place.REPOSITORY:

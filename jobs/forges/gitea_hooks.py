@@ -11,7 +11,7 @@ import aiohttp
 
 from jobs.derive import Purpose
 from jobs.forges.api import Api
-from jobs.forges.forge import PAGES, Denied, as_documented, path_of
+from jobs.forges.forge import PAGES, as_documented, path_of
 from jobs.forges.gitea import LINES
 from jobs.forges.hooks import DECLARED_AT, Hook, Wish
 from reconciler.model.declared import Repository
@@ -55,14 +55,13 @@ class GiteaOwnerHooks:
     @as_documented
     async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
         """Delete a hook; one that is gone is as good."""
-        try:
-            await self._call("DELETE", repository, f"/{hook.id}", token)
-        except Denied as error:
-            if error.status != 404:
-                raise
+        await self._api.delete(repository, self._path(repository, f"/{hook.id}"), token)
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
-        return await self._api.call(method, repository, f"/{self.kind}/{quote(path_of(repository))}/hooks{path}", token, body)
+        return await self._api.call(method, repository, self._path(repository, path), token, body)
+
+    def _path(self, repository: Repository, path: str) -> str:
+        return f"/{self.kind}/{quote(path_of(repository))}/hooks{path}"
 
 
 class GiteaHooks(GiteaOwnerHooks):

@@ -4,20 +4,19 @@ https://docs.github.com/en/rest/pulls/pulls, https://docs.github.com/en/rest/iss
 https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
-from jobs.forges.conversation import COMMENTS, GONE, Pull
-from jobs.forges.forge import PAGES, Denied, as_documented, path_of
+from jobs.forges.conversation import DECLARED_AT, Line, Pull, is_edited, paged
+from jobs.forges.forge import as_documented, path_of
 from jobs.forges.github import Request, call
 from jobs.orders import Standing
 from reconciler.model.declared import Repository
 
 PERMISSION = "the permission to write pull requests (`pull_requests: write`, or the scope `repo`) on this repository"
-DECLARED_AT = "spec.pullRequests.secretRef (left out: of spec.commitStatus.secretRef)"
 
 PAGE = 100
 
@@ -55,19 +54,13 @@ class GitHubConversation:
     async def edit_comment(
         self,
         repository: Repository,
-        number: int,  # noqa: ARG002 - GitHub numbers the comments of a whole repository
+        number: int,  # noqa: ARG002 - comments are numbered beyond one pull request
         comment: str,
         text: str,
         token: str,
     ) -> bool:
         """Make a comment another text; False when it is gone, or another's."""
-        try:
-            await self._call("PATCH", repository, f"/issues/comments/{quote(comment)}", token, {"body": text})
-        except Denied as error:
-            if error.status in GONE:
-                return False
-            raise
-        return True
+        return await is_edited(self._call("PATCH", repository, f"/issues/comments/{quote(comment)}", token, {"body": text}))
 
     @as_documented
     async def standing(self, repository: Repository, person: str, token: str) -> Standing:
@@ -91,20 +84,15 @@ class GitHubConversation:
         body = {"content": "rocket" if is_good else "confused"}
         await self._call("POST", repository, f"/issues/comments/{quote(comment)}/reactions", token, body)
 
-    async def _pages(self, repository: Repository, path: str, token: str) -> AsyncIterator[Mapping[str, Any]]:
-        for page in range(1, PAGES + 1):
-            lines = await self._call("GET", repository, f"{path}&per_page={PAGE}&page={page}", token)
-            for line in lines:
-                yield line
-            if len(lines) < PAGE or page * PAGE >= COMMENTS:
-                return
+    def _pages(self, repository: Repository, path: str, token: str) -> AsyncIterator[Line]:
+        return paged(lambda page: self._call("GET", repository, f"{path}&per_page={PAGE}&page={page}", token), PAGE)
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
         request = Request(self._session, repository, token, PERMISSION, DECLARED_AT)
         return await call(request, method, f"/repos/{quote(path_of(repository))}{path}", body)
 
 
-def _pull(line: Mapping[str, Any]) -> Pull:
+def _pull(line: Line) -> Pull:
     head, base = line["head"], line["base"]
     return Pull(
         number=int(line["number"]),

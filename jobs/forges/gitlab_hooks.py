@@ -3,16 +3,15 @@
 https://docs.gitlab.com/api/project_webhooks/, https://docs.gitlab.com/api/group_webhooks/
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 
 from jobs.derive import Purpose
-from jobs.forges.api import parsed
-from jobs.forges.forge import PAGES, Refusal, as_documented
-from jobs.forges.gitlab import ask, project_of
+from jobs.forges.api import Api
+from jobs.forges.forge import PAGES, as_documented
+from jobs.forges.gitlab import private_token, project_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
 from reconciler.errors import ForgeUnavailable
 from reconciler.model.declared import Repository
@@ -29,8 +28,8 @@ class GitLabHooks:
     """GitLab's hooks."""
 
     def __init__(self, session: aiohttp.ClientSession, place: Place = Place.REPOSITORY) -> None:
-        self._session = session
-        self._place = place
+        self._api = Api(session, PERMISSIONS[place], private_token, DECLARED_AT)
+        self._kind = "projects" if place is Place.REPOSITORY else "groups"
 
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
@@ -58,7 +57,7 @@ class GitLabHooks:
     @as_documented
     async def remove(self, repository: Repository, hook: Hook, token: str) -> None:
         """Delete a hook; one that is gone is as good."""
-        await self._call("DELETE", repository, f"/{hook.id}", token, or_absent=True)
+        await self._api.delete(repository, self._path(repository, f"/{hook.id}"), token)
 
     @as_documented
     async def test(self, repository: Repository, hook: Hook, token: str) -> None:
@@ -68,7 +67,7 @@ class GitLabHooks:
     @as_documented
     async def attempts(self, repository: Repository, hook: Hook, token: str) -> list[Attempt]:
         """The latest twenty lines of its log; they hold payloads. GitLab before 17.3 keeps none for us."""
-        lines = await self._call("GET", repository, f"/{hook.id}/events?per_page=20", token, or_absent=True)
+        lines = await self._api.find(repository, self._path(repository, f"/{hook.id}/events?per_page=20"), token)
         return [_attempt(line) for line in lines or ()]
 
     @as_documented
@@ -76,21 +75,11 @@ class GitLabHooks:
         """Ask for a delivery again."""
         await self._call("POST", repository, f"/{hook.id}/events/{attempt.id}/resend", token)
 
-    async def _call(  # noqa: PLR0913 - one request
-        self, method: str, repository: Repository, path: str, token: str, body: Any = None, *, or_absent: bool = False
-    ) -> Any:
-        kind = "projects" if self._place is Place.REPOSITORY else "groups"
-        path = f"/{kind}/{project_of(repository)}/hooks{path}"
-        status, headers, answer = await ask(self._session, method, repository, path, token, body)
-        what = f"{repository.name}: {repository.api}{path.partition('?')[0]}"
-        if status < 300:
-            return parsed(answer, what)
-        if status == 404 and or_absent:
-            return None
-        said = answer.decode(errors="replace")[:300]
-        raise Refusal(status, headers, said).error(
-            what, permission=PERMISSIONS[self._place], now=time.time(), declared_at=DECLARED_AT
-        )
+    async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
+        return await self._api.call(method, repository, self._path(repository, path), token, body)
+
+    def _path(self, repository: Repository, path: str) -> str:
+        return f"/{self._kind}/{project_of(repository)}/hooks{path}"
 
 
 def _body(wish: Wish) -> dict[str, Any]:
