@@ -52,6 +52,13 @@ async def deployments(
     return found
 
 
+async def look_up_times(held: Held, job: JobRecord, targets: Iterable[Target]) -> None:
+    """Learn beside a sync when its commits were made, so that nobody waits for git once it is over."""
+    if job.kind not in UNCOUNTED:
+        for repository, commit in {_about(job, target) for target in targets}:
+            await _committed_at(held, repository, commit)
+
+
 def count(records: Iterable[DeploymentRecord]) -> None:
     """Take deployments into the metrics."""
     for record in records:

@@ -13,6 +13,7 @@ from jobs.context import Context
 from jobs.follow import REFS, supersede
 from jobs.holder.awaiting import Awaiting
 from jobs.holder.decisions import decide
+from jobs.holder.delivered import look_up_times
 from jobs.holder.held import UNKNOWN_SECONDS, Held
 from jobs.holder.looks import previewed, proposed
 from jobs.holder.notes import HEALTHY, applications_of, note
@@ -134,7 +135,9 @@ class Syncs:
                     heads=found.later,
                     unseen=tuple(name for name, _ in found.unseen),
                 )
-                outcome = await given_way(held, job, found.targets, await sync(order, held.environment, progress))
+                times = look_up_times(held, job, found.targets)
+                done, _ = await asyncio.gather(sync(order, held.environment, progress), times)
+                outcome = await given_way(held, job, found.targets, done)
             if job.kind is JobKind.PARTIAL:  # says nothing of the whole
                 return (*outcome.reports, *put_off, *unseen)
             timed = job.model_copy(update={"syncs": progress.records})

@@ -55,6 +55,8 @@ class Contents:
     def __post_init__(self) -> None:
         self._present: set[tuple[int, str]] = set()
         self._failures = 0
+        self._made: dict[str, datetime] = {}
+        """When commits were made, as far as somebody asked."""
 
     async def has(self, commit: str) -> bool:
         """Whether a commit is here with its tree."""
@@ -124,9 +126,16 @@ class Contents:
 
         A branch that was merged has the time of the merge.
         """
+        if commit in self._made:
+            return self._made[commit]
         completed = await self.try_git("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit)
         text = completed.stdout.strip()
-        return datetime.fromtimestamp(int(text), UTC) if completed.code == 0 and _SECONDS.fullmatch(text) else None
+        if completed.code != 0 or not _SECONDS.fullmatch(text):
+            return None
+        if len(self._made) >= REMEMBERED:
+            self._made.clear()
+        self._made[commit] = datetime.fromtimestamp(int(text), UTC)
+        return self._made[commit]
 
     async def files(self, commit: str, paths: Sequence[str], *, limit_bytes: int) -> Mapping[str, bytes | InvalidManifest]:
         """What is in files of a commit that is here, or why it cannot be used; what is not there is left out.
