@@ -1,6 +1,7 @@
 """`python -m jobs`: a worker with the settings of the environment."""
 
 import asyncio
+import gc
 
 from jobs.connection import redis_url
 from jobs.settings import JobSettings
@@ -18,4 +19,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # as `trueup.cli.serve`
     asyncio.run(main())

@@ -7,6 +7,7 @@ import structlog
 
 from jobs.context import Context
 from jobs.forges.conversation import Pull
+from jobs.intake import asked_for
 from jobs.orders import NEEDS, USAGE, Order, Standing, Verb, read
 from jobs.planned import fenced
 from jobs.plans import replan
@@ -105,7 +106,7 @@ async def _started(context: Context, job: JobRecord, order: Order, names: Sequen
         if record is None or (order.verb is Verb.APPROVE and not record.held_digest):
             lines.append(f"- `{name}`: {'nothing of it is held' if record else 'not known yet'}")
             continue
-        made = _job(context, job, order, record)
+        made = _job(job, order, record)
         await context.enqueue(made)
         count += 1
         link = context.link_to(made)
@@ -113,15 +114,12 @@ async def _started(context: Context, job: JobRecord, order: Order, names: Sequen
     return count > 0, f"{order.verb}: {count} of {len(names)} applications", lines
 
 
-def _job(context: Context, job: JobRecord, order: Order, application: ApplicationRecord) -> JobRecord:
-    number = job.pull.number if job.pull else 0
-    return context.record(
+def _job(job: JobRecord, order: Order, application: ApplicationRecord) -> JobRecord:
+    return asked_for(
+        application,
         KINDS[order.verb],
-        application.repository,
-        commit=application.desired.rpartition(":")[2] if order.verb is Verb.APPROVE else "",
-        detail=f"beneath pull request {number}",
-        applications=(application.name,),
-        actor=job.actor,
+        job.actor,
+        detail=f"beneath pull request {job.pull.number if job.pull else 0}",
         approves=application.held_digest if order.verb is Verb.APPROVE else "",
         decision=_decision(order, application),
     )

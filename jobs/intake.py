@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 import structlog
 from redis.asyncio.retry import Retry
@@ -19,7 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 from jobs.connection import Redis
 from jobs.keys import Keys
 from jobs.queue import Wake
-from jobs.records import JobRecord, StageRecord
+from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, StageRecord
 from jobs.store.jobs import Arguments, JobStore
 from reconciler.errors import StoreUnavailable
 
@@ -201,7 +202,27 @@ def _expire(future: "asyncio.Future[Sequence[Accepted]]", seconds: float) -> Non
         future.set_exception(StoreUnavailable(f"Redis did not take it within {seconds:g} s; send it again"))
 
 
-def received(record: JobRecord) -> JobRecord:
+def asked_for(application: ApplicationRecord, kind: JobKind, person: str, *, detail: str = "", **asked: Any) -> JobRecord:
+    """What a person asks of an application, as a job; an approval is about the commit that the application should be at.
+
+    Args:
+        application: as its cluster's holder last said.
+        kind: what is asked.
+        person: who asks.
+        detail: how, for people.
+        asked: further fields of the job.
+    """
+    now = datetime.now(UTC)
+    desired = application.desired.rpartition(":")[2]
+    record = JobRecord(
+        id=new_job_id(now), kind=kind, state=JobState.QUEUED, repository=application.repository,
+        commit=desired if kind is JobKind.APPROVAL else "", actor=person, applications=(application.name,),
+        created=now, updated=now, **asked,
+    )  # fmt: skip
+    return received(record, detail)
+
+
+def received(record: JobRecord, detail: str = "") -> JobRecord:
     """The record with its first stage."""
-    stage = StageRecord(name="received", at=record.created)
+    stage = StageRecord(name="received", at=record.created, detail=detail)
     return record.model_copy(update={"stages": (stage, *record.stages)})

@@ -47,6 +47,7 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 LONGEST_PAUSE_SECONDS = 366 * 86400.0
+"""A pause that is longer has no end worth naming."""
 
 
 @dataclass(frozen=True, slots=True)

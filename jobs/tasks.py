@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from jobs.statuses import Subject
 from jobs.store.parts import Part
 from reconciler.errors import Stalled, TrueupError
 from reconciler.git.verify import signers_of
-from reconciler.model.declared import Name, Repository
+from reconciler.model.declared import Application, Name, Repository
 from reconciler.sync.outside import name_now
 
 log = structlog.get_logger()
@@ -202,20 +202,8 @@ async def _look_outside(context: Context, repository: Repository, heads: Mapping
         or shown in known
         or any(s.repository == repository.name and (s.render or application.render).references for s in application.sources)
     }
-    signers = await _signers(context, repository) if needing else ""
-    changed: dict[str, str] = {}
-    for application in needing.values():
-        try:
-            found = UNREAD
-            if signers != UNREAD:
-                found = await name_now(
-                    application, repository.name, context.secrets, context.seal_key, signers + repository.added
-                )
-        except TrueupError as error:
-            log.warning("outside.unread", application=str(application.name), error=str(error))
-            found = UNREAD
-        if found != known.get(str(application.name)):
-            changed[str(application.name)] = found
+    now = await _outside_now(context, repository, needing.values())
+    changed = {shown: found for shown, found in now.items() if found != known.get(shown)}
     if not changed:
         return 0
     await context.heads.put_outside(name, changed)
@@ -230,6 +218,22 @@ async def _look_outside(context: Context, repository: Repository, heads: Mapping
             log.info("outside.changed", repository=name, ref=ref, applications=sorted(names))
             count += 1
     return count
+
+
+async def _outside_now(context: Context, repository: Repository, needing: Collection[Application]) -> Mapping[str, str]:
+    """By application a name for what it needs from outside of Git now."""
+    signers = await _signers(context, repository) if needing else ""
+    names: dict[str, str] = {}
+    for application in needing:
+        names[str(application.name)] = UNREAD
+        try:
+            if signers != UNREAD:
+                names[str(application.name)] = await name_now(
+                    application, repository.name, context.secrets, context.seal_key, signers + repository.added
+                )
+        except TrueupError as error:
+            log.warning("outside.unread", application=str(application.name), error=str(error))
+    return names
 
 
 async def _signers(context: Context, repository: Repository) -> str:

@@ -182,10 +182,9 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         mirrors = Stores(settings, secrets)
         stack.push_async_callback(mirrors.close)
         jobs = JobStore(redis, keys, retention_seconds=settings.retention)
-        checks = Checks(redis, keys, GitHubChecks(session), jobs)
-        deployments = Deployments(redis, keys, deployers(session), jobs)
         tokens = Tokens(secrets, tuple(settings.git_protocols))
-        statuses = Statuses(redis, keys, place.worker, clients(session), tokens, checks, deployments)
+        told = Checks(redis, keys, GitHubChecks(session), jobs), Deployments(redis, keys, deployers(session), jobs)
+        statuses = Statuses(redis, keys, place.worker, clients(session), tokens, *told)
         stack.push_async_callback(statuses.close)
         heartbeat = Heartbeat(redis, keys, place.worker)
         context = Context(

@@ -1,6 +1,7 @@
 """`python -m receiver`: a receiver with the settings of the environment."""
 
 import asyncio
+import gc
 
 from jobs.connection import redis_url
 from jobs.signals import until_told
@@ -18,4 +19,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # as `trueup.cli.serve`
     asyncio.run(main())

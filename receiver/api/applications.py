@@ -1,12 +1,12 @@
 """Applications: how they are, and requests that become jobs."""
 
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
-from jobs.intake import Arrival, new_job_id, received
-from jobs.records import ApplicationRecord, DecisionRecord, JobKind, JobRecord, JobState, OutcomeList, WindowRecord
+from jobs.intake import Arrival, asked_for
+from jobs.records import ApplicationRecord, DecisionRecord, JobKind, OutcomeList, WindowRecord
 from jobs.replies import ResourceList
 from jobs.schedule import closure
 from receiver.api.answers import body, json, number
@@ -101,16 +101,10 @@ async def application_of(front: Front, request: web.Request) -> ApplicationRecor
     return record
 
 
-async def start(front: Front, application: ApplicationRecord, person: Person, kind: JobKind, **asked: object) -> web.Response:
+async def start(front: Front, application: ApplicationRecord, person: Person, kind: JobKind, **asked: Any) -> web.Response:
     """Make what a person asks for a job, with these further fields, and answer with its address."""
-    now = datetime.now(UTC)
-    desired = application.desired.rpartition(":")[2]
-    record = JobRecord(
-        id=new_job_id(now), kind=kind, state=JobState.QUEUED, repository=application.repository,
-        commit=desired if kind is JobKind.APPROVAL else "", actor=person.name, applications=(application.name,),
-        created=now, updated=now, **asked,
-    )  # fmt: skip
-    accepted = await front.intake.accept(Arrival(received(record)), timeout_seconds=front.settings.durable_timeout)
+    record = asked_for(application, kind, person.name, **asked)
+    accepted = await front.intake.accept(Arrival(record), timeout_seconds=front.settings.durable_timeout)
     url = f"/api/v1/jobs/{accepted.job_id}"
     return json(AcceptedAnswer(id=accepted.job_id, url=url, state=record.state), status=202, location=url)
 

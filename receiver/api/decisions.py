@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
+from jobs.orders import LONGEST_PAUSE_SECONDS
 from jobs.records import DecisionRecord, JobKind
 from receiver.api.answers import body
 from receiver.api.applications import application_of, start
@@ -13,9 +14,6 @@ from receiver.front import FRONT
 from receiver.problems import Refused
 from receiver.schemas import PauseRequest, RollbackRequest
 from reconciler.declarations.fields import seconds
-
-LONGEST_SECONDS = 366 * 86400.0
-"""A pause that is longer has no end worth naming."""
 
 
 async def pause(request: web.Request) -> web.Response:
@@ -57,6 +55,6 @@ def _end(duration: str) -> datetime | None:
         found = seconds(duration)
     except ValueError as error:
         raise Refused(400, "Bad Request", f"for: {error}") from error
-    if not isinstance(found, float) or not 0 < found <= LONGEST_SECONDS:
+    if not isinstance(found, float) or not 0 < found <= LONGEST_PAUSE_SECONDS:
         raise Refused(400, "Bad Request", "for: must be longer than nothing and at most a year")
     return datetime.now(UTC) + timedelta(seconds=found)
