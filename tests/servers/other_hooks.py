@@ -8,6 +8,7 @@ import hmac
 import json
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -34,7 +35,7 @@ def add_routes(server: ForgeServer, router: web.UrlDispatcher) -> None:
 
 
 @dataclass
-class _Api:
+class _Api(ABC):
     server: ForgeServer
     numbers: Any = field(default_factory=lambda: count(1))
 
@@ -70,11 +71,13 @@ class _Api:
         assert found is not None
         return found
 
+    @abstractmethod
     async def list(self, request: web.Request) -> web.Response:
-        raise NotImplementedError
+        """All hooks of a repository, as this forge pages them."""
 
+    @abstractmethod
     def write(self, hook: StoredHook, body: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Take a body into a hook, or refuse it, as this forge does."""
 
     async def create(self, request: web.Request) -> web.Response:
         hook = StoredHook(next(self.numbers), {})
