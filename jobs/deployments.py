@@ -7,6 +7,7 @@ from jobs.forges.deployers import Deployer
 from jobs.forges.forge import Status, StatusState
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.store.jobs import JobFilter, JobStore
+from jobs.verdicts import COMMIT_KINDS
 from reconciler.model.declared import Forge, Repository
 
 JOBS = 20
@@ -45,7 +46,8 @@ class Deployments:
 
     async def _begin(self, repository: Repository, commit: str, environment: str, token: str) -> str:
         jobs, _ = await self._jobs.find(JobFilter(commit=commit), limit=JOBS)
-        ref = next((job.ref for job in jobs if job.ref and job.repository in ("", str(repository.name))), commit)
+        ours = (job for job in jobs if job.kind in COMMIT_KINDS and job.repository in ("", str(repository.name)))
+        ref = next((job.ref for job in ours if job.ref), commit)
         deployment = await self._forges[repository.forge].create(repository, commit, ref, environment, token)
         await self._remember(repository, commit, environment, deployment, is_finished=False)
         return deployment

@@ -1,6 +1,6 @@
 """Deployments, by way of the statuses that they stand beside: one a commit and environment, written twice, at each forge that has them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -103,6 +103,15 @@ async def test_it_is_told_where_and_what_and_beside_the_status(say, forge, forge
     else:
         assert found.last["log_url"] == SUCCESS.target_url
     assert [status.state for status in forge_server.statuses("acme/shop", SHA)] == ["pending", "success"]
+
+
+async def test_it_is_of_the_branch_that_was_pushed_and_not_of_its_pull_request(say, forge, forge_deployments, redis, keys):
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    about = {"repository": "trueup/shop", "commit": SHA, "ref": "refs/pull/7/head", "created": later, "updated": later}
+    plan = JobRecord(id="1" * 26, kind=JobKind.PLAN, state=JobState.SUCCEEDED, **about)
+    await JobStore(redis, keys, retention_seconds=60).create(plan)
+    await say(PENDING, SUCCESS)
+    assert forge_deployments.all[0].body["ref"] == ("main" if forge is Forge.GITLAB else SHA)
 
 
 async def test_when_a_person_asks_for_more_there_is_another(say, states):
