@@ -6,7 +6,8 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request, #i
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import LONGEST_NAME, Payload, command_in, is_commit, is_ref, read, scopes_of
+from receiver.providers.payload import Payload, read, scopes_of
+from receiver.providers.pulls import NO_COMMAND, needs_none, proposed, said
 
 PLANNED = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
 """What happens to a pull request that asks for its plan."""
@@ -24,7 +25,7 @@ class _Account(Payload):
 
 
 class _Head(Payload):
-    sha: str
+    sha: str = Field(min_length=1)
     repo: _Repository | None = None
     """None when the fork is gone."""
 
@@ -75,19 +76,15 @@ def pull_request_of(body: bytes) -> Event:
     payload = read(body, _PullRequest)
     if isinstance(payload, Ignored):
         return payload
-    pull, what = payload.pull_request, f"pull request {payload.number}"
+    pull, number = payload.pull_request, payload.number
     is_moved = payload.action == "edited" and payload.changes.base is not None
     if payload.action not in PLANNED and not is_moved:
-        return Ignored(f"{what} was {'merged' if payload.action == 'closed' and pull.merged else payload.action[:LONGEST_NAME]}")
-    base = f"refs/heads/{pull.base.ref}"
-    if not is_commit(pull.head.sha) or not is_ref(base):
-        return Ignored("payload not understood: pull_request.head.sha or base.ref is no commit and no branch")
-    scopes = scopes_of(pull.base.repo.clone_url, pull.base.repo.ssh_url)
-    if not scopes:
-        return Ignored("payload not understood: no address of the repository is one")
-    is_fork = pull.head.repo is None or pull.head.repo.full_name != pull.base.repo.full_name
-    ref, actor = f"refs/pull/{payload.number}/head", payload.sender.login[:LONGEST_NAME]
-    return PullRequest(scopes[0], payload.number, pull.head.sha, ref, base, actor, is_fork, scopes[1:])
+        return needs_none(number, "merged" if payload.action == "closed" and pull.merged else payload.action)
+    into = pull.base.repo
+    is_fork = pull.head.repo is None or pull.head.repo.full_name != into.full_name
+    ref, base = f"refs/pull/{number}/head", f"refs/heads/{pull.base.ref}"
+    found = PullRequest("", number, pull.head.sha, ref, base, payload.sender.login, is_fork)
+    return proposed(scopes_of(into.clone_url, into.ssh_url), found)
 
 
 def comment_of(body: bytes) -> Event:
@@ -95,12 +92,8 @@ def comment_of(body: bytes) -> Event:
     payload = read(body, _IssueComment)
     if isinstance(payload, Ignored):
         return payload
-    author, text = payload.comment.user, command_in(payload.comment.body)
-    if payload.action != "created" or not text or author.type == "Bot" or payload.issue.pull_request is None:
-        return Ignored(
-            "a comment that is no command to Trueup: a new one beneath a pull request with a line that begins with /trueup"
-        )
-    scopes = scopes_of(payload.repository.clone_url, payload.repository.ssh_url)
-    if not scopes:
-        return Ignored("payload not understood: no address of the repository is one")
-    return Comment(scopes[0], payload.issue.number, str(payload.comment.id), text, author.login[:LONGEST_NAME], scopes[1:])
+    comment, repository = payload.comment, payload.repository
+    if payload.action != "created" or comment.user.type == "Bot" or payload.issue.pull_request is None:
+        return NO_COMMAND
+    found = Comment("", payload.issue.number, str(comment.id), comment.body, comment.user.login)
+    return said(scopes_of(repository.clone_url, repository.ssh_url), found)

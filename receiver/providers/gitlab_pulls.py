@@ -6,14 +6,21 @@ https://docs.gitlab.com/user/project/integrations/webhook_events/#merge-request-
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import LONGEST_NAME, Payload, command_in, is_commit, is_ref, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, read, scopes_of
+from receiver.providers.pulls import NO_COMMAND, proposed, said
 
 OPENED = frozenset({"open", "reopen"})
+
+NO_NOTE = Ignored("a note that is no command to Trueup: a new one beneath a merge request with a line that begins with /trueup")
 
 
 class _Project(Payload):
     git_http_url: str
     git_ssh_url: str | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return scopes_of(self.git_http_url, self.git_ssh_url)
 
 
 class _User(Payload):
@@ -21,7 +28,7 @@ class _User(Payload):
 
 
 class _LastCommit(Payload):
-    id: str
+    id: str = Field(min_length=1)
 
 
 class _MergeAttributes(Payload):
@@ -75,15 +82,12 @@ def merge_request_of(body: bytes) -> Event:
     is_other = about.oldrev is not None or changes.target_branch is not None or changes.draft is not None
     if about.action not in OPENED and not (about.action == "update" and is_other):
         return Ignored(f"merge request {about.iid}: {about.action[:LONGEST_NAME] or 'nothing'} needs no plan")
-    base, head = f"refs/heads/{about.target_branch}", about.last_commit.id if about.last_commit else ""
-    if not is_commit(head) or not is_ref(base):
-        return Ignored("payload not understood: object_attributes.last_commit.id or target_branch is no commit and no branch")
-    scopes = scopes_of(payload.project.git_http_url, payload.project.git_ssh_url)
-    if not scopes:
-        return Ignored("payload not understood: no address of the project is one")
+    if about.last_commit is None:
+        return Ignored("payload not understood: object_attributes.last_commit: there is none")
+    ref, base = f"refs/merge-requests/{about.iid}/head", f"refs/heads/{about.target_branch}"
     is_fork = about.source_project_id != about.target_project_id
-    ref, actor = f"refs/merge-requests/{about.iid}/head", payload.user.username[:LONGEST_NAME]
-    return PullRequest(scopes[0], about.iid, head, ref, base, actor, is_fork, scopes[1:])
+    found = PullRequest("", about.iid, about.last_commit.id, ref, base, payload.user.username, is_fork)
+    return proposed(payload.project.scopes, found)
 
 
 def note_of(body: bytes) -> Event:
@@ -91,12 +95,9 @@ def note_of(body: bytes) -> Event:
     payload = read(body, _Note)
     if isinstance(payload, Ignored):
         return payload
-    note, text = payload.object_attributes, command_in(payload.object_attributes.note)
-    if note.action != "create" or not text or payload.merge_request is None or note.noteable_type != "MergeRequest":
-        return Ignored(
-            "a note that is no command to Trueup: a new one beneath a merge request with a line that begins with /trueup"
-        )
-    scopes = scopes_of(payload.project.git_http_url, payload.project.git_ssh_url)
-    if not scopes:
-        return Ignored("payload not understood: no address of the project is one")
-    return Comment(scopes[0], payload.merge_request.iid, str(note.id), text, payload.user.username[:LONGEST_NAME], scopes[1:])
+    note = payload.object_attributes
+    if note.action != "create" or payload.merge_request is None or note.noteable_type != "MergeRequest":
+        return NO_NOTE
+    found = Comment("", payload.merge_request.iid, str(note.id), note.note, payload.user.username)
+    event = said(payload.project.scopes, found)
+    return NO_NOTE if event is NO_COMMAND else event

@@ -7,7 +7,7 @@ from dataclasses import replace
 from receiver.providers.event import Comment, Ignored, PullRequest
 from receiver.providers.payload import LONGEST_NAME, command_in, is_commit, is_ref
 
-_NUMBERED = re.compile(r"refs/(pull/[0-9]+/head|pull-requests/[0-9]+/from)")
+_NUMBERED = re.compile(r"refs/((?:pull|merge-requests)/[0-9]+/head|pull-requests/[0-9]+/from)")
 """Where forges keep the heads of pull requests beside the branches."""
 
 NO_ADDRESS = Ignored("payload not understood: no address of the repository is one")
