@@ -63,18 +63,15 @@ def report_of(jobs: Iterable[JobRecord]) -> Report:
         for sync in job.syncs:
             syncs.setdefault(sync.application, sync)
     told = [syncs[name] for name in sorted(syncs)]
-    messages = [message for sync in told if sync.state is SyncState.FAILED for message in _errors(sync)]
+    messages = _errors(told)
     if not told and newest_first:
         messages = [newest_first[0].message]
-    found = dict.fromkeys(annotation for message in messages if (annotation := annotation_of(message)))
-    return Report(_summary(told), tuple(found)[:MOST_ANNOTATIONS])
+    return Report(_summary(told), _annotations(messages))
 
 
 def plan_report(plan: JobRecord) -> Report:
     """What the plan of a pull request says, and which lines it finds wrong."""
-    messages = [message for sync in plan.syncs if sync.state is SyncState.FAILED for message in _errors(sync)]
-    found = dict.fromkeys(annotation for message in messages if (annotation := annotation_of(message)))
-    return Report(body(plan, PLAN_LENGTH), tuple(found)[:MOST_ANNOTATIONS])
+    return Report(body(plan, PLAN_LENGTH), _annotations(_errors(plan.syncs)))
 
 
 def annotation_of(message: str) -> Annotation | None:
@@ -92,11 +89,19 @@ def annotation_of(message: str) -> Annotation | None:
     return Annotation(path, line, message)
 
 
-def _errors(sync: SyncRecord) -> Iterator[str]:
-    errors = [step.error for step in sync.steps if step.error]
-    yield from errors
-    if sync.message not in errors:
-        yield sync.message
+def _annotations(messages: Iterable[str]) -> tuple[Annotation, ...]:
+    found = dict.fromkeys(annotation for message in messages if (annotation := annotation_of(message)))
+    return tuple(found)[:MOST_ANNOTATIONS]
+
+
+def _errors(syncs: Iterable[SyncRecord]) -> list[str]:
+    """What went wrong, step by step, in those that failed."""
+    found: list[str] = []
+    for sync in syncs:
+        if sync.state is SyncState.FAILED:
+            errors = [step.error for step in sync.steps if step.error]
+            found += errors if sync.message in errors else [*errors, sync.message]
+    return found
 
 
 def _summary(syncs: Sequence[SyncRecord]) -> str:
