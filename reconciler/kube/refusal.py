@@ -14,8 +14,8 @@ from reconciler.kube.said import Answer, Attempt, Refused, listed, read
 DEFAULT_RETRY_SECONDS = 1.0
 """When the server asks for patience and does not say how much."""
 
-NAMESPACE_SECONDS = 5.0
-"""A namespace that is being deleted takes at least a moment."""
+DELETION_SECONDS = 5.0
+"""A namespace, or a kind, that is being deleted takes at least a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _stalled(refused: Refused, mend: str) -> TrueupError:
 
 
 def _waiting(refused: Refused, mend: str) -> TrueupError:
-    return Waiting(refused.told(mend), retry_seconds=NAMESPACE_SECONDS)
+    return Waiting(refused.told(mend), retry_seconds=DELETION_SECONDS)
 
 
 def _object_unavailable(refused: Refused, mend: str) -> TrueupError:
@@ -156,6 +156,7 @@ RULES: tuple[Rule, ...] = (
     _rule({409}, "", "set spec.sync.adopt: always to take them, or leave them out of Git", _conflict),
     _rule({403}, r"namespace (?P<name>\S+) because it is being terminated",
           "namespace {name} is being deleted; tried again when it is gone", _waiting),
+    _rule({403}, r"definition is terminating", "its kind is being deleted; tried again when it is gone", _waiting),
     _rule({403}, r"exceeded quota: (?P<name>[^,\s]+)", "raise the quota {name}, or ask for less"),
     _rule({403}, r"status unknown for quota", "tried again when the quota is counted", _waiting),
     _rule({403}, rf"violates PodSecurity {_QUOTED}",

@@ -26,6 +26,7 @@ from reconciler.plan.manifest import Stamp, is_built_in, prepare
 from reconciler.plan.order import stages
 from reconciler.settings import ReconcilerSettings
 from reconciler.yaml.documents import parse_documents
+from tests.servers.patience import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -56,9 +57,19 @@ async def cluster(control_plane):
         await cluster.writer.ensure_namespace(instance.id)
         yield cluster, instance
         for key in [key for key in cluster.index.owned if key.kind in TIED]:
-            kind = cluster.kinds.find(key.group, key.kind)
             with contextlib.suppress(TrueupError):  # an APIService without a service would make discovery partial for other tests
-                await cluster.client._exchange(Call("DELETE", kind.path(key.namespace, key.name)))
+                await removed(cluster, key)
+
+
+async def removed(cluster, key):
+    """Deleted, and gone: what the next test applies to a definition that is going would go with it."""
+    kind = cluster.kinds.find(key.group, key.kind)
+    await cluster.client._exchange(Call("DELETE", kind.path(key.namespace, key.name)))
+
+    async def is_gone():
+        return await cluster.client.get(kind, key.namespace, key.name, metadata_only=True) is None
+
+    await until(is_gone, seconds=30)
 
 
 def samples():

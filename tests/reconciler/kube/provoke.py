@@ -188,6 +188,17 @@ def custom(plane: Plane) -> None:
     until(lambda: plane.apply(away, thing)[0] == 503)
     plane.refused("aggregated-away", away, thing)
     plane.call("DELETE", "/apis/apiregistration.k8s.io/v1/apiservices/v1.away.example.com")  # nobody prunes while it is there
+    _going(plane, path, widget)
+
+
+def _going(plane: Plane, path: str, widget: Document) -> None:
+    """A kind that is being deleted, and waits for one of its objects."""
+    held = plane.made(f"{WIDGET}/held", widget | {"metadata": {"name": "held", "finalizers": ["example.com/stay"]}})
+    plane.call("DELETE", path)
+    late = widget | {"metadata": {"name": "late"}}
+    until(lambda: plane.apply(f"{WIDGET}/late", late)[0] == 403)
+    plane.refused("terminating-kind", f"{WIDGET}/late", late)
+    plane.call("PATCH", held, {"metadata": {"finalizers": None}}, content="application/merge-patch+json")
 
 
 def _with(document: Document, path: str, value: object) -> Document:

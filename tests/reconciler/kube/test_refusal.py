@@ -127,6 +127,13 @@ LATER = {
             "being deleted; tried again when it is gone"
         ),
     ),
+    "terminating-kind": (
+        Waiting,
+        (
+            "apply shop/Widget.example.com/late: create not allowed while custom resource definition is terminating; its kind is being "
+            "deleted; tried again when it is gone"
+        ),
+    ),
     "missing-kind": (Waiting, f"apply shop/Gadget.example.org/web: {UNSERVED}"),
     "missing-version": (Waiting, f"apply shop/Widget.example.com/web: {UNSERVED}"),
     "aggregated-away": (
