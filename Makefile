@@ -17,7 +17,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/ready ## a push goes live on a sandbox cluster; EXIT=1 ends it, KUBECONFIG=... uses that cluster
-	@$(BIN)/trueup demo $(if $(EXIT),--exit)
+	@helm=$$($(BIN)/python tests/tools/build.py helm) || true; \
+	    PATH="$${helm:+$${helm%/*}:}$$PATH" $(BIN)/trueup demo $(if $(EXIT),--exit)
 
 run: .venv/ready ## Trueup with the settings of the environment, everything in one process
 	@$(BIN)/trueup up

@@ -333,8 +333,10 @@ async def emptied(player: Player) -> None:
 
 async def rendered(player: Player) -> None:
     """Applications that other renderers make: an overlay of Kustomize and, where Helm is installed, a chart."""
-    names = [OVERLAY, *([CHART] if shutil.which("helm") else [])]
+    names = [OVERLAY, CHART] if shutil.which("helm") else [OVERLAY]
     player.screen.heading("5. More applications: " + ", ".join(("an overlay of Kustomize", "a chart of Helm")[: len(names)]))
+    if CHART not in names:
+        player.screen.saw("left out: a chart of Helm, since there is no helm on PATH; with Go, make demo builds one")
     await player.push("more applications", {path: text for name in names for path, text in RENDERED[name].items()})
     for name in names:
         (player.stage.log.parent / "declarations" / f"{name}.yaml").write_text(declaration(name))
