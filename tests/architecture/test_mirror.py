@@ -59,7 +59,6 @@ ELSEWHERE = {
     "jobs/plans.py": ("tests/e2e/test_plans.py", "from the event to the comment, with git and a cluster"),
     "jobs/commands.py": ("tests/e2e/test_commands.py", "from the comment to the job, with a forge that knows people"),
     "reconciler/sync/proposal.py": ("tests/e2e/test_plans.py", "two renders and dry runs: judged by what people are told"),
-    "jobs/declaring.py": ("tests/e2e/test_resources.py", "files and resources together, as a worker follows them"),
     "jobs/holder/farewells.py": ("tests/e2e/test_farewell.py", "last hooks in a living cluster"),
     "jobs/holder/removals.py": ("tests/e2e/test_removal.py", "removals of a living cluster"),
     "receiver/api/orphans.py": ("tests/e2e/test_removal.py", "what only holders know"),
