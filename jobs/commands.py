@@ -81,6 +81,9 @@ async def _obeyed(
         case Verb.PLAN:
             if not pull.is_open:
                 return False, "the pull request is closed", ["The pull request is closed: there is nothing to plan."]
+            if not pull.ref:
+                message = f"it is from a fork, whose commits {repository.forge} does not offer here"
+                return False, message, [message]
             made = await replan(context, repository, pull, detail=f"{job.actor} asked for it", actor=job.actor)
             return True, f"plan: job {made}", []
     names = order.applications or await _planned(context, repository, pull)

@@ -160,7 +160,7 @@ async def recover_plans(context: Context) -> None:
             for pull in await api.open_pulls(repository, token):
                 about = await context.jobs.about(str(repository.name), pull.commit)
                 is_known = any(job.kind is JobKind.PLAN for job in about)  # its event has come meanwhile
-                if not is_known and context.declarations.following(repository.name, pull.base):
+                if pull.ref and not is_known and context.declarations.following(repository.name, pull.base):
                     await replan(context, repository, pull, detail="its record was lost")
         except TrueupError as error:
             log.warning("plans.not_recovered", repository=str(repository.name), error=str(error))

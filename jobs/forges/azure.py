@@ -3,6 +3,8 @@
 https://learn.microsoft.com/en-us/rest/api/azure/devops/git/statuses/create
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import aiohttp
@@ -27,11 +29,16 @@ DESCRIPTION_LENGTH = 255
 """No limit is documented; people read no more."""
 
 
+def login(token: str) -> Mapping[str, str]:
+    """A personal access token as it is sent."""
+    return basic(f":{token}")
+
+
 class Azure:
     """The API of Azure DevOps, with a personal access token."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._api = Api(session, PERMISSION, lambda token: basic(f":{token}"))
+        self._api = Api(session, PERMISSION, login)
 
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
@@ -43,21 +50,21 @@ class Azure:
         }
         if status.target_url:
             body["targetUrl"] = status.target_url
-        await self._api.call("POST", repository, f"{_path(repository)}/commits/{commit}/statuses?{VERSION}", token, body)
+        await self._api.call("POST", repository, f"{path_in(repository)}/commits/{commit}/statuses?{VERSION}", token, body)
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose newest status of this context is pending."""
         kind = "tag" if ref.startswith("refs/tags/") else "branch"
         version = f"searchCriteria.itemVersion.version={quote(short(ref), safe='')}&searchCriteria.itemVersion.versionType={kind}"
-        path = f"{_path(repository)}/commits?{version}&searchCriteria.$top={RECENT}&{VERSION}"
+        path = f"{path_in(repository)}/commits?{version}&searchCriteria.$top={RECENT}&{VERSION}"
         commits = (await self._api.call("GET", repository, path, token))["value"]
         return [
             commit["commitId"] for commit in commits if await self._is_pending(repository, commit["commitId"], context, token)
         ]
 
     async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
-        path = f"{_path(repository)}/commits/{commit}/statuses?latestOnly=true&{VERSION}"
+        path = f"{path_in(repository)}/commits/{commit}/statuses?latestOnly=true&{VERSION}"
         statuses = (await self._api.call("GET", repository, path, token))["value"]
         return any(
             status["context"]["name"] == context and not status["context"].get("genre") and status["state"] == "pending"
@@ -65,11 +72,30 @@ class Azure:
         )
 
 
-def _path(repository: Repository) -> str:
-    """What comes before the project, and the project, and the repository.
+def path_in(repository: Repository) -> str:
+    """Where the API has a repository."""
+    place = place_of(repository)
+    return f"{place.collection}/{quote(place.project)}/_apis/git/repositories/{quote(place.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A repository of Azure DevOps."""
+
+    collection: str
+    """The path of its organisation, or of the Server's collection: `/acme`."""
+    project: str
+    name: str
+
+
+def place_of(repository: Repository) -> Place:
+    """Where a repository is.
 
     Addresses are `organisation/project/_git/repository`, `organisation/_git/repository` where both are called the same, without the
     organisation beneath `organisation.visualstudio.com`, and `v3/organisation/project/repository` by SSH.
+
+    Raises:
+        Stalled: when its address is none of Azure DevOps.
     """
     host, _, path = repository.scope.partition("/")
     before, is_http, name = f"/{path}".rpartition("/_git/")
@@ -82,4 +108,5 @@ def _path(repository: Repository) -> str:
         raise Stalled(
             f"{repository.name}: spec.url is no address of Azure DevOps: https://dev.azure.com/acme/project/_git/repository"
         )
-    return f"/{quote('/'.join(parts))}/_apis/git/repositories/{quote(name)}"
+    *before_project, project = parts
+    return Place("".join(f"/{quote(part)}" for part in before_project), project, name)

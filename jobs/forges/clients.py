@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import aiohttp
 
 from jobs.forges.azure import Azure
+from jobs.forges.azure_conversation import AzureConversation
 from jobs.forges.bitbucket import Bitbucket
 from jobs.forges.bitbucket_dc import BitbucketDataCenter
 from jobs.forges.bitbucket_dc_hooks import BitbucketDataCenterHooks
@@ -31,6 +32,7 @@ def conversations(session: aiohttp.ClientSession) -> Mapping[ForgeKind, Conversa
         ForgeKind.GITLAB: GitLabConversation(session),
         ForgeKind.GITEA: (gitea := GiteaConversation(session)),
         ForgeKind.FORGEJO: gitea,
+        ForgeKind.AZURE: AzureConversation(session),
     }
 
 

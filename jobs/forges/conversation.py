@@ -26,7 +26,7 @@ class Pull:
     commit: str
     """Its head."""
     ref: str
-    """Where the repository that it goes into has that."""
+    """Where the repository that it goes into has that; empty where it has not: a fork's commits may be in the fork alone."""
     base: str
     """What it goes into: `refs/heads/main`."""
     is_fork: bool

@@ -3,16 +3,24 @@
 https://learn.microsoft.com/en-us/azure/devops/service-hooks/events#pull-request-created
 """
 
+import re
+
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
 from receiver.providers.payload import Payload, read, scopes_of
-from receiver.providers.pulls import needs_none, proposed, said
+from receiver.providers.pulls import NO_COMMAND, needs_none, proposed, said
 
 EVENTS = frozenset({"git.pullrequest.created", "git.pullrequest.updated", "git.pullrequest.merged"})
 COMMENT = "ms.vss-code.git-pullrequest-comment-event"
 ACTIVE = "active"
 """The status of a pull request that is open; an update tells of one that is abandoned or completed, too."""
+
+
+TEXT = "text"
+"""The kind of comment that a person writes; others tell of votes and pushes."""
+
+_THREAD = re.compile(r"/threads/([0-9]{1,10})\Z")
 
 
 class _Repository(Payload):
@@ -43,11 +51,28 @@ class _PullRequest(Payload):
     resource: _Pull
 
 
+class _Link(Payload):
+    href: str
+
+
+class _Links(Payload):
+    threads: _Link
+
+
 class _Text(Payload):
     id: int
     content: str | None = None
     """None when it was deleted."""
     author: _Person = _Person()
+    kind: str = Field(default=TEXT, alias="commentType")
+    published: str = Field(default="", alias="publishedDate")
+    written: str = Field(default="", alias="lastContentUpdatedDate")
+    links: _Links = Field(alias="_links")
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is told of for the first time: the same event tells of comments that were edited."""
+        return self.kind == TEXT and self.published == self.written
 
 
 class _Beneath(Payload):
@@ -82,5 +107,10 @@ def comment_of(body: bytes) -> Event:
     if isinstance(payload, Ignored):
         return payload
     comment, pull = payload.resource.comment, payload.resource.pull
-    found = Comment("", pull.number, str(comment.id), comment.content or "", comment.author.account or "")
+    if not comment.is_new:
+        return NO_COMMAND
+    thread = _THREAD.search(comment.links.threads.href)
+    if thread is None:
+        return Ignored("payload not understood: the thread of the comment is none")
+    found = Comment("", pull.number, f"{thread[1]}/{comment.id}", comment.content or "", comment.author.account or "")
     return said(scopes_of(pull.repository.remote_url), found)

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
 from tests.servers import gitea_pulls, other_hooks
+from tests.servers.azure_pulls import AzurePulls
 from tests.servers.forge_checks import ForgeChecks
 from tests.servers.forge_deployments import ForgeDeployments
 from tests.servers.other_forges import add_routes
@@ -41,14 +42,21 @@ def forge_checks() -> ForgeChecks:
 
 
 @pytest.fixture
+def azure_pulls() -> AzurePulls:
+    return AzurePulls()
+
+
+@pytest.fixture
 def forge_deployments() -> ForgeDeployments:
     return ForgeDeployments()
 
 
 @pytest.fixture
-async def forge_server(forge_checks: ForgeChecks, forge_deployments: ForgeDeployments) -> AsyncIterator[ForgeServer]:
-    more = (add_routes, gitea_pulls.add_routes, other_hooks.add_routes, forge_checks.add_routes, forge_deployments.add_routes)
-    async with ForgeServer(*more) as server:
+async def forge_server(
+    forge_checks: ForgeChecks, forge_deployments: ForgeDeployments, azure_pulls: AzurePulls
+) -> AsyncIterator[ForgeServer]:
+    more = (add_routes, gitea_pulls.add_routes, other_hooks.add_routes, azure_pulls.add_routes)
+    async with ForgeServer(*more, forge_checks.add_routes, forge_deployments.add_routes) as server:
         yield server
         if server.silent is not None:
             server.silent.set()

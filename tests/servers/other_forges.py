@@ -142,23 +142,26 @@ class _DataCenter(_Api):
         return _json({"values": [{"id": sha} for sha in found], "isLastPage": True})
 
 
+def azure_guarded(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Answer who is logged in and says the API's version; others as Azure DevOps does."""
+
+    async def answer(request: web.Request) -> web.Response:
+        name, token = _basic(request)
+        if name or not token or token == "lapsed":
+            return web.Response(text="<html>Sign in</html>", content_type="text/html", status=203)
+        if request.query.get("api-version") != "7.1":
+            return _json({"message": "No api-version was supplied"}, 400)
+        return await handler(request, token)
+
+    return answer
+
+
 class _Azure(_Api):
     def add_routes(self, router: web.UrlDispatcher) -> None:
         base = "/{organisation}/{owner}/_apis/git/repositories/{name}"
-        router.add_post(base + "/commits/{sha}/statuses", self._guarded(self._post))
-        router.add_get(base + "/commits/{sha}/statuses", self._guarded(self._list))
-        router.add_get(base + "/commits", self._guarded(self._commits))
-
-    def _guarded(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def answer(request: web.Request) -> web.Response:
-            name, token = _basic(request)
-            if name or not token or token == "lapsed":
-                return web.Response(text="<html>Sign in</html>", content_type="text/html", status=203)
-            if request.query.get("api-version") != "7.1":
-                return _json({"message": "No api-version was supplied"}, 400)
-            return await handler(request, token)
-
-        return answer
+        router.add_post(base + "/commits/{sha}/statuses", azure_guarded(self._post))
+        router.add_get(base + "/commits/{sha}/statuses", azure_guarded(self._list))
+        router.add_get(base + "/commits", azure_guarded(self._commits))
 
     async def _post(self, request: web.Request, token: str) -> web.Response:
         body = await request.json()

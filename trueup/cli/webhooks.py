@@ -41,7 +41,11 @@ FORMS = {
     Forge.FORGEJO: Form(GITEA, SECRET, JSON),
     Forge.BITBUCKET: Form("repository push", SECRET, {}),
     Forge.BITBUCKET_DC: Form("repository push", SECRET, {}),
-    Forge.AZURE: Form("code pushed", {"password": Purpose.TOKEN}, {"user name": "trueup", "resource details": "all"}),
+    Forge.AZURE: Form(
+        "code pushed, pull request created, pull request updated, pull request commented on",
+        {"password": Purpose.TOKEN},
+        {"user name": "trueup", "resource details": "all"},
+    ),
     Forge.GENERIC: Form("push", SECRET, JSON),
 }
 

@@ -1,4 +1,4 @@
-"""Pull requests at GitHub, GitLab, Gitea and Forgejo, by the same table: what they are, who may command, and one comment that is found again."""
+"""Pull requests of all forges, by the same table: what they are, who may command, and one comment that is found again."""
 
 import pytest
 
@@ -12,13 +12,25 @@ from trueup.sandbox.forge_pulls import StoredPull
 
 REPOSITORY, SHA = "acme/shop", "a" * 40
 GITHUBS, GITLABS = "refs/pull/7/head", "refs/merge-requests/7/head"
-REF = {Forge.GITHUB: GITHUBS, Forge.GITLAB: GITLABS, Forge.GITEA: GITHUBS, Forge.FORGEJO: GITHUBS}
+REF = {
+    Forge.GITHUB: GITHUBS,
+    Forge.GITLAB: GITLABS,
+    Forge.GITEA: GITHUBS,
+    Forge.FORGEJO: GITHUBS,
+    Forge.AZURE: "refs/heads/topic",
+}
 BASE = {Forge.GITEA: "/api/v1", Forge.FORGEJO: "/api/v1"}
+PATH = {Forge.AZURE: "org/acme/_git/shop"}
+COMMENT = {Forge.AZURE: "{}/1"}
+"""How a comment's id is told where it is none of its own."""
+REACTIONS = {Forge.AZURE: ["like"]}
+OF_ITS_OWN_BRANCHES = {Forge.AZURE}
+"""Forges whose repositories do not have the commits of forks."""
 
 
 @pytest.fixture(params=list(REF))
 def shop(request, forge_server):
-    return on_forge(forge_server.url + BASE.get(request.param, ""), request.param)
+    return on_forge(forge_server.url + BASE.get(request.param, ""), request.param, path=PATH.get(request.param, ""))
 
 
 @pytest.fixture
@@ -43,7 +55,8 @@ def pulls(forge_server):
 )
 async def test_what_a_pull_request_is(api, shop, forge_server, stored, is_fork, is_open):  # noqa: PLR0917
     forge_server.pulls.open(REPOSITORY, stored)
-    wanted = Pull(7, SHA, REF[shop.forge], "refs/heads/main", is_fork, is_open)
+    ref = "" if is_fork and shop.forge in OF_ITS_OWN_BRANCHES else REF[shop.forge]
+    wanted = Pull(7, SHA, ref, "refs/heads/main", is_fork, is_open)
     assert await api.pull(shop, 7, TOKEN) == wanted
     assert await api.open_pulls(shop, TOKEN) == ([wanted] if is_open else [])
 
@@ -64,13 +77,13 @@ async def test_a_comment_is_written_found_and_edited(api, shop, pulls):
     assert [c.body for c in pulls.comments(REPOSITORY, 7)][-1] == "<!-- mark -->\ntwo"
     await api.react(shop, 7, written, TOKEN, is_good=True)
     await api.react(shop, 7, written, TOKEN, is_good=False)
-    assert pulls.comments(REPOSITORY, 7)[-1].reactions == ["rocket", "confused"]
+    assert pulls.comments(REPOSITORY, 7)[-1].reactions == REACTIONS.get(shop.forge, ["rocket", "confused"])
 
 
 async def test_what_is_gone_or_another_s_is_not_edited(api, shop, pulls):
     planted = pulls.say(REPOSITORY, 7, "mallory", "<!-- mark -->")
-    assert not await api.edit_comment(shop, 7, str(planted.id), "x", TOKEN)
-    assert not await api.edit_comment(shop, 7, "4711", "x", TOKEN)
+    for comment in (planted.id, 4711):
+        assert not await api.edit_comment(shop, 7, COMMENT.get(shop.forge, "{}").format(comment), "x", TOKEN)
     assert planted.body == "<!-- mark -->"
 
 

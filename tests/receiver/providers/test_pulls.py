@@ -104,6 +104,9 @@ def having(payload, *path):
         pytest.param("azure", CREATED, azure.event(CREATED, azure_pull(lastMergeSourceCommit={})), id="Azure: no commit"),
         pytest.param("azure", NOTE, azure.event(NOTE, azure_comment([])), id="Azure: a list as text"),
         pytest.param("azure", NOTE, azure.event(NOTE, {"comment": None}), id="Azure: no comment"),
+        pytest.param("azure", NOTE, azure.event(NOTE, azure_comment("/trueup plan", _links={})), id="Azure: in no thread"),
+        pytest.param("azure", NOTE, azure.event(NOTE, azure_comment("/trueup plan", _links={"threads": {"href": "x/threads/5/../7\n"}})),
+                     id="Azure: in an odd thread"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_ignored_with_a_reason(provider, event, payload):

@@ -74,7 +74,7 @@ TOOLS = {
     "address": "https://trueup.example/webhooks/azure/dev.azure.com/acme/my%20project/_git/tools",
     "user name": "trueup",
     "resource details": "all",
-    "events": "code pushed",
+    "events": "code pushed, pull request created, pull request updated, pull request commented on",
     "password": secret("azure", Purpose.TOKEN, "dev.azure.com/acme/my project/_git/tools"),
 }
 ACME = SHOP | {

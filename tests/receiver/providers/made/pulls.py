@@ -164,7 +164,14 @@ def azure_pull(status="active", into=MAIN, **more):
 
 def azure_comment(text, **more):
     author = {"displayName": "Ada L.", "uniqueName": "ada@example.com", "id": "7"}
-    return {"comment": {"id": 42, "content": text, "author": author, "commentType": "text", **more}, "pullRequest": azure_pull()}
+    at = "2026-11-28T09:00:00.123Z"
+    api = "https://dev.azure.com/acme/_apis/git/repositories/278d/pullRequests/7/threads/5"
+    comment = {
+        "id": 2, "parentCommentId": 1, "content": text, "author": author, "commentType": "text", "publishedDate": at,
+        "lastUpdatedDate": at, "lastContentUpdatedDate": at,
+        "_links": {"self": {"href": f"{api}/comments/2"}, "threads": {"href": api}},
+    }  # fmt: skip
+    return {"comment": comment | more, "pullRequest": azure_pull()}
 
 
 def of_azure(name, event, resource, means):
@@ -186,8 +193,11 @@ AZURE = [
     of_azure("abandoned", UPDATED, azure_pull("abandoned"), ended("abandoned")),
     of_azure("merged", MERGED, azure_pull("completed"), ended("completed")),
     of_azure("merged on trial", MERGED, azure_pull(), ended("merged on trial")),
-    of_azure("a command", NOTE, azure_comment(PLAN), Comment(azure.SHOP, 7, "42", "/trueup plan", "ada@example.com")),
+    of_azure("a command", NOTE, azure_comment(PLAN), Comment(azure.SHOP, 7, "5/2", "/trueup plan", "ada@example.com")),
     of_azure("a comment", NOTE, azure_comment("Looks good."), NO_COMMAND),
     of_azure("a comment that was deleted", NOTE, azure_comment(None, isDeleted=True), NO_COMMAND),
+    of_azure("a command that was edited", NOTE, azure_comment(PLAN, lastContentUpdatedDate="2026-11-28T09:01:00Z"), NO_COMMAND),
+    of_azure("a command that Azure DevOps wrote", NOTE, azure_comment(PLAN, commentType="system"), NO_COMMAND),
+    of_azure("a comment of ours", NOTE, azure_comment("<!-- trueup -->\n/trueup plan"), NO_COMMAND),
 ]
 CASES = [*of_gitea("gitea", "gitea.example"), *of_gitea("forgejo", "codeberg.org"), *CLOUD, *SERVER, *AZURE]

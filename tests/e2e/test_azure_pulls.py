@@ -1,0 +1,144 @@
+"""A pull request of Azure Repos, from its event to the plan, a command and what is answered: the real door, worker and cluster.
+
+Left out: what all forges have in common (test_plans, test_commands).
+"""
+
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.test_every_forge import sent
+from tests.receiver.providers.made import azure, pulls
+from tests.receiver.providers.made.case import Case, ignored
+from tests.servers import other_forges
+from tests.servers.azure_pulls import AzurePulls
+from tests.servers.system import System, config_map
+from trueup.sandbox.forge import ForgeServer
+from trueup.sandbox.forge_pulls import StoredPull
+
+pytestmark = pytest.mark.long
+
+PLACE, SHOP = "acme/my project/_git/shop", "my project/shop"
+"""Where git has the repository, and by which name the forge knows it."""
+
+
+class Shop:
+    """The repository at a forge, with Trueup around it."""
+
+    def __init__(self, system, server):
+        self.system, self.forge = system, server
+        self.scope = f"127.0.0.1:{system.git.port}/{PLACE}"
+
+    @property
+    def url(self):
+        return self.system.git.url("x").removesuffix("x.git") + quote(PLACE) + ".git"
+
+    async def send(self, event, resource):
+        payload = azure.event(event, resource) | {"id": str(uuid4())}
+        return await sent(self.system, Case(event, "azure", event, payload, ignored("x")), self.scope)
+
+    async def branch(self, files, **pull):
+        """A pull request with one more commit."""
+        bare = self.system.git.path(PLACE)
+        await self.system.git.git(bare, "update-ref", "refs/heads/topic", "refs/heads/main")
+        commit = await self.system.git.commit(PLACE, files, message="topic", branch="topic")
+        return self.forge.pulls.open(SHOP, StoredPull(7, commit, "topic", **pull))
+
+    def shown(self, pull, **more):
+        head = {"commitId": pull.commit}
+        repository = azure.repository(self.url)
+        return pulls.azure_pull(repository=repository, sourceRefName="refs/heads/topic", lastMergeSourceCommit=head, **more)
+
+    async def say(self, pull, text, author="ada@example.com"):
+        """Write a comment and send its event; the comment, and its job at the end."""
+        said = self.forge.pulls.say(SHOP, 7, author, text)
+        resource = pulls.azure_comment(text)
+        thread = {"href": f"{self.forge.url}/acme/_apis/git/repositories/278d/pullRequests/7/threads/{said.id}"}
+        resource["comment"] |= {"id": 1, "author": {"uniqueName": author}, "_links": {"threads": thread}}
+        return said, await self.send(pulls.NOTE, {**resource, "pullRequest": self.shown(pull)})
+
+    async def comments(self, number):
+        """All of them, as soon as there are so many."""
+
+        async def look():
+            found = self.forge.pulls.comments(SHOP, 7)
+            return found if len(found) >= number else None
+
+        return await self.system.until(look, f"there are {number} comments")
+
+
+@asynccontextmanager
+async def shop_at_azure(tmp_path, valkey):
+    async with ForgeServer(other_forges.add_routes, AzurePulls().add_routes) as server:
+
+        async def prepare(system):
+            system._more = (
+                f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: shop-at-azure}}\n"
+                f"spec: {{url: '{Shop(system, server).url}', forge: azure, api: '{server.url}', poll: 100000h, "
+                f"commitStatus: {{secretRef: {{name: forge}}}}}}\n"
+                f"---\napiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: web}}\n"
+                f"spec: {{sources: [{{git: {{repository: shop-at-azure, path: apps}}}}], "
+                f"destination: {{namespace: {system.namespace}, createNamespace: true}}}}\n"
+            )
+            system.declare()
+            await system.git.commit(PLACE, {"apps/a.yaml": config_map("a", "1")}, message="first")
+
+        async with System(tmp_path, applications={}, redis_url=valkey.url, prepare=prepare) as system:
+            shop = Shop(system, server)
+            main = await system.git.commit(PLACE, {"apps/b.yaml": config_map("b", "1")}, message="second")
+            pushed = azure.push(azure.update(after=main), url=shop.url)["resource"]
+            assert (await shop.send("git.push", pushed))["state"] == "succeeded"
+            yield shop
+
+
+async def test_a_pull_request_gets_its_plan_and_takes_commands(tmp_path, valkey):
+    async with shop_at_azure(tmp_path, valkey) as shop:
+        pull = await shop.branch({"apps/a.yaml": config_map("a", "2")})
+        job = await shop.send(pulls.CREATED, shop.shown(pull))
+        assert (job["state"], job["message"]) == ("succeeded", "1 to change, in 1 application")
+        (plan,) = await shop.comments(1)
+        assert 'data.value: "1" → "2"' in plan.body
+
+        async def is_told():
+            return [status.state for status in shop.forge.statuses(SHOP, pull.commit)] == ["pending", "succeeded"]
+
+        await shop.system.until(is_told, "its status is posted")
+        pull = await shop.branch({"apps/a.yaml": config_map("a", "3")})
+        await shop.send(pulls.UPDATED, shop.shown(pull))
+
+        async def is_edited():
+            return 'data.value: "1" → "3"' in plan.body
+
+        await shop.system.until(is_edited, "the plan is edited in place")
+        assert len(shop.forge.pulls.comments(SHOP, 7)) == 1
+
+        shop.forge.pulls.permissions = {"ada@example.com": "write", "eve@example.com": "read"}
+        said, job = await shop.say(pull, "please\n/trueup pause 2h migration of the database")
+        assert (job["state"], job["actor"], said.reactions) == ("succeeded", "ada@example.com", ["like"])
+        assert f"/jobs/{(await paused(shop))['id']}" in (await shop.comments(3))[2].body
+        for author in ("eve@example.com", "mallory@example.com"):
+            said, job = await shop.say(pull, "/trueup resume", author)
+            assert (job["state"], job["message"]) == ("failed", f"{author} may not write to trueup/shop-at-azure")
+            assert said.reactions == []
+        assert len(shop.forge.pulls.comments(SHOP, 7)) == 5, "who may not command is answered nothing"
+
+
+async def paused(shop):
+    _, found = await shop.system.get("/api/v1/jobs?application=trueup/web")
+    (pause,) = [job for job in found["items"] if job["kind"] == "pause"]
+    assert (await shop.system.ended(pause["id"]))["state"] == "succeeded"
+    return pause
+
+
+async def test_a_fork_is_not_planned_and_told_why(tmp_path, valkey):
+    async with shop_at_azure(tmp_path, valkey) as shop:
+        pull = await shop.branch({"apps/a.yaml": config_map("a", "2")}, fork="eve/shop")
+        job = await shop.send(pulls.CREATED, shop.shown(pull, forkSource={"repository": azure.repository()}))
+        assert (job["state"], "is from a fork, whose commits" in job["message"]) == ("ignored", True)
+        shop.forge.pulls.permissions = {"ada@example.com": "admin"}
+        _, job = await shop.say(pull, "/trueup plan")
+        told = "it is from a fork, whose commits azure does not offer here"
+        assert (job["state"], job["message"]) == ("failed", told)
+        assert told in (await shop.comments(2))[1].body
