@@ -54,7 +54,12 @@ class Person:
     def entry(self) -> dict[str, Any]:
         """What it is allowed: nothing of its own, all by its groups."""
         info = {"effectiveAllow": self.allow, "effectiveDeny": self.deny, "inheritedAllow": self.allow}
-        return {"descriptor": self.descriptor, "allow": 0, "deny": 0, "extendedInfo": {n: bits for n, bits in info.items() if bits}}
+        return {
+            "descriptor": self.descriptor,
+            "allow": 0,
+            "deny": 0,
+            "extendedInfo": {n: bits for n, bits in info.items() if bits},
+        }
 
 
 class AzurePulls:

@@ -45,7 +45,9 @@ WRITER = Person(ADA)
         pytest.param([Person(ADA, allow=BITS["admin"], deny=MANAGE)], Standing.WRITES, id="denied to manage permissions"),
         pytest.param([], Standing.NONE, id="nobody"),
         pytest.param([Person("mallory@example.com", shown=ADA)], Standing.NONE, id="another who shows that name"),
-        pytest.param([WRITER, Person("mallory@example.com", shown=ADA)], Standing.WRITES, id="beside another who shows that name"),
+        pytest.param(
+            [WRITER, Person("mallory@example.com", shown=ADA)], Standing.WRITES, id="beside another who shows that name"
+        ),
         pytest.param([WRITER, Person(ADA, domain="other")], Standing.NONE, id="two of one name"),
         pytest.param([Person(ADA, is_active=False)], Standing.NONE, id="one who has left"),
         pytest.param([WRITER, Person(ADA, domain="old", is_active=False)], Standing.WRITES, id="beside one who has left"),
