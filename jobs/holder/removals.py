@@ -51,6 +51,8 @@ class Removals:
         self._approved: dict[str, frozenset[ObjectKey]] = {}
         """By digest: what is left of a set that is being deleted has another one."""
         self._farewells = Farewells(held)
+        self._found: tuple[tuple[object, ...], Mapping[Name, Hold]] = (), {}
+        """Who was gone when it was last looked, and what that depended on."""
 
     def orphans(self) -> tuple[OrphanRecord, ...]:
         """What was left here, by application."""
@@ -129,9 +131,13 @@ class Removals:
 
     def _vanished(self) -> Mapping[Name, Hold]:
         """Who owns objects here and is not declared for this cluster; those that are declared and refused are not gone."""
-        declarations = self._held.context.declarations
-        known = {*self._held.environment.applications, *self._leaving(), *declarations.refused}
-        return vanished(self._held.cluster.index.owned, frozenset(known))
+        declarations, index = self._held.context.declarations, self._held.cluster.index
+        applications = self._held.environment.applications
+        basis = declarations, applications, index.changes
+        if basis != self._found[0]:
+            known = {*applications, *self._leaving(), *declarations.refused}
+            self._found = basis, vanished(index.owned, frozenset(known))
+        return self._found[1]
 
     def _leaving(self) -> Mapping[Name, Application]:
         leaving = self._held.context.declarations.leaving

@@ -3,7 +3,7 @@
 import contextlib
 import posixpath
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ _SECONDS = re.compile(rb"[0-9]{1,11}")
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A directory: its object's id, and those of the directories in it by name."""
+    """A directory: its object's id, and those of directories in it by name."""
 
     id: str
     beneath: Mapping[bytes, str]
@@ -93,32 +93,32 @@ class Contents:
         They are read from the directories that they stand in, each of which git opens once: asked for a thousand of one directory by their
         paths, it opens that a thousand times.
         """
-        asked = [path for path in dict.fromkeys(paths) if not path or _is_plain(path)]
-        read = await self._listed(self._at(commit), list(dict.fromkeys(posixpath.dirname(path) for path in asked)))
+        asked = {path: _split(path) for path in paths if not path or _is_plain(path)}
+        wanted: dict[str, set[bytes]] = {}
+        for parent, name in asked.values():
+            wanted.setdefault(parent, set()).add(name)
+        read = await self._listed(self._at(commit), wanted)
         found: dict[str, str] = {}
-        for path in asked:
-            parent, name = posixpath.split(path)
-            if parent in read and (
-                tree := read[parent].beneath.get(name.encode(errors="surrogateescape")) if path else read[""].id
-            ):
+        for path, (parent, name) in asked.items():
+            if parent in read and (tree := read[parent].beneath.get(name) if path else read[""].id):
                 found[path] = tree
         return found
 
-    async def _listed(self, commit: str, directories: Sequence[str]) -> Mapping[str, "_Listed"]:
-        """What is in directories of a commit, by path; those that are none are left out."""
+    async def _listed(self, commit: str, directories: Mapping[str, Container[bytes]]) -> Mapping[str, "_Listed"]:
+        """What is in directories of a commit under the names that are wanted of each, by path; those that are none are left out."""
         lines = "".join(f"{commit}:{path}\n" if path else f"{commit}^{{tree}}\n" for path in directories)
         stdin = lines.encode(errors="surrogateescape")
         output = await self.read_git("cat-file", "--buffer", "--batch=%(objecttype) %(objectname) %(objectsize)", stdin=stdin)
         found: dict[str, _Listed] = {}
         at = 0
-        for path in directories:
+        for path, names in directories.items():
             end = output.index(b"\n", at)
             kind, *about = output[at:end].split(b" ")
             at = end + 1
             if kind in _KINDS and len(about) == 2:
                 start, at = at, at + int(about[1]) + 1
                 if kind == b"tree":
-                    found[path] = _Listed(about[0].decode(), _directories(output[start : at - 1], len(about[0]) // 2))
+                    found[path] = _Listed(about[0].decode(), _directories(output[start : at - 1], len(about[0]) // 2, names))
         return found
 
     async def committed_at(self, commit: str) -> datetime | None:
@@ -173,11 +173,14 @@ class Contents:
     async def archive(self, commit: str, paths: tuple[str, ...], into: Path, *, limit_bytes: int = FILE_BYTES) -> None:
         """Write files of a commit that is here as a tar archive; all of them when no paths are given.
 
+        What a commit says of its files' attributes is of no effect (`directory.ATTRIBUTES`): git would read all of its directories for it,
+        and is told to look where nothing is.
+
         Raises:
             PathMissing: when the commit has one of the paths not.
             SourceRefused: when the archive is larger than the limit.
         """
-        arguments = ("archive", "--format=tar", f"--output={into}", self._at(commit), "--", *paths)
+        arguments = ("archive", "--format=tar", "--worktree-attributes", f"--output={into}", self._at(commit), "--", *paths)
         async with self._mended():
             completed = await self.try_git(*arguments, file_bytes=limit_bytes)
             if completed.code != 0 and "did not match any files" in completed.message:
@@ -240,10 +243,16 @@ class Contents:
         self._failures = 0
 
 
-def _directories(tree: bytes, width: int) -> dict[bytes, str]:
-    """The directories in a tree as git stores it, by name: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
+def _directories(tree: bytes, width: int, names: Container[bytes]) -> dict[bytes, str]:
+    """Directories in a tree as git stores it, by name: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
     entry = _ENTRIES[width]
-    return {match[2]: match[3].hex() for match in entry.finditer(tree) if match[1] == b"40000"}
+    return {match[2]: match[3].hex() for match in entry.finditer(tree) if match[2] in names and match[1] == b"40000"}
+
+
+def _split(path: str) -> tuple[str, bytes]:
+    """The directory that a path stands in, and its name there as git has it."""
+    parent, name = posixpath.split(path)
+    return parent, name.encode(errors="surrogateescape")
 
 
 def _is_plain(path: str) -> bool:

@@ -62,6 +62,8 @@ class OwnedIndex:
         self._suspicion_listeners: list[SuspicionListener] = []
         self._applying: Counter[ObjectKey] = Counter()
         self._waiting: dict[ObjectKey, set[asyncio.Event]] = {}
+        self.changes = 0
+        """How often something came to be owned, was owned no more, or went to another application."""
         self.strays: set[ObjectKey] = set()
         """Objects of the followed kinds that carry our label and are not Owned."""
 
@@ -347,11 +349,13 @@ class OwnedIndex:
     def _hold(self, entry: Entry, owned: Owned) -> None:
         if owned.key not in self._owned:
             self._namespaces[owned.key.namespace] += 1
+            self.changes += 1
         entry.owned = self._owned[owned.key] = owned
         self._by_application.setdefault(owned.application, {})[owned.key] = owned
 
     def _release(self, owned: Owned) -> None:
         del self._owned[owned.key]
+        self.changes += 1
         self._namespaces[owned.key.namespace] -= 1
         theirs = self._by_application[owned.application]
         del theirs[owned.key]

@@ -283,13 +283,19 @@ async def test_without_the_check_of_objects_a_hostile_tree_comes_in(tmp_path, ma
     monkeypatch.delitem(OPTIONS, "fetch.fsckObjects")
     monkeypatch.delitem(OPTIONS, "transfer.fsckObjects")
     found = await taken_out(maker, hostile, tmp_path / "root")
-    assert "invalid path '.git'" in str(found)  # it is in the mirror; what writes files out is the second line of defence
+    assert "refused the path '.git'" in str(found)  # it is in the mirror; what writes files out is the second line of defence
 
 
-async def test_without_our_attributes_a_repository_hides_files(tmp_path, maker, hostile, monkeypatch):
+async def test_the_attributes_of_the_mirror_decide_which_files_are_hidden(tmp_path, maker, hostile, monkeypatch):
+    await hostile.commit({".gitattributes": "a.yaml -export-ignore\n", PLAIN: "1"})
+    monkeypatch.setattr("reconciler.git.directory.ATTRIBUTES", "a.yaml export-ignore\n")
+    assert await taken_out(maker, hostile, tmp_path / "root") == [".gitattributes"]
+
+
+async def test_the_attributes_of_a_commit_are_not_even_looked_for(tmp_path, maker, hostile, monkeypatch):
     await hostile.commit({".gitattributes": "a.yaml export-ignore\n", PLAIN: "1"})
     monkeypatch.setattr("reconciler.git.directory.ATTRIBUTES", "")
-    assert await taken_out(maker, hostile, tmp_path / "root") == [".gitattributes"]
+    assert await taken_out(maker, hostile, tmp_path / "root") == [".gitattributes", PLAIN]
 
 
 async def test_without_the_bound_of_files_a_bomb_goes_on(tmp_path, maker, hostile, monkeypatch):
