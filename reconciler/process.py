@@ -9,9 +9,10 @@ import contextlib
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reconciler.errors import Stalled, Transient
 
@@ -98,7 +99,7 @@ async def started(
             _limit(process.pid, limits)
         yield process
     finally:
-        await _end(process)
+        await _see_through(_end(process))
 
 
 async def spawn(
@@ -120,10 +121,14 @@ async def spawn(
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await asyncio.wait({starting})
-        if not starting.exception():
-            await _end(starting.result())
+        await _see_through(_end_started(starting))
         raise
+
+
+async def _end_started(starting: asyncio.Task[asyncio.subprocess.Process]) -> None:
+    await asyncio.wait({starting})
+    if not starting.cancelled() and not starting.exception():
+        await _end(starting.result())
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -136,6 +141,19 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         pass  # a descendant that left the group keeps the streams open
     finally:
         process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way to let go of the streams now
+
+
+async def _see_through(work: Coroutine[Any, Any, None]) -> None:
+    """Do something short to its end, however often we are cancelled meanwhile."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
 
 
 def _limit(pid: int, limits: Limits) -> None:

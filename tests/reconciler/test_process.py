@@ -1,6 +1,7 @@
 """Programs that behave, and programs that do not: all of them end, and nothing of them remains."""
 
 import asyncio
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.process import Deadline, Limits, OutputTooLarge, run
+from tests.servers.patience import until
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -88,6 +90,27 @@ async def test_cancelling_while_it_starts_neither_hangs_nor_leaves_it_running(tm
     assert done, "it hangs"
     if (tmp_path / "pid").exists() and (pid := (tmp_path / "pid").read_text()):
         assert await eventually_gone(int(pid))
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_cancelling_twice_while_it_starts_leaves_nothing_running(tmp_path, turns):
+    task = asyncio.create_task(sh(f"sleep 60; {tmp_path}/never"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait({task}, timeout=10)
+    assert await until(lambda: not processes_with(str(tmp_path)))
+
+
+def processes_with(argument):
+    """Programs that run with an argument that contains this."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found += [line.parent.name] if argument in line.read_text() else []
+    return found
 
 
 async def test_a_descendant_that_left_the_group_does_not_hold_us_up():
