@@ -1,7 +1,7 @@
 """What every task needs of its worker, built in one place: `worker`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,6 +25,7 @@ from jobs.statuses import Statuses, Subject
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
 from jobs.store.hooks import HookRecord, HookStore
+from jobs.store.identities import IdentityRecord, IdentityStore
 from jobs.store.jobs import JobFilter, JobStore
 from jobs.store.parts import Part, PartStore
 from jobs.verdicts import verdicts, worst
@@ -104,6 +105,10 @@ class Context:
     """By repository; forgotten when Redis was lost."""
     hooks: Mapping[Forge, Hooks] = field(default_factory=dict)
     """The forges at which webhooks are registered."""
+    identities: Mapping[str, IdentityRecord] = field(default_factory=dict)
+    """What forges know repositories by, as far as it was learned."""
+    identities_number: int = 0
+    """Up to which change."""
     hook_troubles: tuple[str, ...] = ()
     """What is wrong with some of these webhooks."""
     shares: Shares = field(init=False)
@@ -205,16 +210,32 @@ class Context:
 
     async def publish(self) -> None:
         """Tell receivers what is declared: whose webhooks are welcome, and which applications there are."""
-        await self.applications.publish_scopes(self.scopes(await HookStore(self.redis, self.keys).all()))
+        self.identities = await IdentityStore(self.redis, self.keys).all()
+        await self.publish_scopes()
         await self.applications.introduce(_introduction(a) for a in self.declarations.applications.values())
         known = self.declarations
         await self.applications.keep_only(str(name) for name in {*known.applications, *known.leaving, *known.refused})
 
+    async def publish_scopes(self) -> None:
+        """Tell receivers whose webhooks are welcome."""
+        await self.applications.publish_scopes(self.scopes(await HookStore(self.redis, self.keys).all()))
+
+    def current_identities(self) -> Sequence[IdentityRecord]:
+        """What was learned of repositories at the addresses that are declared now."""
+        found = ((r, self.identities.get(str(r.name))) for r in self.declarations.repositories.values())
+        return [record for r, record in found if record is not None and (record.forge, record.scope) == (str(r.forge), r.scope)]
+
     def scopes(self, hooks: Mapping[str, HookRecord]) -> tuple[ScopeRecord, ...]:
         """Whose webhooks are welcome, and with which generations of their secrets."""
-        now = datetime.now(UTC)
+        now, ids = datetime.now(UTC), {record.repository: record.id for record in self.current_identities()}
         return tuple(
-            ScopeRecord(scope=r.scope, provider=str(r.forge), repository=str(r.name), generation=generation)
+            ScopeRecord(
+                scope=r.scope,
+                provider=str(r.forge),
+                repository=(name := str(r.name)),
+                generation=generation,
+                repository_id=ids.get(name, ""),
+            )
             for r in self.declarations.repositories.values()
             for generation in generations(r, hooks.get(str(r.name)), now)
         )

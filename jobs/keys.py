@@ -94,6 +94,16 @@ class Keys:
         """hash (repository -> JSON of HookRecord), no expiry: how the webhooks are that Trueup registers; gone with their repository."""
         return self._key("hooks")
 
+    @property
+    def identities(self) -> str:
+        """hash (repository -> JSON of IdentityRecord), no expiry: what its forge knows each repository by; gone with the repository."""
+        return self._key("identities")
+
+    @property
+    def identities_number(self) -> str:
+        """string (counter), no expiry: moves with every change in `identities`."""
+        return self._key("identities", "number")
+
     def head(self, repository: str) -> str:
         """hash (ref -> JSON {commit, observed}), no expiry: where the refs of a repository are, newest observation wins."""
         return self._key("head", repository)

@@ -54,6 +54,11 @@ HELD = Gauge("trueup_held_clusters", "Clusters that this worker holds.", registr
 WEBHOOKS = Gauge(
     "trueup_webhook_repositories", "Repositories whose webhook Trueup registers, by how it is.", ("state",), registry=REGISTRY
 )
+MOVED = Gauge(
+    "trueup_moved_repositories",
+    "Repositories that were renamed at their forge, or whose name another one took, as deliveries say.",
+    registry=REGISTRY,
+)
 REDELIVERIES = Counter(
     "trueup_redeliveries_total", "Deliveries that never arrived, and that the forge was asked for again.", registry=REGISTRY
 )

@@ -91,6 +91,11 @@ class DeliveryRecord(Record):
     event: str = Field(description="The provider's name of the event, e.g. `push`.")
     key: int = Field(description="Which of TRUEUP_WEBHOOK_KEYS verified it, 0 the newest; -1 a secret from the settings.")
     generation: int = Field(default=0, description="The generation of the derived secret that verified it.")
+    repository_id: str = Field(default="", description="What the forge knows the repository by, whatever it is called.")
+    renamed: str = Field(
+        default="",
+        description="The scope that the repository has at the forge by now, where it is another than the Repository's.",
+    )
 
 
 class StageRecord(Record):
@@ -361,3 +366,5 @@ class ScopeRecord(Record):
     provider: str
     repository: str = ""
     generation: Annotated[int, Field(ge=0)] = 0
+    repository_id: str = ""
+    """What the forge knows it by, so that it is recognised when it was renamed; empty while that is not known."""

@@ -13,6 +13,7 @@ from jobs.commands import command
 from jobs.context import STATUS_OF, Context
 from jobs.follow import REFS, dispatch, follow, hand_over, jobs_about, run_again
 from jobs.forges.forge import Status, StatusState
+from jobs.identities import recognise
 from jobs.plans import plan, recover_plans
 from jobs.records import JobKind, JobRecord, JobState
 from jobs.refs import followed_refs, forget, heads_of, moves
@@ -112,7 +113,7 @@ async def _begin(context: Context, job: JobRecord) -> None:
 
 
 async def _begin_now(context: Context, job: JobRecord) -> None:
-    await context.jobs.add_stage(job.id, "started")
+    await context.jobs.add_stage(job.id, "started", await recognise(context, job))
     if job.state is JobState.QUEUED:
         await context.jobs.transition(job.id, JobState.RUNNING, "")
     if job.kind in REFS:

@@ -27,6 +27,7 @@ from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.tokens import Tokens
 from jobs.holder.clusters import Clusters
 from jobs.hooks import care_for_hooks
+from jobs.identities import keep_identities, troubles
 from jobs.keys import Keys
 from jobs.lease import BEAT_SECONDS, Heartbeat, claim_state
 from jobs.probes import Check, probes
@@ -89,7 +90,9 @@ class Worker:
             group.create_task(self._once_declared(work(context.url, load)))
             group.create_task(Clusters(context, self.predecessor).hold_forever())
             group.create_task(self._once_declared(forever("hooks", lambda: care_for_hooks(context), HOOKS_SECONDS)))
-            async with probes(context.settings.probe_listen, self.checks(), notes={"webhooks": self._webhooks}):
+            group.create_task(self._once_declared(forever("identities", lambda: keep_identities(context), HOOKS_SECONDS)))
+            notes = {"webhooks": self._webhooks, "repositories": self._repositories}
+            async with probes(context.settings.probe_listen, self.checks(), notes=notes):
                 await asyncio.Event().wait()
 
     def checks(self) -> Mapping[str, Check]:
@@ -110,6 +113,9 @@ class Worker:
 
     async def _webhooks(self) -> str:
         return "; ".join(self.context.hook_troubles)
+
+    async def _repositories(self) -> str:
+        return troubles(self.context)
 
     async def _once_declared(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something from when the declarations were read: before, a job or a status would seem to be about nothing."""

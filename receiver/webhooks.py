@@ -218,8 +218,9 @@ def _record(
             return _ignored(base, "the forge tried the address; it works")
         case Ignored():
             return _ignored(base, event.reason)
-    known = next((record for record in scopes if record.scope in (event.scope, *event.also)), None)
-    base |= _about(event) | {"scope": known.scope if known else event.scope}
+    known, renamed = _known(event, scopes, scope)
+    told = {"repository_id": event.repository_id, "renamed": renamed}
+    base |= _about(event) | {"scope": known.scope if known else event.scope, "delivery": delivery.model_copy(update=told)}
     if known is None:
         own = next((record for record in scopes if record.scope == scope), None)
         mend = f"; if {own.repository} was renamed, write its new address in spec.url" if own else ""
@@ -227,7 +228,25 @@ def _record(
     base["repository"] = known.repository
     if isinstance(event, Push) and not event.commit:
         return _ignored(base, f"{event.ref} was deleted; what it brought is left as it is")
-    return received(JobRecord.model_validate(base | {"state": JobState.QUEUED}))
+    mend = f"it is {renamed} at the forge by now; write its new address in spec.url" if renamed else ""
+    return received(JobRecord.model_validate(base | {"state": JobState.QUEUED}), mend)
+
+
+def _known(event: Push | PullRequest | Comment | Rerun, scopes: list[ScopeRecord], scope: str) -> tuple[ScopeRecord | None, str]:
+    """The declared repository of an event, by its address, or else by the id that its host knows it by; and its address if that is new.
+
+    Ids are compared within the hook's scope alone, whose secret signed them, and at one host: two hosts may count alike.
+    """
+    addresses = (event.scope, *event.also)
+    for record in scopes:
+        if record.scope in addresses:
+            return record, ""
+    if not event.repository_id:
+        return None, ""
+    hosts = {address.partition("/")[0] for address in addresses}
+    same = [r for r in scopes if r.repository_id == event.repository_id and r.scope.partition("/")[0] in hosts]
+    known = next((r for r in same if r.scope == scope), None) or next(iter(same), None)
+    return known, event.scope if known else ""
 
 
 def _about(event: Push | PullRequest | Comment | Rerun) -> dict[str, object]:

@@ -63,6 +63,10 @@ class Status:
     target_url: str = ""
 
 
+MOVED = "moved project"
+"""GitLab refuses with 405 what would change a project by its old path: https://docs.gitlab.com/api/rest/#redirects"""
+
+
 class Full(Stalled):
     """The forge takes no more statuses of this commit and context, whatever anybody mends."""
 
@@ -115,7 +119,7 @@ class Refusal:
             return ForgeUnavailable(said, retry_seconds=seconds)
         if self.status == 422 and any(word in self.said.lower() for word in FULL):
             return Full(f"{said}; it is not asked again for a day")
-        if 300 <= self.status < 400:
+        if 300 <= self.status < 400 or (self.status == 405 and MOVED in self.said):
             return Stalled(f"{said}; the repository has moved: write its new address in spec.url and spec.api")
         if self.status in (401, 403, 404):
             return Denied(f"{said}; the token of {declared_at} needs {permission}", self.status)

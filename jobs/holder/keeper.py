@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from jobs.connection import forever
 from jobs.holder.held import Held
 from jobs.holder.removals import way_out
+from jobs.identities import mends_of
 from jobs.records import ApplicationRecord
 from reconciler.declarations.resources import FINALIZER, Resource, ResourceKey
 from reconciler.declarations.status import ApplicationStatus, RepositoryStatus
@@ -45,6 +46,7 @@ class Keeper:
         self._dirty: set[ResourceKey] = set()
         self._wrong_since: dict[ResourceKey, float] = {}
         self._looks: Mapping[str, str] = {}
+        self._moved: Mapping[str, str] = {}
         self._refused: frozenset[ResourceKey] = frozenset()
 
     async def keep_forever(self) -> None:
@@ -63,11 +65,13 @@ class Keeper:
 
     async def _keep(self) -> None:
         looks, refused_now = await self._context.heads.looks(), frozenset(self._context.refused)
+        moved = mends_of(self._context.current_identities(), datetime.now(UTC))
         changed = {name for name in looks if looks[name] != self._looks.get(name)}
+        changed |= {name for name in {*moved, *self._moved} if moved.get(name) != self._moved.get(name)}
         self._dirty.update(key for key in self._resources.known if key[0] == "Repository" and str(key[1]) in changed)
         self._dirty.update(refused_now ^ self._refused, self._wrong_since)
         self._dirty.update(("Application", name) for name in self._context.declarations.leaving)
-        self._looks, self._refused = looks, refused_now
+        self._looks, self._moved, self._refused = looks, moved, refused_now
         dirty, self._dirty = self._dirty, set()
         for key in sorted(dirty):
             resource = self._resources.known.get(key)
@@ -109,7 +113,8 @@ class Keeper:
         self._wrong_since.pop(resource.key, None)
         error = self._looks.get(str(resource.name))
         if error is not None:
-            status = looked_at(RepositoryStatus.of(resource.status), error, Moment(resource.generation, _now()))
+            moment, moved = Moment(resource.generation, _now()), self._moved.get(str(resource.name), "")
+            status = looked_at(RepositoryStatus.of(resource.status), error, moment, moved=moved)
             await self._resources.write_status(resource, status.document)
 
     async def _let_go_or_tell(self, resource: Resource) -> None:

@@ -10,7 +10,8 @@ from jobs.dora import DoraList
 from jobs.records import ApplicationRecord, JobRecord, OutcomeList
 from jobs.replies import OrphanList, ResourceList, StrayList
 from jobs.store.hooks import HookList
-from receiver.api import applications, clusters, commits, decisions, dora, events, hooks, jobs, orphans
+from jobs.store.identities import IdentityList
+from receiver.api import applications, clusters, commits, decisions, dora, events, hooks, jobs, orphans, repositories
 from receiver.schemas import (
     AcceptedAnswer,
     ApplicationList,
@@ -65,6 +66,7 @@ ROUTES = (
     Route("POST", f"{_APPLICATION}/rollback", decisions.rollback, AcceptedAnswer, "deployer", body=RollbackRequest, status=202),
     Route("GET", "/api/v1/metrics/dora", dora.get, DoraList, "viewer", ("window", "application")),
     Route("GET", "/api/v1/webhooks", hooks.find, HookList, "viewer"),
+    Route("GET", "/api/v1/repositories", repositories.find, IdentityList, "viewer"),
     Route("GET", "/api/v1/orphans", orphans.find, OrphanList, "viewer"),
     Route(
         "POST",

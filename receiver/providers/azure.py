@@ -11,7 +11,7 @@ from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers import azure_pulls
 from receiver.providers.event import Candidates, Event, Ignored, WebhookRequest
-from receiver.providers.payload import LONGEST_NAME, Payload, not_for_us, push_of, pushes_of, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, RepositoryId, not_for_us, push_of, pushes_of, read, scopes_of
 from receiver.providers.signatures import carried
 
 
@@ -21,6 +21,7 @@ class _Envelope(Payload):
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     remote_url: str = Field(alias="remoteUrl")
 
 
@@ -84,5 +85,6 @@ def _push(body: bytes) -> Event:
     if isinstance(payload, Ignored):
         return payload
     resource = payload.resource
-    scopes, actor = scopes_of(resource.repository.remote_url), (resource.pushed_by or _Person()).name or ""
-    return pushes_of(resource.changes, lambda c: push_of(scopes, c.ref, before=c.before, after=c.after, actor=actor))
+    scopes = scopes_of(resource.repository.remote_url)
+    told = {"actor": (resource.pushed_by or _Person()).name or "", "repository_id": resource.repository.id}
+    return pushes_of(resource.changes, lambda c: push_of(scopes, c.ref, before=c.before, after=c.after, **told))

@@ -3,13 +3,14 @@
 https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/, https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers import bitbucket_pulls
 from receiver.providers.event import Candidates, Event, Ignored, Push, WebhookRequest
-from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, not_for_us, push_of, pushes_of, read
+from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, RepositoryId, not_for_us, push_of, pushes_of, read
 from receiver.providers.signatures import signer
 
 KINDS = {"branch": "refs/heads/", "tag": "refs/tags/", "annotated_tag": "refs/tags/"}
@@ -40,9 +41,13 @@ class _Changes(Payload):
     changes: list[_Change]
 
 
+class _Repository(bitbucket_pulls.Repository):
+    uuid: RepositoryId = ""
+
+
 class _Push(Payload):
     actor: _Actor | None = None
-    repository: bitbucket_pulls.Repository
+    repository: _Repository
     push: _Changes
 
 
@@ -80,14 +85,14 @@ def _push(body: bytes) -> Event:
     payload = read(body, _Push)
     if isinstance(payload, Ignored):
         return payload
-    actor, scopes = payload.actor or _Actor(), payload.repository.scopes
-    name = actor.nickname or actor.display_name or ""
-    return pushes_of(payload.push.changes, lambda change: _moved(scopes, change, name))
+    actor, repository = payload.actor or _Actor(), payload.repository
+    scopes, told = repository.scopes, {"actor": actor.nickname or actor.display_name or "", "repository_id": repository.uuid}
+    return pushes_of(payload.push.changes, lambda change: _moved(scopes, change, told))
 
 
-def _moved(scopes: tuple[str, ...], change: _Change, actor: str) -> Push | Ignored:
+def _moved(scopes: tuple[str, ...], change: _Change, told: Mapping[str, str]) -> Push | Ignored:
     state = change.new or change.old
     if state is None or state.type not in KINDS:
         return Ignored("payload not understood: a change is of no branch and no tag")
     before, after = (there.target.hash if there else NOTHING for there in (change.old, change.new))
-    return push_of(scopes, KINDS[state.type] + state.name, before=before, after=after, actor=actor)
+    return push_of(scopes, KINDS[state.type] + state.name, before=before, after=after, **told)

@@ -11,7 +11,7 @@ from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers import bitbucket_dc_pulls
 from receiver.providers.event import Candidates, Event, Ignored, Ping, WebhookRequest
-from receiver.providers.payload import LONGEST_NAME, Payload, not_for_us, push_of, pushes_of, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, RepositoryId, not_for_us, push_of, pushes_of, read, scopes_of
 from receiver.providers.signatures import signer
 
 
@@ -25,6 +25,7 @@ class _Links(Payload):
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     links: _Links
 
 
@@ -81,5 +82,6 @@ def _push(body: bytes) -> Event:
     if isinstance(payload, Ignored):
         return payload
     links = sorted(payload.repository.links.clone, key=lambda link: link.name == "ssh")
-    scopes, actor = scopes_of(*(link.href for link in links)), payload.actor.name if payload.actor else ""
-    return pushes_of(payload.changes, lambda c: push_of(scopes, c.ref, before=c.before, after=c.after, actor=actor))
+    scopes = scopes_of(*(link.href for link in links))
+    told = {"actor": payload.actor.name if payload.actor else "", "repository_id": payload.repository.id}
+    return pushes_of(payload.changes, lambda c: push_of(scopes, c.ref, before=c.before, after=c.after, **told))

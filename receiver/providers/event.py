@@ -1,7 +1,7 @@
 """What a webhook can say, and what it is read from. Values only."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeAlias
 
 from jobs.derive import Purpose
@@ -32,6 +32,8 @@ class Push:
     actor: str
     also: tuple[str, ...] = ()
     """Scopes by the repository's other addresses: where SSH has a port of its own, say."""
+    repository_id: str = field(default="", compare=False)
+    """What the forge knows the repository by, whatever it is called; empty where it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Rerun:
     actor: str
     also: tuple[str, ...] = ()
     """As of a push."""
+    repository_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class PullRequest:
     """Whether its commits come from another repository, whose people may not write to this one."""
     also: tuple[str, ...] = ()
     """As of a push."""
+    repository_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Comment:
     actor: str
     """Name of the account that wrote it, as the forge's API asks for it."""
     also: tuple[str, ...] = ()
+    repository_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,22 @@ from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers.event import Candidates, Event, Ignored, WebhookRequest
 from receiver.providers.gitea_pulls import comment_of, pull_request_of
-from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, commit_of, not_for_us, push_of, read, scopes_of
+from receiver.providers.payload import (
+    LONGEST_NAME,
+    NOTHING,
+    Payload,
+    RepositoryId,
+    commit_of,
+    not_for_us,
+    push_of,
+    read,
+    scopes_of,
+)
 from receiver.providers.signatures import signer
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     clone_url: str
     ssh_url: str | None = None
 
@@ -92,7 +103,8 @@ def _push(body: bytes) -> Event:
         return payload
     head = payload.head_commit
     after = commit_of(payload.ref, payload.after, head.id if head else "")
-    return push_of(_scopes(payload.repository), payload.ref, before=payload.before, after=after, actor=payload.pusher.login)
+    told = {"before": payload.before, "after": after, "actor": payload.pusher.login, "repository_id": payload.repository.id}
+    return push_of(_scopes(payload.repository), payload.ref, **told)
 
 
 def _delete(body: bytes) -> Event:
@@ -102,7 +114,8 @@ def _delete(body: bytes) -> Event:
         return payload
     kind = "tags" if payload.ref_type == "tag" else "heads"
     ref = payload.ref if payload.ref.startswith("refs/") else f"refs/{kind}/{payload.ref}"
-    return push_of(_scopes(payload.repository), ref, before="", after=NOTHING, actor=payload.sender.login)
+    told = {"before": "", "after": NOTHING, "actor": payload.sender.login, "repository_id": payload.repository.id}
+    return push_of(_scopes(payload.repository), ref, **told)
 
 
 def _scopes(repository: _Repository) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ https://docs.gitea.com/usage/webhooks, https://forgejo.org/docs/latest/user/webh
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import Payload, read, scopes_of
+from receiver.providers.payload import Payload, RepositoryId, read, scopes_of
 from receiver.providers.pulls import NO_COMMAND, needs_none, proposed, said
 
 PLANNED = frozenset({"opened", "synchronized", "reopened"})
@@ -14,6 +14,7 @@ PLANNED = frozenset({"opened", "synchronized", "reopened"})
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     full_name: str
     clone_url: str
     ssh_url: str | None = None
@@ -82,7 +83,7 @@ def pull_request_of(body: bytes) -> Event:
         return needs_none(number, "merged" if payload.action == "closed" and pull.merged else payload.action)
     is_fork = pull.head.repo is None or pull.head.repo.full_name != repository.full_name
     ref, base = f"refs/pull/{number}/head", f"refs/heads/{pull.base.ref}"
-    found = PullRequest("", number, pull.head.sha, ref, base, payload.sender.login, is_fork)
+    found = PullRequest("", number, pull.head.sha, ref, base, payload.sender.login, is_fork, repository_id=repository.id)
     return proposed(scopes_of(repository.clone_url, repository.ssh_url), found)
 
 
@@ -94,5 +95,5 @@ def comment_of(body: bytes) -> Event:
     if payload.action != "created" or not payload.is_pull:
         return NO_COMMAND
     comment, repository = payload.comment, payload.repository
-    found = Comment("", payload.issue.number, str(comment.id), comment.body, comment.user.login)
+    found = Comment("", payload.issue.number, str(comment.id), comment.body, comment.user.login, repository_id=repository.id)
     return said(scopes_of(repository.clone_url, repository.ssh_url), found)

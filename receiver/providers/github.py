@@ -11,13 +11,14 @@ from receiver.keys import Secret
 from receiver.providers import github_checks
 from receiver.providers.event import Candidates, Event, Ignored, Ping, WebhookRequest
 from receiver.providers.github_pulls import comment_of, pull_request_of
-from receiver.providers.payload import LONGEST_NAME, Payload, commit_of, not_for_us, push_of, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, RepositoryId, commit_of, not_for_us, push_of, read, scopes_of
 from receiver.providers.signatures import signer
 
 FORM = "application/x-www-form-urlencoded"
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     full_name: str
     clone_url: str
     ssh_url: str | None = None
@@ -91,4 +92,5 @@ def _push(body: bytes) -> Event:
     repository, head = payload.repository, payload.head_commit
     after = commit_of(payload.ref, payload.after, head.id if head else "")
     scopes = scopes_of(repository.clone_url, repository.ssh_url)
-    return push_of(scopes, payload.ref, before=payload.before, after=after, actor=payload.pusher.name)
+    actor = payload.pusher.name
+    return push_of(scopes, payload.ref, before=payload.before, after=after, actor=actor, repository_id=repository.id)

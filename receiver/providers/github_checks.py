@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jobs.planned import PLAN_SUFFIX
 from receiver.providers.event import Event, Ignored, PullRequest, Rerun
-from receiver.providers.payload import LONGEST_NAME, Payload, is_commit, is_ref, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, RepositoryId, is_commit, is_ref, read, scopes_of
 
 EVENTS = frozenset({"check_run", "check_suite"})
 
@@ -44,6 +44,7 @@ class _Run(Payload):
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     clone_url: str
     ssh_url: str | None = None
 
@@ -85,17 +86,18 @@ def rerun(body: bytes) -> Event:
     scopes = scopes_of(payload.repository.clone_url, payload.repository.ssh_url)
     if not scopes:
         return Ignored("payload not understood: no address of the repository is one")
-    actor = payload.sender.login[:LONGEST_NAME]
+    again = Rerun(scopes[0], ref, suite.head_sha, payload.sender.login[:LONGEST_NAME], scopes[1:], payload.repository.id)
     if run is not None and run.name.endswith(PLAN_SUFFIX) and run.pull_requests:
-        return _plan(run.pull_requests[0], scopes, suite.head_sha, actor)
-    return Rerun(scopes[0], ref, suite.head_sha, actor, scopes[1:])
+        return _plan(run.pull_requests[0], again)
+    return again
 
 
-def _plan(pull: _Pull, scopes: tuple[str, ...], commit: str, actor: str) -> Event:
+def _plan(pull: _Pull, again: Rerun) -> Event:
     base = f"refs/heads/{pull.base.ref}"
     if not is_ref(base):
         return Ignored("payload not understood: pull_requests.base.ref is no branch")
+    is_fork = pull.head.repo.id != pull.base.repo.id
     return PullRequest(
-        scopes[0], pull.number, commit, f"refs/pull/{pull.number}/head", base, actor,
-        is_fork=pull.head.repo.id != pull.base.repo.id, also=scopes[1:],
+        again.scope, pull.number, again.commit, f"refs/pull/{pull.number}/head", base, again.actor, is_fork, again.also,
+        again.repository_id,
     )  # fmt: skip

@@ -6,7 +6,7 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request, #i
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import Payload, read, scopes_of
+from receiver.providers.payload import Payload, RepositoryId, read, scopes_of
 from receiver.providers.pulls import NO_COMMAND, needs_none, proposed, said
 
 PLANNED = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
@@ -14,6 +14,7 @@ PLANNED = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     full_name: str
     clone_url: str
     ssh_url: str | None = None
@@ -83,7 +84,7 @@ def pull_request_of(body: bytes) -> Event:
     into = pull.base.repo
     is_fork = pull.head.repo is None or pull.head.repo.full_name != into.full_name
     ref, base = f"refs/pull/{number}/head", f"refs/heads/{pull.base.ref}"
-    found = PullRequest("", number, pull.head.sha, ref, base, payload.sender.login, is_fork)
+    found = PullRequest("", number, pull.head.sha, ref, base, payload.sender.login, is_fork, repository_id=into.id)
     return proposed(scopes_of(into.clone_url, into.ssh_url), found)
 
 
@@ -95,5 +96,5 @@ def comment_of(body: bytes) -> Event:
     comment, repository = payload.comment, payload.repository
     if payload.action != "created" or comment.user.type == "Bot" or payload.issue.pull_request is None:
         return NO_COMMAND
-    found = Comment("", payload.issue.number, str(comment.id), comment.body, comment.user.login)
+    found = Comment("", payload.issue.number, str(comment.id), comment.body, comment.user.login, repository_id=repository.id)
     return said(scopes_of(repository.clone_url, repository.ssh_url), found)

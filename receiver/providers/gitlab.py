@@ -10,7 +10,17 @@ from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers.event import Candidates, Event, Ignored, WebhookRequest
 from receiver.providers.gitlab_pulls import merge_request_of, note_of
-from receiver.providers.payload import LONGEST_NAME, Payload, commit_of, not_for_us, push_of, pushes_of, read, scopes_of
+from receiver.providers.payload import (
+    LONGEST_NAME,
+    Payload,
+    RepositoryId,
+    commit_of,
+    not_for_us,
+    push_of,
+    pushes_of,
+    read,
+    scopes_of,
+)
 from receiver.providers.signatures import equal, is_standard_webhook
 
 
@@ -36,6 +46,7 @@ class _Push(_Person):
     after: str
     checkout_sha: str | None = None
     project: _Project
+    project_id: RepositoryId = ""
 
 
 class _Change(Payload):
@@ -46,6 +57,7 @@ class _Change(Payload):
 
 class _Update(_Person):
     project: _Project
+    project_id: RepositoryId = ""
     changes: list[_Change]
 
 
@@ -118,7 +130,8 @@ def _push(body: bytes) -> Event:
     if isinstance(payload, Ignored):
         return payload
     after = commit_of(payload.ref, payload.after, payload.checkout_sha)
-    return push_of(_scopes(payload.project), payload.ref, before=payload.before, after=after, actor=payload.name)
+    told = {"before": payload.before, "after": after, "actor": payload.name, "repository_id": payload.project_id}
+    return push_of(_scopes(payload.project), payload.ref, **told)
 
 
 def _update(body: bytes) -> Event:
@@ -126,8 +139,8 @@ def _update(body: bytes) -> Event:
     payload = read(body, _Update)
     if isinstance(payload, Ignored):
         return payload
-    scopes, actor = _scopes(payload.project), payload.name
-    return pushes_of(payload.changes, lambda c: push_of(scopes, c.ref, before=c.before, after=c.after, actor=actor))
+    scopes, told = _scopes(payload.project), {"actor": payload.name, "repository_id": payload.project_id}
+    return pushes_of(payload.changes, lambda c: push_of(scopes, c.ref, before=c.before, after=c.after, **told))
 
 
 def _scopes(project: _Project) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ https://docs.gitlab.com/user/project/integrations/webhook_events/#merge-request-
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import LONGEST_NAME, Payload, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, RepositoryId, read, scopes_of
 from receiver.providers.pulls import NO_COMMAND, proposed, said
 
 OPENED = frozenset({"open", "reopen"})
@@ -15,6 +15,7 @@ NO_NOTE = Ignored("a note that is no command to Trueup: a new one beneath a merg
 
 
 class _Project(Payload):
+    id: RepositoryId = ""
     git_http_url: str
     git_ssh_url: str | None = None
 
@@ -86,7 +87,9 @@ def merge_request_of(body: bytes) -> Event:
         return Ignored("payload not understood: object_attributes.last_commit: there is none")
     ref, base = f"refs/merge-requests/{about.iid}/head", f"refs/heads/{about.target_branch}"
     is_fork = about.source_project_id != about.target_project_id
-    found = PullRequest("", about.iid, about.last_commit.id, ref, base, payload.user.username, is_fork)
+    found = PullRequest(
+        "", about.iid, about.last_commit.id, ref, base, payload.user.username, is_fork, repository_id=payload.project.id
+    )
     return proposed(payload.project.scopes, found)
 
 
@@ -98,6 +101,8 @@ def note_of(body: bytes) -> Event:
     note = payload.object_attributes
     if note.action != "create" or payload.merge_request is None or note.noteable_type != "MergeRequest":
         return NO_NOTE
-    found = Comment("", payload.merge_request.iid, str(note.id), note.note, payload.user.username)
+    found = Comment(
+        "", payload.merge_request.iid, str(note.id), note.note, payload.user.username, repository_id=payload.project.id
+    )
     event = said(payload.project.scopes, found)
     return NO_NOTE if event is NO_COMMAND else event

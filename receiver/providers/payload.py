@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from receiver.providers.event import Event, Ignored, Push, Pushes
 from reconciler.urls import parse_url
@@ -37,6 +37,8 @@ _COMMAND = re.compile(r"^[ \t]*(/trueup(?:[ \t][^\r\n]*)?)\r?$", re.MULTILINE)
 
 LONGEST_COMMAND = 300
 
+_ID = re.compile(r"[0-9a-zA-Z{}-]{1,64}")
+
 OURS = "<!-- trueup"
 """What comments that we wrote have in them: they command nothing."""
 
@@ -47,6 +49,15 @@ _ODD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]")
 
 T = TypeVar("T", bound="Payload")
 C = TypeVar("C")
+
+
+def _id_of(value: object) -> str:
+    text = str(value) if isinstance(value, int | str) else ""
+    return text if _ID.fullmatch(text) else ""
+
+
+RepositoryId: TypeAlias = Annotated[str, BeforeValidator(_id_of)]
+"""A number or a UUID that a forge knows a repository by, whatever it is called; empty for anything else."""
 
 
 class Payload(BaseModel):
@@ -108,7 +119,9 @@ def commit_of(ref: str, after: str, commit: str | None) -> str:
     return commit if commit and ref.startswith("refs/tags/") and after not in ZEROS else after
 
 
-def push_of(scopes: Sequence[str], ref: str, *, before: str, after: str, actor: str) -> Push | Ignored:
+def push_of(  # noqa: PLR0913 - one push
+    scopes: Sequence[str], ref: str, *, before: str, after: str, actor: str, repository_id: str = ""
+) -> Push | Ignored:
     """A ref of a repository moved, or why that is not understood; zeros after it: it was deleted."""
     if not scopes:
         return Ignored("payload not understood: no address of the repository is one")
@@ -117,7 +130,7 @@ def push_of(scopes: Sequence[str], ref: str, *, before: str, after: str, actor: 
     if after not in ZEROS and not is_commit(after):
         return Ignored("payload not understood: what the ref is at is no commit")
     commit = "" if after in ZEROS else after
-    return Push(scopes[0], ref, commit, before[:64], actor[:LONGEST_NAME], tuple(scopes[1:]))
+    return Push(scopes[0], ref, commit, before[:64], actor[:LONGEST_NAME], tuple(scopes[1:]), repository_id)
 
 
 def pushes_of(changes: Sequence[C], push: Callable[[C], Push | Ignored]) -> Event:

@@ -105,9 +105,11 @@ def leaves(
     return _with(updated, [_Said("Ready", "False", reason, message)], at)
 
 
-def looked_at(status: RepositoryStatus, error: str, at: Moment) -> RepositoryStatus:
-    """The status of a Repository in force: whether its heads could be read."""
-    said = _Said("Ready", "False", "Unreachable", error) if error else _Said("Ready", "True", "Reachable")
+def looked_at(status: RepositoryStatus, error: str, at: Moment, *, moved: str = "") -> RepositoryStatus:
+    """The status of a Repository in force: whether its heads could be read, and whether its address is not its own any more."""
+    message = "; ".join(filter(None, (error, moved)))
+    reason = "Unreachable" if error else "Moved" if moved else "Reachable"
+    said = _Said("Ready", "False" if error else "True", reason, message)
     return _with(status, [said], at)
 
 

@@ -38,6 +38,7 @@ async def context(redis, keys, session, forge_server, monkeypatch):
         redis=redis, keys=keys, worker="w1", settings=settings, tokens=Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ()),
         declarations=declared(shop(forge_server.url)), applications=ApplicationStore(redis, keys), hooks={Forge.GITHUB: GitHubHooks(session)},
     )  # fmt: skip
+    context.current_identities = tuple
     context.scopes = lambda found: Context.scopes(context, found)
     await context.applications.publish_scopes(context.scopes({}))
     return context

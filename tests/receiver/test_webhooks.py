@@ -46,7 +46,9 @@ async def test_a_signed_push_is_stored_and_answered_with_its_address(door):
     assert answer.headers["Location"] == answer.json["url"] == f"/api/v1/jobs/{answer.json['id']}"
     job = (await door.ask("GET", answer.json["url"])).json
     assert (job["repository"], job["ref"], job["commit"], job["actor"]) == ("trueup/shop", "refs/heads/main", "a" * 40, "ada")
-    assert job["delivery"] == {"provider": "github", "id": "d-1", "event": "push", "key": 0, "generation": 0}
+    assert job["delivery"] == {
+        "provider": "github", "id": "d-1", "event": "push", "key": 0, "generation": 0, "repository_id": "1", "renamed": "",
+    }  # fmt: skip
     assert [stage["name"] for stage in job["stages"]] == ["received"]
 
 
@@ -189,6 +191,57 @@ async def test_nothing_to_do_is_a_job_that_says_why(door, body, event, told):
     assert (answer.status, answer.json["state"]) == (202, "ignored")
     assert told in (await door.ask("GET", answer.json["url"])).json["message"]
     assert await door.front.redis.exists(door.front.keys.queue) == 0
+
+
+STORE = "https://git.example/acme/store.git"
+SHOP_ID = ScopeRecord(scope=SCOPE, provider="github", repository="trueup/shop", repository_id="1")
+
+
+def renamed(url=STORE, repository_id=1):
+    return push_of(repository={"id": repository_id, "clone_url": url, "full_name": "acme/store"})
+
+
+@pytest.mark.parametrize(
+    ("records", "address", "body", "repository"),
+    [
+        pytest.param([SHOP_ID], ADDRESS, renamed(), "trueup/shop", id="by its own hook"),
+        pytest.param([SHOP_ID], "/webhooks/github/git.example/acme", renamed(), "trueup/shop", id="by its organisation's"),
+        pytest.param([SHOP_ID], ADDRESS, renamed("https://git.example/other/store"), "trueup/shop", id="to another owner"),
+        pytest.param([SHOP_ID], ADDRESS, renamed(repository_id=2), "", id="another id"),
+        pytest.param([SHOP_ID], ADDRESS, renamed(repository_id=None), "", id="no id"),
+        pytest.param([SHOP_ID], ADDRESS, renamed("https://evil.example/acme/store"), "", id="the same id at another host"),
+        pytest.param(
+            [SHOP_ID.model_copy(update={"repository_id": ""})], ADDRESS, renamed(repository_id=""), "", id="while nothing is known"
+        ),
+        pytest.param(
+            [SHOP_ID, SHOP_ID.model_copy(update={"scope": "git.example/acme/store", "repository": "trueup/store"})],
+            "/webhooks/github/git.example/acme", renamed(), "trueup/store", id="two of one id: by the address",
+        ),
+        pytest.param(
+            [SHOP_ID.model_copy(update={"scope": f"{SCOPE}/within", "repository": "trueup/other"}), SHOP_ID],
+            ADDRESS, renamed(), "trueup/shop", id="two of one id: whose hook it is",
+        ),
+        pytest.param(
+            [SHOP_ID, SHOP_ID.model_copy(update={"scope": "git.example/other/shop", "repository": "trueup/other", "repository_id": "2"})],
+            ADDRESS, renamed(repository_id=2), "", id="the id of one outside the hook's scope",
+        ),
+    ],
+)  # fmt: skip
+async def test_a_renamed_repository_is_known_by_its_id(door, records, address, body, repository):
+    await door.front.applications.publish_scopes(records)
+    scope = address.removeprefix("/webhooks/github/")
+    headers = signed(body, secret=secret_of("github", Purpose.HMAC, scope=scope).hex().encode())
+    job = (await door.ask("GET", (await door.send(body, headers, address)).json["url"])).json
+    assert (job["repository"], job["state"]) == (repository, "queued" if repository else "ignored")
+    if repository == "trueup/shop":
+        assert job["scope"] == SCOPE, "where it is declared"
+        assert "write its new address in spec.url" in job["stages"][0]["detail"]
+    assert bool(job["delivery"]["renamed"]) is (repository == "trueup/shop")
+
+
+async def test_an_id_is_believed_of_nobody_who_has_not_the_secret(door):
+    await door.front.applications.publish_scopes([SHOP_ID])
+    assert (await door.send(renamed(), signed(renamed(), secret=b"guessed"))).status == 401
 
 
 def mutations(value, path=()):

@@ -16,6 +16,8 @@ import aiohttp
 from jobs.connection import connect
 from jobs.derive import Purpose, derive_secret
 from jobs.keys import Keys
+from jobs.records import ScopeRecord
+from jobs.store.applications import ApplicationStore
 from receiver.settings import ReceiverSettings
 from tests.servers.forge_checks import ForgeChecks
 from tests.servers.forge_deployments import ForgeDeployments
@@ -251,6 +253,11 @@ class System:
     async def get(self, path: str) -> tuple[int, Any]:
         async with self.session.get(self.url + path) as response:
             return response.status, await response.json()
+
+    async def scopes(self) -> tuple[ScopeRecord, ...]:
+        """Whose webhooks receivers take; of a given Redis."""
+        async with connect(self.redis_url) as redis:
+            return await ApplicationStore(redis, Keys(self.instance)).scopes() or ()
 
     async def post(self, path: str, body: object = None) -> tuple[int, Any]:
         async with self.session.post(self.url + path, json=body or {}) as response:

@@ -46,17 +46,19 @@ def test_what_may_pass(status, headers, said, kind, seconds):
 
 
 @pytest.mark.parametrize(
-    ("status", "mend"),
+    ("status", "said", "mend"),
     [
-        (401, "the token of spec.commitStatus.secretRef needs more"),
-        (403, "the token of spec.commitStatus.secretRef needs more"),
-        (404, "the token of spec.commitStatus.secretRef needs more"),
-        (301, "the repository has moved: write its new address"),
-        (422, "answered 422: No commit found"),
+        (401, "", "the token of spec.commitStatus.secretRef needs more"),
+        (403, "", "the token of spec.commitStatus.secretRef needs more"),
+        (404, "", "the token of spec.commitStatus.secretRef needs more"),
+        (301, "", "the repository has moved: write its new address"),
+        (405, "Non GET methods are not allowed for moved projects", "the repository has moved: write its new address"),
+        (405, "", "answered 405"),
+        (422, "No commit found", "answered 422: No commit found"),
     ],
 )
-def test_what_a_person_must_mend(status, mend):
-    error = Refusal(status, {}, "No commit found").error("shop", permission="more", now=NOW)
+def test_what_a_person_must_mend(status, said, mend):
+    error = Refusal(status, {}, said).error("shop", permission="more", now=NOW)
     assert isinstance(error, Stalled)
     assert mend in str(error)
 

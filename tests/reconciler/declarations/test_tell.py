@@ -173,14 +173,16 @@ def test_what_leaves_says_what_it_waits_for():
 
 
 @pytest.mark.parametrize(
-    ("error", "ready"),
+    ("error", "moved", "ready"),
     [
-        pytest.param("", ("True", "Reachable", ""), id="read"),
-        pytest.param("key refused", ("False", "Unreachable", "key refused"), id="not read"),
+        pytest.param("", "", ("True", "Reachable", ""), id="read"),
+        pytest.param("key refused", "", ("False", "Unreachable", "key refused"), id="not read"),
+        pytest.param("", "renamed", ("True", "Moved", "renamed"), id="renamed, and read all the same"),
+        pytest.param("redirected", "renamed", ("False", "Unreachable", "redirected; renamed"), id="renamed, and not read"),
     ],
 )
-def test_how_a_repository_is(error, ready):
-    status = looked_at(refused(RepositoryStatus(), ["no"], NOON), error, LATER)
+def test_how_a_repository_is(error, moved, ready):
+    status = looked_at(refused(RepositoryStatus(), ["no"], NOON), error, LATER, moved=moved)
     assert said(status) == {"Ready": ready}
 
 
