@@ -28,7 +28,7 @@ class Checks:
         self._api = api
         self._jobs = jobs
 
-    async def post(self, repository: Repository, commit: str, status: Status, token: str) -> None:
+    async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Say on a commit how it is; raises as `forge.Forge.post_status`."""
         report = await self._report(repository, commit, status.context)
         run = await self._known(repository, commit, status.context)
@@ -46,8 +46,14 @@ class Checks:
             written = await self._write(
                 repository, commit, run, status, Report(), token
             )  # how it ended counts, whatever is wrong with the rest
-        value = f"{written} {int(is_final)}"
-        await self._redis.set(self._keys.check(str(repository.name), commit, status.context), value, ex=JOB_SECONDS)
+        await self._remember(repository, commit, status, written)
+
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
+        """Whether GitHub's newest check run of ours says this; it is known from then on."""
+        run = await self._api.has(repository, commit, status, token)
+        if run is not None:
+            await self._remember(repository, commit, status, run.id)
+        return run is not None
 
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref that GitHub shows as in progress."""
@@ -66,6 +72,10 @@ class Checks:
                 raise
             return await self._api.create(repository, commit, status, report, token)  # GitHub deletes the oldest of a thousand
         return run.id
+
+    async def _remember(self, repository: Repository, commit: str, status: Status, run: str) -> None:
+        value = f"{run} {int(status.state is not StatusState.PENDING)}"
+        await self._redis.set(self._keys.check(str(repository.name), commit, status.context), value, ex=JOB_SECONDS)
 
     async def _known(self, repository: Repository, commit: str, context: str) -> Run | None:
         value = await self._redis.get(self._keys.check(str(repository.name), commit, context))

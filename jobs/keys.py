@@ -191,7 +191,7 @@ class Keys:
 
     @property
     def status_attempts(self) -> str:
-        """hash (`repository|commit|context` -> counter), until posted: how often a status was tried in vain."""
+        """hash (`repository|commit|context` -> counter), until posted: how often a status was tried, the try under way among them."""
         return self._key("statuses", "attempts")
 
     @property

@@ -1,7 +1,8 @@
 """Commit statuses, level-triggered: what a commit's status should be is stored, what was posted last too, and the difference is posted.
 
 So a commit gets one pending and one final write a context, a final one follows whatever happens to the pending one, and none goes
-back to pending unless a person asked for more work. Any worker posts; each status is posted by one at a time.
+back to pending unless a person asked for more work. Any worker posts; each status is posted by one at a time. Where a try came to an
+end that nobody knows, since its answer was lost or its worker died, the forge is asked what it has before it is told again.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from jobs.keys import JOB_SECONDS, Keys
 from jobs.limits import Limits
 from jobs.retry import backoff
 from jobs.store import status_scripts
-from reconciler.errors import ForgeUnavailable, Transient, TrueupError
+from reconciler.errors import ForgeUnavailable, Stalled, Transient, TrueupError
 from reconciler.model.declared import Declarations, Name, Repository
 from reconciler.model.declared import Forge as ForgeKind
 
@@ -166,8 +167,7 @@ class Statuses:
         if not self._is_followed(repository):
             return []
         token = await self._token(repository)
-        asked = self._checks.pending if token.is_app else self._forges[repository.forge].pending
-        return await asked(repository, ref, context, token.value)
+        return await self._forge(repository, token).pending(repository, ref, context, token.value)
 
     async def _wish(self, subject: Subject, status: Status, *, may_reopen: bool) -> bool:
         value = {"state": status.state, "description": status.description, "target_url": status.target_url}
@@ -193,6 +193,7 @@ class Statuses:
     async def _post_to(self, repository: Repository, subject: Subject, wanted: bytes) -> None:
         value = orjson.loads(wanted)
         status = Status(StatusState(value["state"]), subject.context, value["description"], value["target_url"])
+        attempt = 0
         try:
             about = self._posted_key(subject), self._full_key(subject), self._limits.key(repository, repository.status.secret)
             posted, is_full, limited = await self._redis.mget(about)
@@ -203,12 +204,13 @@ class Statuses:
                 await self._put_off(subject, wanted, float(limited))
                 return
             if posted != wanted:
-                await self._tell(repository, subject.commit, status)
+                attempt = int(await self._redis.hincrby(self._keys.status_attempts, str(subject), 1))
+                await self._tell(repository, subject.commit, status, is_in_doubt=attempt > 1)
                 metrics.STATUSES.labels("posted").inc()
                 log.info("status.posted", repository=subject.repository, commit=subject.commit, state=status.state)
         except TrueupError as error:
             await self._limits.heed(repository, repository.status.secret, error)
-            await self._try_later(subject, wanted, error)
+            await self._try_later(subject, wanted, error, attempt)
             return
         keys = self._keys
         await self._posted(
@@ -216,8 +218,8 @@ class Statuses:
             args=[str(subject), wanted, int(status.state is not StatusState.PENDING), JOB_SECONDS],
         )
 
-    async def _tell(self, repository: Repository, commit: str, status: Status) -> None:
-        """Call the forge, no longer than the status is left to this worker."""
+    async def _tell(self, repository: Repository, commit: str, status: Status, *, is_in_doubt: bool) -> None:
+        """Call the forge, no longer than the status is left to this worker; in doubt, only when it has something else."""
         try:
             async with asyncio.timeout(TOGETHER_SECONDS):
                 token = await self._token(repository)
@@ -225,13 +227,13 @@ class Statuses:
                     about = replace(status, context=status.context.removeprefix(DEPLOYMENT))
                     await self._deployments.post(repository, commit, about, token.value)
                     return
-                post = self._checks.post if token.is_app else self._forges[repository.forge].post_status
-                await post(repository, commit, status, token.value)
+                forge = self._forge(repository, token)
+                if not (is_in_doubt and await _is_told(forge, repository, commit, status, token)):
+                    await forge.post_status(repository, commit, status, token.value)
         except TimeoutError as error:
             raise ForgeUnavailable(f"{repository.name}: {repository.api}: not done within {TOGETHER_SECONDS:g} s") from error
 
-    async def _try_later(self, subject: Subject, wanted: bytes, error: TrueupError) -> None:
-        attempt = int(await self._redis.hincrby(self._keys.status_attempts, str(subject), 1))
+    async def _try_later(self, subject: Subject, wanted: bytes, error: TrueupError, attempt: int) -> None:
         is_full = isinstance(error, Full)
         if isinstance(error, Transient):
             seconds = max(backoff(attempt, random.random()), error.retry_seconds or 0.0)  # noqa: S311 - jitter is no secret
@@ -262,6 +264,10 @@ class Statuses:
             pipe.hdel(self._keys.status_attempts, str(subject))
             await pipe.execute()
 
+    def _forge(self, repository: Repository, token: Token) -> Forge:
+        """Who is told."""
+        return self._checks if token.is_app else self._forges[repository.forge]
+
     async def _token(self, repository: Repository) -> Token:
         assert repository.status.secret is not None
         return await self._tokens.of(repository, repository.status.secret)
@@ -274,3 +280,11 @@ class Statuses:
 
     def _is_followed(self, repository: Repository) -> bool:
         return repository.status.enabled and repository.status.secret is not None and repository.forge in self._forges
+
+
+async def _is_told(forge: Forge, repository: Repository, commit: str, status: Status, token: Token) -> bool:
+    """Whether the forge has this already; a token that may write and not read is no reason to say nothing."""
+    try:
+        return await forge.has(repository, commit, status, token.value)
+    except Stalled:
+        return False

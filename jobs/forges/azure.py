@@ -5,12 +5,13 @@ https://learn.microsoft.com/en-us/rest/api/azure/devops/git/statuses/create
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from jobs.forges.api import Api, basic
-from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, short
+from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, short, shows
 from reconciler.errors import Stalled
 from reconciler.model.declared import Repository
 
@@ -43,14 +44,13 @@ class Azure:
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit."""
-        body = {
-            "state": STATES[status.state],
-            "context": {"name": status.context, "genre": ""},
-            "description": cut(status.description, DESCRIPTION_LENGTH),
-        }
-        if status.target_url:
-            body["targetUrl"] = status.target_url
+        body = {**_told(status), "context": {"name": status.context, "genre": ""}}
         await self._api.call("POST", repository, f"{path_in(repository)}/commits/{commit}/statuses?{VERSION}", token, body)
+
+    @as_documented
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
+        """Whether a commit's newest status of this context is this one."""
+        return shows(await self._newest(repository, commit, status.context, token), _told(status))
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
@@ -59,17 +59,19 @@ class Azure:
         version = f"searchCriteria.itemVersion.version={quote(short(ref), safe='')}&searchCriteria.itemVersion.versionType={kind}"
         path = f"{path_in(repository)}/commits?{version}&searchCriteria.$top={RECENT}&{VERSION}"
         commits = (await self._api.call("GET", repository, path, token))["value"]
-        return [
-            commit["commitId"] for commit in commits if await self._is_pending(repository, commit["commitId"], context, token)
-        ]
+        newest = [(commit["commitId"], await self._newest(repository, commit["commitId"], context, token)) for commit in commits]
+        return [commit for commit, status in newest if status is not None and status["state"] == STATES[StatusState.PENDING]]
 
-    async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
+    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
         path = f"{path_in(repository)}/commits/{commit}/statuses?latestOnly=true&{VERSION}"
         statuses = (await self._api.call("GET", repository, path, token))["value"]
-        return any(
-            status["context"]["name"] == context and not status["context"].get("genre") and status["state"] == "pending"
-            for status in statuses
-        )
+        ours = (status for status in statuses if status["context"]["name"] == context and not status["context"].get("genre"))
+        return next(ours, None)
+
+
+def _told(status: Status) -> Mapping[str, str]:
+    told = {"state": STATES[status.state], "description": cut(status.description, DESCRIPTION_LENGTH)}
+    return told | ({"targetUrl": status.target_url} if status.target_url else {})
 
 
 def path_in(repository: Repository) -> str:

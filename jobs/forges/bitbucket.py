@@ -4,12 +4,14 @@ https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commit-statuses/
 """
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, short
+from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, short, shows
 from reconciler.model.declared import Repository
 
 PERMISSION = "the scope `repository:write` (`write:repository:bitbucket` of an API token, with `username` beside it)"
@@ -35,27 +37,27 @@ class Bitbucket:
 
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
-        """Post a status on a commit. A link is wanted: the commit's page, where nobody said how Trueup is reached."""
-        body = {
-            "key": key_of(status.context),
-            "state": STATES[status.state],
-            "name": status.context,
-            "description": cut(status.description, DESCRIPTION_LENGTH),
-            "url": status.target_url or f"https://bitbucket.org/{quote(path_of(repository))}/commits/{commit}",
-        }
-        await self._api.call("POST", repository, f"{_path(repository)}/commit/{commit}/statuses/build", token, body)
+        """Post a status on a commit."""
+        path = f"{_path(repository)}/commit/{commit}/statuses/build"
+        await self._api.call("POST", repository, path, token, _body(repository, commit, status))
+
+    @as_documented
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
+        """Whether a commit's status of this context is this one."""
+        return shows(await self._found(repository, commit, status.context, token), _body(repository, commit, status))
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose status of this context is in progress."""
         path = f"{_path(repository)}/commits?include={quote(short(ref), safe='')}&pagelen={RECENT}"
         commits = (await self._api.call("GET", repository, path, token))["values"]
-        return [commit["hash"] for commit in commits if await self._is_pending(repository, commit["hash"], context, token)]
+        found = [(commit["hash"], await self._found(repository, commit["hash"], context, token)) for commit in commits]
+        return [commit for commit, status in found if status is not None and status["state"] == STATES[StatusState.PENDING]]
 
-    async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
+    async def _found(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
         path = f"{_path(repository)}/commit/{commit}/statuses/build/{quote(key_of(context), safe='')}"
-        status = await self._api.find(repository, path, token)
-        return status is not None and status["state"] == STATES[StatusState.PENDING]
+        found: Mapping[str, Any] | None = await self._api.find(repository, path, token)
+        return found
 
 
 def key_of(context: str) -> str:
@@ -64,6 +66,17 @@ def key_of(context: str) -> str:
         return context
     digest = hashlib.sha256(context.encode()).hexdigest()[:16]
     return f"{context[: KEY_LENGTH - len(digest) - 1]}-{digest}"
+
+
+def _body(repository: Repository, commit: str, status: Status) -> Mapping[str, str]:
+    """A link is wanted: the commit's page, where nobody said how Trueup is reached."""
+    return {
+        "key": key_of(status.context),
+        "state": STATES[status.state],
+        "name": status.context,
+        "description": cut(status.description, DESCRIPTION_LENGTH),
+        "url": status.target_url or f"https://bitbucket.org/{quote(path_of(repository))}/commits/{commit}",
+    }
 
 
 def _path(repository: Repository) -> str:

@@ -80,6 +80,9 @@ class Forge(Protocol):
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit."""
 
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
+        """Whether a commit's newest status of this context is this one; asked when the answer to a post was lost."""
+
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose newest status of this context is pending."""
 
@@ -174,6 +177,11 @@ async def read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > ANSWER_BYTES:
             raise ForgeUnavailable(f"{response.url.host}: an answer of more than {ANSWER_BYTES} bytes was given up")
     return bytes(body)
+
+
+def shows(found: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
+    """Whether what a forge has is what it was told; what it has beside that counts for nothing."""
+    return found is not None and all((found.get(name) or "") == value for name, value in told.items())
 
 
 def path_of(repository: Repository) -> str:

@@ -3,12 +3,14 @@
 https://docs.gitea.com/api/#tag/repository/operation/repoCreateStatus; Forgejo has kept them: https://codeberg.org/api/swagger
 """
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.forge import PAGES, RECENT, Status, as_documented, cut, path_of, short
+from jobs.forges.forge import PAGES, RECENT, Status, as_documented, cut, path_of, short, shows
 from reconciler.model.declared import Repository
 
 PERMISSION = "the scope `write:repository`, of an account that may write to this repository"
@@ -29,28 +31,37 @@ class Gitea:
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit."""
-        description = cut(status.description, DESCRIPTION_LENGTH)
-        body = {
-            "state": str(status.state),
-            "context": status.context,
-            "description": description,
-            "target_url": status.target_url,
-        }
-        await self._api.call("POST", repository, f"/repos/{quote(path_of(repository))}/statuses/{commit}", token, body)
+        path = f"/repos/{quote(path_of(repository))}/statuses/{commit}"
+        await self._api.call("POST", repository, path, token, _body(status))
+
+    @as_documented
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
+        """Whether a commit's newest status of this context is this one."""
+        newest = await self._newest(repository, commit, status.context, token)
+        return newest is not None and shows({**newest, "state": newest["status"]}, _body(status))
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose newest status of this context is pending."""
         query = f"sha={quote(short(ref), safe='')}&limit={RECENT}&stat=false&verification=false&files=false"
         commits = await self._api.call("GET", repository, f"/repos/{quote(path_of(repository))}/commits?{query}", token)
-        return [commit["sha"] for commit in commits if await self._is_pending(repository, commit["sha"], context, token)]
+        newest = [(commit["sha"], await self._newest(repository, commit["sha"], context, token)) for commit in commits]
+        return [commit for commit, status in newest if status is not None and status["status"] == "pending"]
 
-    async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
+    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
         path = f"/repos/{quote(path_of(repository))}/commits/{commit}/statuses?sort=recentupdate&limit={LINES}"
         for page in range(1, PAGES + 1):
             statuses = await self._api.call("GET", repository, f"{path}&page={page}", token)  # newest first
-            if newest := next((status for status in statuses if status["context"] == context), None):
-                return bool(newest["status"] == "pending")
-            if len(statuses) < LINES:
-                break
-        return False
+            newest: Mapping[str, Any] | None = next((status for status in statuses if status["context"] == context), None)
+            if newest is not None or len(statuses) < LINES:
+                return newest
+        return None
+
+
+def _body(status: Status) -> Mapping[str, str]:
+    return {
+        "state": str(status.state),
+        "context": status.context,
+        "description": cut(status.description, DESCRIPTION_LENGTH),
+        "target_url": status.target_url,
+    }

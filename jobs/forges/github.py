@@ -14,7 +14,7 @@ import aiohttp
 import gidgethub
 from gidgethub.abc import GitHubAPI
 
-from jobs.forges.forge import ANSWER_SECONDS, PAGES, RECENT, Refusal, Status, as_documented, cut, path_of, read, short
+from jobs.forges.forge import ANSWER_SECONDS, PAGES, RECENT, Refusal, Status, as_documented, cut, path_of, read, short, shows
 from reconciler.errors import ForgeUnavailable, TrueupError
 from reconciler.model.declared import Repository
 
@@ -33,27 +33,29 @@ class GitHub:
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit."""
-        body = {"state": str(status.state), "context": status.context, "description": cut(status.description)}
-        if status.target_url:
-            body["target_url"] = status.target_url
-        await self._call("POST", repository, f"/repos/{_path(repository)}/statuses/{commit}", token, body)
+        await self._call("POST", repository, f"/repos/{_path(repository)}/statuses/{commit}", token, _body(status))
+
+    @as_documented
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
+        """Whether a commit's newest status of this context is this one."""
+        return shows(await self._newest(repository, commit, status.context, token), _body(status))
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
         """Recent commits of a ref whose newest status of this context is pending."""
         path = f"/repos/{_path(repository)}/commits"
         commits = await self._call("GET", repository, f"{path}?sha={quote(short(ref), safe='')}&per_page={RECENT}", token)
-        return [commit["sha"] for commit in commits if await self._is_pending(repository, commit["sha"], context, token)]
+        newest = [(commit["sha"], await self._newest(repository, commit["sha"], context, token)) for commit in commits]
+        return [commit for commit, status in newest if status is not None and status["state"] == "pending"]
 
-    async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
+    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
         path = f"/repos/{_path(repository)}/commits/{commit}/statuses?per_page={LINES}"
         for page in range(1, PAGES + 1):
             statuses = await self._call("GET", repository, f"{path}&page={page}", token)  # newest first
-            if newest := next((status for status in statuses if status["context"] == context), None):
-                return bool(newest["state"] == "pending")
-            if len(statuses) < LINES:
-                break
-        return False
+            newest: Mapping[str, Any] | None = next((status for status in statuses if status["context"] == context), None)
+            if newest is not None or len(statuses) < LINES:
+                return newest
+        return None
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
         return await call(Request(self._session, repository, token, PERMISSION), method, path, body)
@@ -113,6 +115,11 @@ _METHODS: Mapping[str, Callable[[_Api, str, Any], Awaitable[Any]]] = {
     "PATCH": lambda api, path, body: api.patch(path, data=body),
     "DELETE": lambda api, path, _: api.delete(path),
 }
+
+
+def _body(status: Status) -> Mapping[str, str]:
+    body = {"state": str(status.state), "context": status.context, "description": cut(status.description)}
+    return body | ({"target_url": status.target_url} if status.target_url else {})
 
 
 def _path(repository: Repository) -> str:

@@ -3,13 +3,14 @@
 https://docs.github.com/en/rest/checks/runs
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
-from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, short
+from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, short, shows
 from jobs.forges.github import Request, call
 from jobs.report import Report
 from reconciler.model.declared import Repository
@@ -31,6 +32,8 @@ class Run:
 
     id: str
     is_completed: bool
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """All of it, as GitHub answered."""
 
 
 class GitHubChecks:
@@ -57,7 +60,17 @@ class GitHubChecks:
         found = (await self._call("GET", repository, path, token))["check_runs"]
         ours = [run for run in found if run["external_id"] == external_id(repository) and run["name"] == context]
         newest = max(ours, key=lambda run: int(run["id"]), default=None)
-        return Run(str(int(newest["id"])), newest["status"] == "completed") if newest else None
+        return Run(str(int(newest["id"])), newest["status"] == "completed", newest) if newest else None
+
+    @as_documented
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> Run | None:
+        """The newest check run of this name that is ours, where it says this."""
+        run = await self.newest(repository, commit, status.context, token)
+        if run is None:
+            return None
+        told = _body(status, Report())
+        title = {"title": told.pop("output")["title"]}
+        return run if shows(run.shown, told) and shows(run.shown["output"], title) else None
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:

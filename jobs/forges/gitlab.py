@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.forge import RECENT, Denied, Status, StatusState, as_documented, cut, path_of, short
+from jobs.forges.forge import RECENT, Denied, Status, StatusState, as_documented, cut, path_of, short, shows
 from reconciler.model.declared import Repository
 
 STATES = {
@@ -35,10 +35,14 @@ class GitLab:
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
         """Post a status on a commit; a status that is there already is as good."""
-        body = {"state": STATES[status.state], "name": status.context, "description": cut(status.description, DESCRIPTION_LENGTH)}
-        if status.target_url:
-            body["target_url"] = status.target_url
-        await settled(self._api.call("POST", repository, f"/projects/{project_of(repository)}/statuses/{commit}", token, body))
+        path = f"/projects/{project_of(repository)}/statuses/{commit}"
+        await settled(self._api.call("POST", repository, path, token, _body(status)))
+
+    @as_documented
+    async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
+        """Whether a commit's newest status of this context is this one."""
+        newest = await self._newest(repository, commit, status.context, token)
+        return newest is not None and shows({**newest, "state": newest["status"]}, _body(status))
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
@@ -47,12 +51,19 @@ class GitLab:
         commits = await self._api.call(
             "GET", repository, f"{path}?ref_name={quote(short(ref), safe='')}&per_page={RECENT}", token
         )
-        return [commit["id"] for commit in commits if await self._is_pending(repository, commit["id"], context, token)]
+        newest = [(commit["id"], await self._newest(repository, commit["id"], context, token)) for commit in commits]
+        return [commit for commit, status in newest if status is not None and status["status"] in ("pending", "running")]
 
-    async def _is_pending(self, repository: Repository, commit: str, context: str, token: str) -> bool:
+    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
         path = f"/projects/{project_of(repository)}/repository/commits/{commit}/statuses?name={quote(context, safe='')}"
         statuses = await self._api.call("GET", repository, path, token)  # the newest of each name
-        return any(status["name"] == context and status["status"] in ("pending", "running") for status in statuses)
+        return next((status for status in statuses if status["name"] == context), None)
+
+
+def _body(status: Status) -> Mapping[str, str]:
+    description = cut(status.description, DESCRIPTION_LENGTH)
+    body = {"state": STATES[status.state], "name": status.context, "description": description}
+    return body | ({"target_url": status.target_url} if status.target_url else {})
 
 
 async def settled(call: Awaitable[Any]) -> None:

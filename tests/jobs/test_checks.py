@@ -133,6 +133,17 @@ async def test_a_write_whose_answer_was_lost_is_not_done_twice(say, redis, keys,
     assert len(forge_checks.of(SHA)) == 1
 
 
+async def test_a_run_whose_answer_was_lost_is_neither_written_nor_annotated_again(say, jobs, forge_server, forge_checks):
+    await say(PENDING)
+    await failed_job(jobs)
+    forge_server.losing = 1
+    await say(FAILURE, FAILURE)
+    (run,) = forge_checks.of(SHA)
+    assert (len(run.writes), len(run.annotations)) == (2, 1)
+    await say(PENDING, may_reopen=True)
+    assert len(forge_checks.of(SHA)) == 2, "that it is completed is known"
+
+
 async def test_a_run_that_the_forge_has_no_more_is_made_anew(say, forge_checks):
     await say(PENDING)
     forge_checks.runs.clear()

@@ -54,6 +54,8 @@ class Trouble:
     failing: float = 0.0
     stalling: float = 0.0
     limiting: float = 0.0
+    losing: float = 0.0
+    """After they meant something: the status is taken, and nobody hears of it."""
     limit_seconds: float = 2.0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     limits: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -80,7 +82,11 @@ class Trouble:
         if die < self.limiting + self.stalling + self.failing:
             self.answers["failed"] += 1
             return web.json_response({"message": "try later"}, status=self.chance.choice((500, 502, 503, 504)))
-        return await handler(request)
+        answer = await handler(request)
+        if request.method != "GET" and self.chance.random() < self.losing:
+            self.answers["lost"] += 1
+            request.transport.abort()
+        return answer
 
     def _limited(self, seconds):
         self.answers["limited"] += 1
@@ -179,9 +185,9 @@ async def test_without_limits_each_push_is_told_within_two_seconds(redis, keys):
 
 
 async def test_each_push_is_told_its_end_whatever_forges_do(redis, keys):
-    trouble = Trouble(failing=0.05, stalling=0.005, limiting=0.002)
+    trouble = Trouble(failing=0.05, stalling=0.005, limiting=0.002, losing=0.05)
     told(*await run(redis, keys, trouble))
     print(trouble.answers, len(trouble.late))  # noqa: T201 - the figure
-    assert min(trouble.answers[kind] for kind in ("failed", "stalled", "limited")) > 0
+    assert min(trouble.answers[kind] for kind in ("failed", "stalled", "limited", "lost")) > 0
     assert [seconds for seconds in trouble.late if seconds > GRACE_SECONDS] == [], "nothing is sent while limited"
     assert not await redis.exists(keys.statuses, keys.open_statuses, keys.status_attempts)

@@ -166,6 +166,40 @@ async def test_another_token_is_not_limited(make, shop, forge_server):
     assert len(forge_server.statuses("acme/other", SHA)) == 1
 
 
+async def test_a_status_whose_answer_was_lost_is_not_posted_again(statuses, shop, forge_server, redis, keys, states):  # noqa: PLR0917
+    for status in (PENDING, SUCCESS):
+        forge_server.losing = 1
+        await statuses.want(shop, SHA, status)
+        assert await statuses.drain(declared(shop)) is not None, "nobody knows that it was taken"
+        await make_due(redis, keys)
+        assert await statuses.drain(declared(shop)) is None
+    assert states() == ["pending", "success"]
+    assert not await redis.exists(keys.status_attempts)
+
+
+async def test_what_a_worker_died_over_before_it_heard_the_answer_is_not_posted_again(make, shop, forge_server, states):
+    dying, other = make(), make()
+    await dying.want(shop, SHA, SUCCESS)
+    forge_server.late = asyncio.Event()
+    posting = asyncio.create_task(dying.drain(declared(shop)))
+    while not states():  # noqa: ASYNC110 - a server on another task
+        await asyncio.sleep(0.01)
+    posting.cancel()
+    await dying.close()
+    forge_server.late.set()
+    assert await other.drain(declared(shop)) is None
+    assert states() == ["success"]
+
+
+async def test_a_token_that_may_not_read_statuses_still_writes_them(statuses, shop, forge_server, redis, keys, states):  # noqa: PLR0917
+    forge_server.failures = [(500, {}), (403, {})]
+    await statuses.want(shop, SHA, SUCCESS)
+    await statuses.drain(declared(shop))
+    await make_due(redis, keys)
+    assert await statuses.drain(declared(shop)) is None
+    assert states() == ["success"]
+
+
 async def test_a_forge_that_does_not_answer_takes_no_place_of_others(statuses, shop, forge_server, monkeypatch):
     monkeypatch.setattr(statuses_room, "PATIENCE_SECONDS", 0.1)
     async with ForgeServer() as silent:
@@ -241,7 +275,7 @@ async def test_a_token_that_is_none_is_reported_and_asked_for_again(make, shop, 
 async def test_what_a_forge_refuses_for_a_day_is_dropped(statuses, shop, forge_server, redis, keys):
     await statuses.want(shop, SHA, SUCCESS)
     await redis.hset(keys.status_attempts, str(Subject("trueup/shop", SHA, "trueup")), REFUSED_TRIES - 1)
-    forge_server.failures = [(422, {})]
+    forge_server.failures = [(422, {}), (422, {})]
     assert await statuses.drain(declared(shop)) is None
     assert not await redis.exists(keys.statuses, keys.open_statuses, keys.status_attempts)
 

@@ -5,7 +5,7 @@ Each refuses what the real one refuses: no login, a key or text that is too long
 
 import base64
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -43,6 +43,8 @@ def _json(value: Any, status: int = 200) -> web.Response:
 @dataclass
 class _Api:
     server: ForgeServer
+    bodies: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+    """By repository, commit and context, as they were given last."""
 
     def repository(self, request: web.Request) -> str:
         return f"{request.match_info['owner']}/{request.match_info['name']}"
@@ -51,8 +53,12 @@ class _Api:
         """By context."""
         return {s.context: s for s in self.server.statuses(self.repository(request), request.match_info["sha"])}
 
-    def keep(self, request: web.Request, status: PostedStatus) -> None:
+    def keep(self, request: web.Request, status: PostedStatus, body: Any = None) -> None:
+        self.bodies[self.repository(request), request.match_info["sha"], status.context] = body
         self.server.put(self.repository(request), request.match_info["sha"], status)
+
+    def kept(self, request: web.Request, context: str) -> Any:
+        return self.bodies.get((self.repository(request), request.match_info["sha"], context))
 
     def commits(self, request: web.Request) -> list[str]:
         return self.server.commits[self.repository(request).lower()]
@@ -81,7 +87,7 @@ class _Gitea(_Api):
         assert request.query["sort"] == "recentupdate"
         size, page = min(int(request.query["limit"]), GITEA_LINES), int(request.query["page"])
         found = self.server.statuses(self.repository(request), request.match_info["sha"])[::-1]
-        return _json([{"status": s.state, "context": s.context} for s in found[(page - 1) * size : page * size]])
+        return _json([s.shown(context="context", state="status") for s in found[(page - 1) * size : page * size]])
 
 
 class _Bitbucket(_Api):
@@ -104,12 +110,12 @@ class _Bitbucket(_Api):
             wrong.append("state")
         if wrong:
             return _json({"type": "error", "error": {"message": "Bad request", "fields": wrong}}, 400)
-        self.keep(request, PostedStatus(body["state"], body["key"], body["description"], body["url"], token))
+        self.keep(request, PostedStatus(body["state"], body["key"], body["description"], body["url"], token), body)
         return _json(body, 201)
 
     async def _get(self, request: web.Request) -> web.Response:
-        found = self.newest(request).get(request.match_info["key"])
-        return _json({"key": found.context, "state": found.state}) if found else _json({"type": "error"}, 404)
+        found = self.kept(request, request.match_info["key"])
+        return _json(found) if found else _json({"type": "error"}, 404)
 
     async def _commits(self, request: web.Request) -> web.Response:
         return _json({"values": [{"hash": sha} for sha in self.commits(request)[: int(request.query["pagelen"])]]})
@@ -130,12 +136,12 @@ class _DataCenter(_Api):
         long = [name for name, limit in limits.items() if len(body.get(name, "")) > limit]
         if long or not body["url"] or body["state"] not in STATES | {"CANCELLED", "UNKNOWN"}:
             return _json({"errors": [{"context": name} for name in long]}, 400)
-        self.keep(request, PostedStatus(body["state"], body["key"], body["description"], body["url"], token))
+        self.keep(request, PostedStatus(body["state"], body["key"], body["description"], body["url"], token), body)
         return web.Response(status=204)
 
     async def _get(self, request: web.Request) -> web.Response:
-        found = self.newest(request).get(request.query["key"])
-        return _json({"key": found.context, "state": found.state}) if found else _json({"errors": []}, 404)
+        found = self.kept(request, request.query["key"])
+        return _json(found) if found else _json({"errors": []}, 404)
 
     async def _commits(self, request: web.Request) -> web.Response:
         found = self.commits(request)[: int(request.query["limit"])]
@@ -173,7 +179,10 @@ class _Azure(_Api):
 
     async def _list(self, request: web.Request, _: str) -> web.Response:
         assert request.query["latestOnly"] == "true"
-        found = [{"state": s.state, "context": {"name": name, "genre": None}} for name, s in self.newest(request).items()]
+        newest = self.newest(request).values()
+        found = [
+            s.shown(context="", state="state", link="targetUrl") | {"context": {"name": s.context, "genre": None}} for s in newest
+        ]
         return _json({"count": len(found), "value": found})
 
     async def _commits(self, request: web.Request, _: str) -> web.Response:

@@ -23,6 +23,10 @@ class PostedStatus:
     target_url: str
     token: str
 
+    def shown(self, *, context: str, state: str, link: str = "target_url") -> dict[str, str | None]:
+        """As a list of statuses has it, by the names that a forge has for its fields."""
+        return {context: self.context, state: self.state, "description": self.description, link: self.target_url or None}
+
 
 class ForgeServer:
     """Remembers every status; `failures` holds answers that are given instead, one a request."""
@@ -42,6 +46,10 @@ class ForgeServer:
         """What those answers say."""
         self.silent: asyncio.Event | None = None
         """While it is there and not set, requests are not answered."""
+        self.late: asyncio.Event | None = None
+        """While it is there and not set, requests are done, and not answered."""
+        self.losing = 0
+        """Of so many of the next writes the answer is lost: they are taken, and the connection is cut."""
         self.requests: list[str] = []
         """Method and raw path of every request."""
         self.middlewares: list[Middleware] = []
@@ -109,15 +117,15 @@ class ForgeServer:
         repository = f"{request.match_info['owner']}/{request.match_info['name']}"
         found = self.statuses(repository, request.match_info["sha"])[::-1]
         size, page = min(int(request.query.get("per_page", 30)), 100), int(request.query.get("page", 1))
-        return web.json_response([{"context": s.context, "state": s.state} for s in found[(page - 1) * size : page * size]])
+        return web.json_response([s.shown(context="context", state="state") for s in found[(page - 1) * size : page * size]])
 
     async def _gitlab_commits(self, request: web.Request) -> web.Response:
         return web.json_response([{"id": sha} for sha in self.commits[request.match_info["project"].lower()]])
 
     async def _gitlab_statuses(self, request: web.Request) -> web.Response:
         found = self.statuses(request.match_info["project"], request.match_info["sha"])
-        newest = {s.context: s.state for s in found if s.context == request.query.get("name", s.context)}
-        return web.json_response([{"name": name, "status": state} for name, state in newest.items()])
+        newest = {s.context: s for s in found if s.context == request.query.get("name", s.context)}
+        return web.json_response([s.shown(context="name", state="status") for s in newest.values()])
 
     def put(self, repository: str, commit: str, status: PostedStatus) -> None:
         """Keep a status."""
@@ -135,4 +143,10 @@ class ForgeServer:
             status, headers = self.failures.pop(0)
             said: dict[str, Any] = {"message": self.message} | ({"errors": self.errors} if self.errors else {})
             return web.json_response(said, status=status, headers=headers)
-        return await handler(request)
+        answer = await handler(request)
+        if self.late is not None:
+            await self.late.wait()
+        if self.losing and request.method != "GET" and request.transport is not None:
+            self.losing -= 1
+            request.transport.abort()
+        return answer

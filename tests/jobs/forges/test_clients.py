@@ -126,6 +126,22 @@ async def test_what_is_left_pending_is_found(client, shop, forge_server):
     assert all("a%26b" in request for request in forge_server.requests if "feature" in request)
 
 
+@pytest.mark.parametrize("link", [LINK, ""], ids=["link", "no link"])
+async def test_the_forge_is_asked_whether_it_has_a_status(client, shop, link):
+    wanted = Status(StatusState.FAILURE, "trueup/" + "long" * 10, "x y" * 1000, link)
+    others = [
+        replace(wanted, description="why"),
+        replace(wanted, state=StatusState.PENDING),
+        replace(wanted, context="trueup/dev"),
+    ]
+    assert not await client.has(shop, SHA, wanted, TOKEN), "there is none"
+    for status in [*others, wanted]:
+        await client.post_status(shop, SHA, status, TOKEN)
+    assert [await client.has(shop, SHA, status, TOKEN) for status in (wanted, *others)] == [True, False, False, True]
+    await client.post_status(shop, SHA, others[1], TOKEN)
+    assert not await client.has(shop, SHA, wanted, TOKEN), "a newer one stands over it"
+
+
 @pytest.mark.parametrize("forge", [Forge.GITHUB, Forge.GITEA])
 async def test_what_is_left_pending_beneath_a_hundred_statuses_of_others_is_found(client, shop, forge_server):
     forge_server.commits["acme/shop"] = [SHA]
