@@ -76,12 +76,12 @@ def _told(status: Status) -> Mapping[str, str]:
 
 def path_in(repository: Repository) -> str:
     """Where the API has a repository."""
-    place = place_of(repository)
-    return f"{place.collection}/{quote(place.project)}/_apis/git/repositories/{quote(place.name)}"
+    at = location_of(repository)
+    return f"{at.collection}/{quote(at.project)}/_apis/git/repositories/{quote(at.name)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """A repository of Azure DevOps."""
 
     collection: str
@@ -90,7 +90,7 @@ class Place:
     name: str
 
 
-def place_of(repository: Repository) -> Place:
+def location_of(repository: Repository) -> Location:
     """Where a repository is.
 
     Addresses are `organisation/project/_git/repository`, `organisation/_git/repository` where both are called the same, without the
@@ -111,4 +111,4 @@ def place_of(repository: Repository) -> Place:
             f"{repository.name}: spec.url is no address of Azure DevOps: https://dev.azure.com/acme/project/_git/repository"
         )
     *before_project, project = parts
-    return Place("".join(f"/{quote(part)}" for part in before_project), project, name)
+    return Location("".join(f"/{quote(part)}" for part in before_project), project, name)

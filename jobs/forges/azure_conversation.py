@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.azure import VERSION, login, path_in, place_of
+from jobs.forges.azure import VERSION, location_of, login, path_in
 from jobs.forges.conversation import COMMENTS, DECLARED_AT, Line, Pull, is_edited, paged
 from jobs.forges.forge import Denied, as_documented
 from jobs.orders import Standing
@@ -105,7 +105,7 @@ class AzureConversation:
             "descriptors": descriptor,
             "includeExtendedInfo": "true",
         }
-        path = f"{place_of(repository).collection}/_apis/accesscontrollists/{GIT_REPOSITORIES}?{urlencode(asked)}&{VERSION}"
+        path = f"{location_of(repository).collection}/_apis/accesscontrollists/{GIT_REPOSITORIES}?{urlencode(asked)}&{VERSION}"
         lists = (await self._people.call("GET", repository, path, token))["value"]
         entries = [entry for line in lists for entry in line["acesDictionary"].values() if entry["descriptor"] == descriptor]
         return _standing(entries[0].get("extendedInfo") or {}) if len(entries) == 1 else Standing.NONE
@@ -120,7 +120,7 @@ class AzureConversation:
         """By what permissions know somebody; empty when it is not exactly one active account that is called so."""
         at = replace(repository, api=IDENTITIES) if urlsplit(repository.api).hostname == SERVICES else repository
         query = urlencode({"searchFilter": "General", "filterValue": person, "queryMembership": "None"})
-        path = f"{place_of(repository).collection}/_apis/identities?{query}&{VERSION}"
+        path = f"{location_of(repository).collection}/_apis/identities?{query}&{VERSION}"
         people = (await self._people.call("GET", at, path, token))["value"]
         found = {
             str(one["descriptor"])

@@ -6,6 +6,7 @@ import aiohttp
 
 from jobs.forges.azure import Azure
 from jobs.forges.azure_conversation import AzureConversation
+from jobs.forges.azure_hooks import AzureHooks
 from jobs.forges.bitbucket import Bitbucket
 from jobs.forges.bitbucket_dc import BitbucketDataCenter
 from jobs.forges.bitbucket_dc_hooks import BitbucketDataCenterHooks
@@ -59,4 +60,5 @@ def hook_clients(session: aiohttp.ClientSession, place: Place = Place.REPOSITORY
         ForgeKind.FORGEJO: gitea,
         ForgeKind.BITBUCKET: BitbucketHooks(session, place),
         ForgeKind.BITBUCKET_DC: BitbucketDataCenterHooks(session, place),
+        ForgeKind.AZURE: AzureHooks(session, place),
     }

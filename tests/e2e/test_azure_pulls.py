@@ -13,6 +13,7 @@ from tests.e2e.test_every_forge import sent
 from tests.receiver.providers.made import azure, pulls
 from tests.receiver.providers.made.case import Case, ignored
 from tests.servers import other_forges
+from tests.servers.azure_hooks import AzureHooks
 from tests.servers.azure_pulls import AzurePulls
 from tests.servers.system import System, config_map
 from trueup.sandbox.forge import ForgeServer
@@ -70,14 +71,16 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop_at_azure(tmp_path, valkey):
-    async with ForgeServer(other_forges.add_routes, AzurePulls().add_routes) as server:
+async def shop_at_azure(tmp_path, valkey, hooks=None):
+    """With *hooks* Trueup registers its own."""
+    hooks, register = hooks or AzureHooks(), str(bool(hooks)).lower()
+    async with ForgeServer(other_forges.add_routes, AzurePulls().add_routes, hooks.add_routes) as server:
 
         async def prepare(system):
             system._more = (
                 f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: shop-at-azure}}\n"
                 f"spec: {{url: '{Shop(system, server).url}', forge: azure, api: '{server.url}', poll: 100000h, "
-                f"commitStatus: {{secretRef: {{name: forge}}}}}}\n"
+                f"commitStatus: {{secretRef: {{name: forge}}}}, webhook: {{register: {register}}}}}\n"
                 f"---\napiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: web}}\n"
                 f"spec: {{sources: [{{git: {{repository: shop-at-azure, path: apps}}}}], "
                 f"destination: {{namespace: {system.namespace}, createNamespace: true}}}}\n"
@@ -142,3 +145,26 @@ async def test_a_fork_is_not_planned_and_told_why(tmp_path, valkey):
         told = "it is from a fork, whose commits azure does not offer here"
         assert (job["state"], job["message"]) == ("failed", told)
         assert told in (await shop.comments(2))[1].body
+
+
+async def test_a_hook_that_trueup_registers_brings_pushes_and_pull_requests(tmp_path, valkey):
+    hooks = AzureHooks()
+    async with shop_at_azure(tmp_path, valkey, hooks) as shop:
+
+        async def is_registered():
+            _, found = await shop.system.get("/api/v1/webhooks")
+            return [hook["state"] for hook in found["items"]] == ["working"]
+
+        await shop.system.until(is_registered, "the hook is made")
+        main = await shop.system.git.commit(PLACE, {"apps/a.yaml": config_map("a", "7")}, message="third")
+        await hooks.deliver("git.push", azure.push(azure.update(after=main), url=shop.url) | {"id": str(uuid4())})
+
+        async def is_live():
+            _, found = await shop.system.kube("GET", f"/api/v1/namespaces/{shop.system.namespace}/configmaps/a")
+            return found["data"]["value"] == "7"
+
+        await shop.system.until(is_live, "the push is live")
+        pull = await shop.branch({"apps/a.yaml": config_map("a", "8")})
+        await hooks.deliver(pulls.CREATED, azure.event(pulls.CREATED, shop.shown(pull)) | {"id": str(uuid4())})
+        assert 'data.value: "7" → "8"' in (await shop.comments(1))[0].body
+        assert [line["result"] for line in hooks.log if line["subscriptionId"] in hooks.stored] == ["succeeded", "succeeded"]

@@ -8,7 +8,7 @@ from aiohttp import web
 from jobs.derive import Purpose
 from jobs.forges import forge as forge_room
 from jobs.forges import hooks
-from jobs.forges.clients import clients, hook_clients
+from jobs.forges.clients import clients, conversations, hook_clients
 from jobs.forges.deployers import deployers
 from jobs.forges.forge import Status, StatusState
 from jobs.forges.github_checks import GitHubChecks
@@ -124,6 +124,21 @@ async def test_an_answer_about_statuses_that_is_none(session, answering, forge, 
     client = clients(session)[forge]
     await ends_in_words(client.post_status(repository, "a" * 40, Status(StatusState.PENDING, "trueup", "x"), TOKEN))
     await ends_in_words(client.pending(repository, "refs/heads/main", "trueup", TOKEN))
+
+
+@pytest.mark.parametrize("forge", list(conversations(None)))
+@pytest.mark.parametrize(("status", "kind", "body"), CASES, ids=[f"{s}-{k or 'no type'}-{b}" for s, k, b in CASES])
+async def test_an_answer_about_pull_requests_that_is_none(session, answering, forge, status, kind, body):  # noqa: PLR0917
+    answering |= {"status": status, "type": kind, "body": BODIES[body]}
+    repository = on_forge(answering["url"], forge, path="org/acme/_git/shop" if forge is Forge.AZURE else "")
+    api = conversations(session)[forge]
+    await ends_in_words(api.pull(repository, 7, TOKEN))
+    await ends_in_words(api.open_pulls(repository, TOKEN))
+    await ends_in_words(api.find_comment(repository, 7, "x", TOKEN))
+    await ends_in_words(api.write_comment(repository, 7, "x", TOKEN))
+    await ends_in_words(api.edit_comment(repository, 7, "1/1", "x", TOKEN))
+    await ends_in_words(api.react(repository, 7, "1/1", TOKEN, is_good=True))
+    await ends_in_words(api.standing(repository, "ada", TOKEN))
 
 
 @pytest.mark.parametrize("forge", [Forge.GITHUB, Forge.GITLAB])

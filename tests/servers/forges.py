@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
 from tests.servers import gitea_pulls, other_hooks
+from tests.servers.azure_hooks import AzureHooks
 from tests.servers.azure_pulls import AzurePulls
 from tests.servers.forge_checks import ForgeChecks
 from tests.servers.forge_deployments import ForgeDeployments
@@ -42,6 +43,11 @@ def forge_checks() -> ForgeChecks:
 
 
 @pytest.fixture
+def azure_hooks() -> AzureHooks:
+    return AzureHooks()
+
+
+@pytest.fixture
 def azure_pulls() -> AzurePulls:
     return AzurePulls()
 
@@ -53,9 +59,9 @@ def forge_deployments() -> ForgeDeployments:
 
 @pytest.fixture
 async def forge_server(
-    forge_checks: ForgeChecks, forge_deployments: ForgeDeployments, azure_pulls: AzurePulls
+    forge_checks: ForgeChecks, forge_deployments: ForgeDeployments, azure_pulls: AzurePulls, azure_hooks: AzureHooks
 ) -> AsyncIterator[ForgeServer]:
-    more = (add_routes, gitea_pulls.add_routes, other_hooks.add_routes, azure_pulls.add_routes)
+    more = (add_routes, gitea_pulls.add_routes, other_hooks.add_routes, azure_pulls.add_routes, azure_hooks.add_routes)
     async with ForgeServer(*more, forge_checks.add_routes, forge_deployments.add_routes) as server:
         yield server
         if server.silent is not None:

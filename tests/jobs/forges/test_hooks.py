@@ -1,4 +1,7 @@
-"""What is done about a hook: the same at all forges, against servers that really deliver to a door that knows one secret."""
+"""What is done about a hook: the same at all forges, against servers that really deliver to a door that knows one secret.
+
+Left out: Azure DevOps, where a hook is several subscriptions (test_azure_hooks).
+"""
 
 import dataclasses
 import hashlib
@@ -17,7 +20,7 @@ from reconciler.model.declared import Forge
 from tests.servers.forges import APIS, TOKEN, on_forge
 
 SECRETS = {Purpose.HMAC: "new-secret", Purpose.TOKEN: "new-secret", Purpose.SIGNING: "whsec_bmV3LXNlY3JldA=="}
-FORGES = list(hook_clients(None))
+FORGES = [forge for forge in hook_clients(None) if forge is not Forge.AZURE]
 LOGGED = [Forge.GITHUB, Forge.GITLAB]
 UNTOLD = {Forge.GITEA, Forge.FORGEJO, Forge.BITBUCKET}
 """Forges that say nothing of deliveries."""

@@ -11,6 +11,9 @@ from jobs.derive import Purpose, derive_secret, text_of
 from jobs.forges import hooks
 from jobs.records import ScopeRecord
 from reconciler.model.declared import Forge
+from tests.receiver.providers.made import azure
+from tests.servers.azure_hooks import AzureHooks
+from tests.servers.azure_pulls import AzurePulls
 from tests.servers.command_line import run
 from tests.servers.forges import APIS
 from tests.servers.front_door import KEY as DOOR_KEY
@@ -38,13 +41,14 @@ class World:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
     async def open(self):
-        self.forge = await ForgeServer(add_routes).__aenter__()
+        self.azure = AzureHooks()
+        self.forge = await ForgeServer(add_routes, AzurePulls().add_routes, self.azure.add_routes).__aenter__()
         self.manager = front_door(self.valkey.url, self.keys)
         self.door = await self.manager.__aenter__()
         scopes = [
             ScopeRecord(scope="127.0.0.1/acme/shop", provider=name, repository=f"trueup/{name}")
             for name in ("github", "gitlab", *QUIET)
-        ]
+        ] + [ScopeRecord(scope="127.0.0.1/org/acme/_git/shop", provider="azure", repository="trueup/azure")]
         await self.door.front.applications.publish_scopes(scopes)
         self.url = f"http://127.0.0.1:{self.door.port}"
 
@@ -91,6 +95,10 @@ def environment(tmp_path, world):
             ("many2", "gitlab", "many/two", world.url, "webhook: {secretRef: {name: others}}"),
         ]
     ]
+    declared.append(
+        "apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {name: azure}\nspec: {url: 'http://127.0.0.1/org/acme/_git/shop', "
+        f"forge: azure, api: '{world.forge.url}', webhook: {{secretRef: {{name: hooks}}}}}}\n"
+    )
     (tmp_path / "declarations").mkdir()
     (tmp_path / "declarations" / "all.yaml").write_text("---\n".join(declared))
     for name, text in zip(("github", "gitlab"), declared, strict=False):
@@ -146,6 +154,29 @@ def test_the_circle_of_a_hook_of_which_the_forge_says_little(world, environment,
     assert not stored
 
 
+def test_the_circle_of_azures_subscriptions(world, environment):
+    stored, ids = world.azure.stored, lambda: ",".join(world.azure.stored)
+    assert "mend it: trueup webhook register trueup/azure" in run("webhook", "verify", "azure", environment=environment).err
+    ended = run("webhook", "register", "azure", environment=environment)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"hook {ids()}: created; whether deliveries arrive, the forge does not say" in ended.out
+    pushed = azure.push(azure.update(), url="http://127.0.0.1/org/acme/_git/shop")
+    world.ask(world.azure.deliver("git.push", pushed))
+    assert world.azure.log[-1]["result"] == "succeeded"
+    ended = run("webhook", "verify", "azure", environment=environment)
+    assert (ended.code, ended.out.partition(";")[0]) == (0, "the hook is as it should be")
+    next(iter(stored.values()))["status"] = "disabledBySystem"
+    world.azure.secrets = dict.fromkeys(stored, "older")
+    assert "was given up by Azure DevOps after failures" in run("webhook", "verify", "azure", environment=environment).err
+    assert run("webhook", "rotate", "azure", environment=environment).code == 0
+    assert {line["status"] for line in stored.values()} == {"enabled"}
+    world.ask(world.azure.deliver("git.push", pushed | {"id": "another"}))
+    assert world.azure.log[-1]["result"] == "succeeded"
+    removed = ids()
+    assert run("webhook", "remove", "azure", environment=environment).out == f"removed hook {removed}\n"
+    assert not stored
+
+
 def test_data_center_says_when_trueup_is_not_reached(environment):
     ended = run("webhook", "register", "bitbucket-dc", environment=environment | {"TRUEUP_PUBLIC_URL": "http://127.0.0.1:1"})
     assert ended.code == 1
@@ -190,7 +221,7 @@ def test_a_hook_that_does_not_reach_us_is_made_and_told(world, environment):
             ["other"],
             {},
             1,
-            "trueup webhook show trueup/other; this command knows bitbucket, bitbucket-dc, forgejo, gitea, github, gitlab",
+            "trueup webhook show trueup/other; this command knows azure, bitbucket, bitbucket-dc, forgejo, gitea, github, gitlab",
             id="a forge that is not spoken to",
         ),
         pytest.param([], {}, 2, "trueup webhook register --scope github.com/acme", id="nothing named"),
