@@ -32,6 +32,8 @@ ANSWER_BYTES = 4 * 1024 * 1024
 AT_A_TIME = 4
 """Downloads."""
 
+STRANGERS = "is not fetched with the repository's Secret for a commit of people who may not write to the repository"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Server:
@@ -47,12 +49,15 @@ class _Server:
         return parts.scheme, parts.netloc
 
 
-async def get_large(mirror: Mirror, pointers: Iterable[Pointer]) -> Mapping[Pointer, Path | TrueupError]:
+async def get_large(
+    mirror: Mirror, pointers: Iterable[Pointer], *, is_trusted: bool = True
+) -> Mapping[Pointer, Path | TrueupError]:
     """The files that pointers stand for, or why they cannot be had; what was fetched before is not fetched again.
 
     Args:
         mirror: of the repository that the pointers are in.
         pointers: any number of them.
+        is_trusted: off for those of people who may not write to the repository: nothing is fetched with its Secret.
     """
     root = mirror.directory.large_files
     found: dict[Pointer, Path | TrueupError] = {}
@@ -65,6 +70,8 @@ async def get_large(mirror: Mirror, pointers: Iterable[Pointer]) -> Mapping[Poin
     missing = [pointer for pointer in wanted if pointer not in found]
     try:
         if missing:
+            if not is_trusted and mirror.remotes.keyring.ref(mirror.repository) is not None:
+                raise SourceRefused(f"{mirror.repository.name}: LFS: {STRANGERS}")
             async with _opened(mirror) as server:
                 for start in range(0, len(missing), AT_ONCE):
                     found |= await _get_some(server, missing[start : start + AT_ONCE], root)

@@ -70,7 +70,9 @@ class Lender:
         try:
             await mirror.ensure(checkout[1], is_trusted=self._is_trusted)
             found = await mirror.files(checkout[1], sorted(paths), limit_bytes=FILE_BYTES)
-            return await large_content(mirror, found, limit_bytes=FILE_BYTES) if mirror.repository.lfs else found
+            if not mirror.repository.lfs:
+                return found
+            return await large_content(mirror, found, limit_bytes=FILE_BYTES, is_trusted=self._is_trusted)
         except TrueupError as error:
             return error
 

@@ -27,9 +27,11 @@ LIKELY_TOTAL_BYTES = 256 * 1024 * 1024
 """Of what is fetched before anybody asked for it; the limit of an export."""
 
 
-async def render_large(mirror: Mirror, root: Path, requests: Sequence[RenderRequest], renderer: Renderer) -> list[Answer]:
+async def render_large(
+    mirror: Mirror, root: Path, requests: Sequence[RenderRequest], *, renderer: Renderer, is_trusted: bool = True
+) -> list[Answer]:
     """The answer of every request, from an exported tree whose pointers are replaced as far as that is needed."""
-    tree = _Tree(mirror, root, await asyncio.to_thread(_pointers, root))
+    tree = _Tree(mirror, root, await asyncio.to_thread(_pointers, root), is_trusted=is_trusted)
     if not tree.pointers:
         return await renderer.render(root, requests)
     refused = await tree.put([_likely(_beneath(root, request, tree.pointers)) for request in requests])
@@ -48,11 +50,12 @@ async def render_large(mirror: Mirror, root: Path, requests: Sequence[RenderRequ
 
 
 async def large_content(
-    mirror: Mirror, contents: Mapping[str, bytes | InvalidManifest], *, limit_bytes: int
+    mirror: Mirror, contents: Mapping[str, bytes | InvalidManifest], *, limit_bytes: int, is_trusted: bool = True
 ) -> Mapping[str, bytes | TrueupError]:
     """Files that were read from a commit, with what pointers among them stand for; the limit is that of each."""
     pointers = {path: found for path, text in contents.items() if isinstance(text, bytes) and (found := parse_pointer(text))}
-    got = await get_large(mirror, [pointer for pointer in pointers.values() if pointer.size <= limit_bytes])
+    wanted = [pointer for pointer in pointers.values() if pointer.size <= limit_bytes]
+    got = await get_large(mirror, wanted, is_trusted=is_trusted)
     answers: dict[str, bytes | TrueupError] = dict(contents)
     for path, pointer in pointers.items():
         if pointer not in got:
@@ -76,15 +79,16 @@ async def _rendered(
 class _Tree:
     """An exported tree, and the pointers that are left in it."""
 
-    def __init__(self, mirror: Mirror, root: Path, pointers: dict[str, Pointer]) -> None:
+    def __init__(self, mirror: Mirror, root: Path, pointers: dict[str, Pointer], *, is_trusted: bool) -> None:
         self._mirror = mirror
+        self._is_trusted = is_trusted
         self._root = root
         self.pointers = pointers
 
     async def put(self, wanted: Sequence[Collection[str]]) -> dict[int, TrueupError]:
         """Put files in the places of their pointers; by request, why those of it cannot be had."""
         paths = sorted({path for one in wanted for path in one})
-        got = await get_large(self._mirror, [self.pointers[path] for path in paths])
+        got = await get_large(self._mirror, [self.pointers[path] for path in paths], is_trusted=self._is_trusted)
         places = {path: got[self.pointers[path]] for path in paths}
         for path, place in places.items():
             if isinstance(place, Path):

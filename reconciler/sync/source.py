@@ -259,7 +259,8 @@ async def _made(
     requests = {index: one.request for index, one in ready.items() if index not in answered}
     if not requests:
         return answered
-    render = partial(render_large, mirror, renderer=workshop.renderer) if mirror.repository.lfs else workshop.renderer.render
+    large = partial(render_large, mirror, renderer=workshop.renderer, is_trusted=workshop.is_trusted)
+    render = large if mirror.repository.lfs else workshop.renderer.render
     answers = [
         _also_read(answer, ready[i].read) for i, answer in zip(requests, await render(root, list(requests.values())), strict=True)
     ]

@@ -37,10 +37,10 @@ def mirror(tmp_path, server):
     return maker(repository_at(f"{server.url}/acme/shop.git", lfs=True, credentials=SecretRef("trueup", "git")), SECRETS)
 
 
-async def got(mirror, *texts):
+async def got(mirror, *texts, **more):
     """Contents or errors, by the order of pointers."""
     pointers = [parse_pointer(text.encode()) for text in texts]
-    found = await get_large(mirror, pointers)
+    found = await get_large(mirror, pointers, **more)
     return [one.read_bytes() if isinstance(one := found[pointer], Path) else one for pointer in pointers]
 
 
@@ -51,6 +51,23 @@ async def test_files_are_fetched_once_and_the_login_stays_at_its_host(mirror, se
     assert (server.count("POST"), store.count("GET")) == (1, 2)
     assert [headers["Authorization"] for _, _, headers in server.requests] == [LOGIN]
     assert not [headers for _, _, headers in store.requests if "Authorization" in headers]
+
+
+async def test_strangers_get_what_is_here_and_nothing_that_the_secret_opens(mirror, server, store):
+    known, other = server.add(b"one"), server.add(b"two")
+    await got(mirror, known)
+    seen = len(server.requests)
+    one, refused = await got(mirror, known, other, is_trusted=False)
+    assert one == b"one"
+    assert str(refused).startswith(
+        "trueup/shop: LFS: is not fetched with the repository's Secret for a commit of people who may not"
+    )
+    assert (len(server.requests), store.count("GET")) == (seen, 1)
+
+
+async def test_strangers_get_what_nobody_needs_a_secret_for(tmp_path, store):
+    mirror = MirrorMaker(tmp_path)(repository_at(f"{store.url}/acme/shop.git", lfs=True))
+    assert await got(mirror, store.add(b"one"), is_trusted=False) == [b"one"]
 
 
 async def test_what_the_server_gives_for_the_store_is_sent_there(mirror, server, store):

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.git.mirror import Mirrors
-from reconciler.model.declared import Application, Destination, GitSource, Name
+from reconciler.model.declared import Application, Destination, GitSource, Name, SecretRef
 from reconciler.model.outcome import Revision
 from reconciler.model.rendering import HelmOptions, RenderOptions
 from reconciler.render.renderer import Renderer
@@ -35,16 +35,17 @@ class Studio:
     def keep(self, text):
         return self.lfs.add(text.encode())
 
-    async def render(self, files, path, *, options=None, lfs=True):
+    async def render(self, files, path, *, options=None, is_trusted=True, **more):
         commit = await self.git.commit("acme/shop", files, message="all")
-        repository = repository_at(self.git.url("acme/shop"), lfs=lfs)
+        repository = repository_at(self.git.url("acme/shop"), **{"lfs": True} | more)
         sources = (
             GitSource(repository.name, "main", path, options or RenderOptions()),
             GitSource(repository.name, "main", "", ref="v"),
         )
         application = Application(Name("trueup", "web"), sources, Destination("c", "n"))
-        mirrors = Mirrors(self._settings, GivenSecrets())
-        workshop = Workshop(mirrors, self._renderer, {repository.name: repository}, memory=self.memory)
+        mirrors = Mirrors(self._settings, GivenSecrets(git={"username": b"ada", "password": b"hunter2"}))
+        repositories = {repository.name: repository}
+        workshop = Workshop(mirrors, self._renderer, repositories, memory=self.memory, is_trusted=is_trusted)
         found = (await load([Target(application, (Revision("", commit),) * 2)], workshop))[application.name]
         if not isinstance(found, Source):
             return str(found)
@@ -122,3 +123,18 @@ async def test_a_render_is_remembered_apart_from_that_of_the_pointers(studio, tm
     assert await studio.render({}, "app") == {"g": "large"}
     assert len(studio.lfs.requests) == seen
     studio.memory.close()
+
+
+@pytest.mark.parametrize(
+    "is_lent", [False, pytest.param(True, marks=pytest.mark.tool("helm"))], ids=["of its own source", "of another"]
+)
+async def test_a_commit_of_strangers_gets_no_file_by_the_secret(studio, is_lent):
+    more = {"credentials": SecretRef("trueup", "git"), "is_trusted": False}
+    if is_lent:
+        files = {f"chart/{name}": text for name, text in CHART.items()} | {"env/prod.yaml": studio.keep("value: prod\n")}
+        options = RenderOptions(helm=HelmOptions(values_files=("$v/env/prod.yaml",)))
+        said = await studio.render(files, "chart", options=options, **more)
+    else:
+        said = await studio.render({"app/a.yaml": studio.keep(config_map("a"))}, "app", **more)
+    assert "LFS: is not fetched with the repository's Secret for a commit of people" in said
+    assert not studio.lfs.requests
