@@ -11,7 +11,8 @@ from jobs import metrics
 from jobs.comments import Comments
 from jobs.connection import Redis
 from jobs.forges.forge import Status, StatusState
-from jobs.forges.hooks import Hooks
+from jobs.forges.hooks import Hooks, Place
+from jobs.forges.places import registered
 from jobs.forges.tokens import Tokens
 from jobs.inputs import InputCache
 from jobs.intake import new_job_id
@@ -103,8 +104,8 @@ class Context:
     """Set, all of them, at every change of the declarations."""
     inputs: dict[Name, InputCache] = field(default_factory=dict)
     """By repository; forgotten when Redis was lost."""
-    hooks: Mapping[Forge, Hooks] = field(default_factory=dict)
-    """The forges at which webhooks are registered."""
+    hooks: Mapping[Place, Mapping[Forge, Hooks]] = field(default_factory=dict)
+    """The forges at which webhooks are registered, and where these hang."""
     identities: Mapping[str, IdentityRecord] = field(default_factory=dict)
     """What forges know repositories by, as far as it was learned."""
     identities_number: int = 0
@@ -228,17 +229,27 @@ class Context:
     def scopes(self, hooks: Mapping[str, HookRecord]) -> tuple[ScopeRecord, ...]:
         """Whose webhooks are welcome, and with which generations of their secrets."""
         now, ids = datetime.now(UTC), {record.repository: record.id for record in self.current_identities()}
-        return tuple(
+        own = [
             ScopeRecord(
-                scope=r.scope,
-                provider=str(r.forge),
-                repository=(name := str(r.name)),
-                generation=generation,
+                scope=r.scope, provider=str(r.forge), repository=(name := str(r.name)), generation=generation,
                 repository_id=ids.get(name, ""),
             )
             for r in self.declarations.repositories.values()
-            for generation in generations(r, hooks.get(str(r.name)), now)
-        )
+            for generation in generations(r, None if r.webhook_scope else _hook_of(r, hooks), now)
+        ]  # fmt: skip
+        shared = [
+            ScopeRecord(scope=hook.scope, provider=str(hook.forge), generation=generation)
+            for hook in registered(self.declarations.repositories.values()).values()
+            for generation in generations(hook, _hook_of(hook, hooks), now)[1:]
+            if hook.webhook_scope
+        ]
+        return (*own, *shared)
+
+
+def _hook_of(repository: Repository, hooks: Mapping[str, HookRecord]) -> HookRecord | None:
+    """How the hook is that a Repository registers; what is known of another one that it had does not count."""
+    found = hooks.get(str(repository.name))
+    return found if found is not None and found.scope == repository.webhook_scope else None
 
 
 def generations(repository: Repository, hook: HookRecord | None, now: datetime) -> tuple[int, ...]:

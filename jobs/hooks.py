@@ -17,6 +17,7 @@ from jobs import metrics
 from jobs.context import Context
 from jobs.derive import fingerprint
 from jobs.forges.hooks import Care, Desk, Wish, mend_of, wish_of
+from jobs.forges.places import place_of, registered
 from jobs.schedule import interval_number
 from jobs.store.hooks import HookRecord, HookState, HookStore
 from reconciler.errors import Stalled, Transient, TrueupError
@@ -51,8 +52,7 @@ TROUBLES = 5
 async def care_for_hooks(context: Context) -> None:
     """Look at every hook that is due; one worker does each."""
     store = HookStore(context.redis, context.keys)
-    wanted = {str(r.name): r for r in context.declarations.repositories.values() if r.webhook_register}
-    known = await store.all()
+    wanted, known = registered(context.declarations.repositories.values()), await store.all()
     if not wanted and not known:
         return
     await store.forget(known.keys() - wanted.keys())
@@ -105,8 +105,10 @@ def _digest(context: Context, repository: Repository) -> str:
 async def _looked_at(context: Context, repository: Repository, known: HookRecord | None) -> HookRecord:
     """Care for one hook, and store how it is."""
     store, now = HookStore(context.redis, context.keys), datetime.now(UTC)
-    before = known or HookRecord(
-        repository=str(repository.name), forge=str(repository.forge), state=HookState.UNKNOWN, checked=now
+    shared = repository.webhook_scope
+    before = known if known is not None and known.scope == shared else None
+    before = before or HookRecord(
+        repository=str(repository.name), forge=str(repository.forge), scope=shared, state=HookState.UNKNOWN, checked=now
     )
     if before.fingerprint and before.generation not in (repository.webhook_generation, before.former):
         until = now + timedelta(seconds=OVERLAP_SECONDS)
@@ -149,7 +151,7 @@ async def _desk_of(context: Context, repository: Repository) -> tuple[Desk, Wish
         Stalled: when a person must change something.
         Transient: when the token cannot be read now.
     """
-    settings, api = context.settings, context.hooks.get(repository.forge)
+    settings, api = context.settings, context.hooks[place_of(repository)].get(repository.forge)
     if api is None:
         raise Stalled(
             f"{repository.name}: webhooks of {repository.forge} are entered by hand: trueup webhook show {repository.name}"

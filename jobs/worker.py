@@ -24,6 +24,7 @@ from jobs.deployments import Deployments
 from jobs.forges.clients import clients, conversations, hook_clients
 from jobs.forges.deployers import deployers
 from jobs.forges.github_checks import GitHubChecks
+from jobs.forges.hooks import Place
 from jobs.forges.tokens import Tokens
 from jobs.holder.clusters import Clusters
 from jobs.hooks import care_for_hooks
@@ -214,7 +215,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             tokens=tokens,
             seal_key=seal_key(settings),
             resources=Resources(instance, settings.resource_namespaces),
-            hooks=hook_clients(session),
+            hooks={place: hook_clients(session, place) for place in Place},
         )
         await until_done(lambda: heartbeat.bury(place.predecessor, keys))
         try:

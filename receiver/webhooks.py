@@ -222,7 +222,7 @@ def _record(
     told = {"repository_id": event.repository_id, "renamed": renamed}
     base |= _about(event) | {"scope": known.scope if known else event.scope, "delivery": delivery.model_copy(update=told)}
     if known is None:
-        own = next((record for record in scopes if record.scope == scope), None)
+        own = next((record for record in scopes if record.scope == scope and record.repository), None)
         mend = f"; if {own.repository} was renamed, write its new address in spec.url" if own else ""
         return _ignored(base, f"no Repository is declared for {event.scope} within {scope}{mend}")
     base["repository"] = known.repository

@@ -30,6 +30,7 @@ class HookRecord(Record):
 
     repository: str = Field(description="`namespace/name`.")
     forge: str
+    scope: str = Field(default="", description="Of one hook for many repositories; empty: the repository's own.")
     state: HookState
     message: str = ""
     checked: datetime

@@ -19,7 +19,7 @@ from reconciler.model.declared import (
     SecretRef,
 )
 from reconciler.model.verification import Verification, VerifyMode
-from reconciler.urls import default_api, guess_forge, parse_url
+from reconciler.urls import default_api, guess_forge, parse_scope, parse_url, scope_contains
 
 
 class SecretUser(Part):
@@ -33,6 +33,11 @@ class WebhookSpec(Part):
 
     register_: Flag = Field(default=False, alias="register", description="Let Trueup create and repair the hook at the forge.")
     generation: Whole = Field(default=0, ge=0, description="Raise it to revoke the hook's secret.")
+    scope: str = Field(
+        default="",
+        max_length=1000,
+        description="Register one hook for all repositories within this in place of its own: `github.com/acme`; left out: its own.",
+    )
     secret_ref: SecretRefSpec | None = Field(
         default=None,
         description="The forge's API token that may write webhooks, under the key `token`, or a GitHub App; left out: that of commitStatus.",
@@ -170,6 +175,20 @@ class RepositorySpec(Part):
             raise ValueError("must be https://, since the forge's token is sent to it")
         return api
 
+    @field_validator("webhook")
+    @classmethod
+    def _is_within_its_scope(cls, webhook: WebhookSpec, info: ValidationInfo) -> WebhookSpec:
+        if not webhook.scope or not (url := info.data.get("url", "")):
+            return webhook
+        scope, own = parse_scope(webhook.scope), parse_url(url, needs_path=False).scope
+        if not webhook.register_:
+            raise ValueError("scope says which hook is registered, which register: true asks for")
+        if "/" not in scope:
+            raise ValueError(f"the hook of a whole host is entered by hand: trueup webhook show --scope {scope}")
+        if scope == own or not scope_contains(scope, own):
+            raise ValueError(f"scope is no organisation, group, workspace or project that {own} lies within")
+        return webhook
+
     @field_validator("commit_status")
     @classmethod
     def _has_deployments(cls, status: CommitStatusSpec, info: ValidationInfo) -> CommitStatusSpec:
@@ -219,6 +238,7 @@ class RepositoryDocument(Part):
             poll_seconds=spec.poll,
             webhook_generation=spec.webhook.generation,
             webhook_register=spec.webhook.register_,
+            webhook_scope=parse_scope(spec.webhook.scope) if spec.webhook.scope else "",
             webhook_secret=_ref(namespace, spec.webhook.secret_ref or spec.commit_status.secret_ref),
             status=CommitStatusPolicy(
                 status.enabled, status.context, _ref(namespace, status.secret_ref), deployments=status.deployments

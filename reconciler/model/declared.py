@@ -157,6 +157,8 @@ class Repository:
     poll_seconds: float = 60.0
     webhook_generation: int = 0
     webhook_register: bool = False
+    webhook_scope: str = ""
+    """Of the one hook for many repositories that is registered in place of its own; empty: its own."""
     webhook_secret: SecretRef | None = None
     """The API token that may write webhooks, under the key `token`."""
     status: CommitStatusPolicy = field(default_factory=CommitStatusPolicy)

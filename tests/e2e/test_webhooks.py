@@ -102,5 +102,30 @@ async def test_the_life_of_a_hook(running):
     await live(system, "3")
 
 
+async def test_one_hook_for_many_cares_for_itself(system):
+    async with system:
+        scope = system.git.url("acme").removeprefix("http://").removesuffix(".git")
+        system.webhook = f"register: true, scope: '{scope}'"
+        system.declare()
+
+        async def is_shared():
+            return (found := await state(system, "working"))["scope"] == scope and found
+
+        found = await system.until(is_shared, "one hook for many works")
+        assert found["address"].endswith(f"/webhooks/github/{scope}")
+        own, shared = (system.forge.hooks.stored[place] for place in (REPOSITORY, "acme"))
+        own.clear()  # that of before, which nobody took out
+        assert await pushed(system, "1") == [202]
+        await live(system, "1")
+        system.forge.hooks.is_down = True
+        assert await pushed(system, "2") == [0]
+        await state(system, "failing")
+        system.forge.hooks.is_down = False
+        await live(system, "2")  # nobody polls here
+        shared.clear()
+        await system.until(lambda: _is(shared), "the hook is made again")
+        assert own == []
+
+
 async def _is(value):
     return bool(value)

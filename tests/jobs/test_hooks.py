@@ -1,5 +1,6 @@
 """Webhooks that care for themselves: when they are looked at, what is remembered, and which secrets open the door meanwhile."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from jobs.context import Context, generations
 from jobs.derive import Purpose, derive_secret
 from jobs.forges import hooks as desk
 from jobs.forges.github_hooks import GitHubHooks
+from jobs.forges.hooks import Place
 from jobs.forges.tokens import Tokens
 from jobs.hooks import care_for_hooks
 from jobs.store.applications import ApplicationStore
@@ -36,7 +38,8 @@ async def context(redis, keys, session, forge_server, monkeypatch):
     settings = SimpleNamespace(public_url="http://127.0.0.1:1", master_keys=(KEY,))
     context = SimpleNamespace(
         redis=redis, keys=keys, worker="w1", settings=settings, tokens=Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ()),
-        declarations=declared(shop(forge_server.url)), applications=ApplicationStore(redis, keys), hooks={Forge.GITHUB: GitHubHooks(session)},
+        declarations=declared(shop(forge_server.url)), applications=ApplicationStore(redis, keys),
+        hooks={place: {Forge.GITHUB: GitHubHooks(session, place)} for place in Place},
     )  # fmt: skip
     context.current_identities = tuple
     context.scopes = lambda found: Context.scopes(context, found)
@@ -188,7 +191,7 @@ async def test_what_the_forge_was_given_is_known_whatever_comes_of_the_rest(cont
     async def refused(*_: object) -> None:
         raise error("not now")
 
-    monkeypatch.setattr(context.hooks[Forge.GITHUB], "attempts", refused)
+    monkeypatch.setattr(context.hooks[Place.REPOSITORY][Forge.GITHUB], "attempts", refused)
     context.declarations = declared(shop(forge_server.url, webhook_generation=1))
     record = await look()
     assert (record.state is HookState.WORKING, record.generation) == (False, 1)
@@ -197,6 +200,47 @@ async def test_what_the_forge_was_given_is_known_whatever_comes_of_the_rest(cont
     await look()
     assert [scope.generation for scope in await context.applications.scopes()] == [2, 1], (
         "the one that the forge has opens the door"
+    )
+
+
+def store(api, **more):
+    own = {"name": Name("trueup", "store"), "url": "http://127.0.0.1/acme/store", "scope": "127.0.0.1/acme/store"}
+    return replace(shop(api, webhook_scope="127.0.0.1/acme"), **own | more)
+
+
+async def test_one_hook_for_many_is_made_once_and_mended(context, look, forge_server):
+    acme = forge_server.hooks.stored["acme"]
+    many = shop(forge_server.url, webhook_scope="127.0.0.1/acme"), store(forge_server.url)
+    context.declarations = declared(*many)
+    record = await look()
+    assert (record.scope, record.address) == ("127.0.0.1/acme", "http://127.0.0.1:1/webhooks/github/127.0.0.1/acme")
+    derived = derive_secret(KEY, "github", Purpose.HMAC, "127.0.0.1/acme", 0).hex()
+    assert [hook.secrets for hook in acme] == [{"secret": derived}]
+    assert list(await HookStore(context.redis, context.keys).all()) == ["trueup/shop"], "one looks for all"
+    assert record.message in context.hook_troubles
+    acme.clear()
+    await look()
+    assert (len(acme), len(forge_server.hooks.stored["acme/shop"])) == (1, 0)
+    context.declarations = declared(shop(forge_server.url), many[1])
+    assert (await look()).hook == str(forge_server.hooks.stored["acme/shop"][0].id), "its own again"
+    assert [record.scope for record in (await HookStore(context.redis, context.keys).all()).values()] == ["", "127.0.0.1/acme"]
+
+
+async def test_the_secret_of_one_hook_for_many_is_changed_with_overlap(context, look, forge_server):
+    async def taken():
+        return sorted((s.scope, s.generation) for s in await context.applications.scopes())
+
+    both = {"api": forge_server.url, "webhook_scope": "127.0.0.1/acme"}
+    context.declarations = declared(shop(**both), store(forge_server.url))
+    await look()
+    context.declarations = declared(shop(**both, webhook_generation=1), store(forge_server.url))
+    assert (await look()).generation == 0, "the lowest one counts"
+    raised = [(SCOPE, 1), ("127.0.0.1/acme/store", 0)]
+    assert await taken() == raised
+    context.declarations = declared(shop(**both, webhook_generation=1), store(forge_server.url, webhook_generation=2))
+    assert (await look()).generation == 1
+    assert await taken() == [("127.0.0.1/acme", 0), (SCOPE, 1), ("127.0.0.1/acme/store", 2)], (
+        "the older secret opens the door of the one hook alone"
     )
 
 
@@ -226,3 +270,10 @@ def hook(generation, former=None, minutes=0, fingerprint="f"):
 )
 def test_which_generations_are_taken(repository, known, taken):
     assert generations(repository, known, NOW) == taken
+
+
+@pytest.mark.parametrize("scope", ["127.0.0.1/acme", ""], ids=["its own before", "one for many before"])
+async def test_the_generations_of_a_hook_that_was_there_before_open_no_door(context, scope):
+    context.declarations = declared(shop("http://127.0.0.1", webhook_scope=scope))
+    before = hook(3).model_copy(update={"scope": "" if scope else "127.0.0.1/acme"})
+    assert [(s.scope, s.generation) for s in context.scopes({"trueup/shop": before})] == [(SCOPE, 0)]

@@ -11,6 +11,7 @@ import click
 
 from jobs.forges.clients import hook_clients
 from jobs.forges.hooks import Care, Desk, Place, Wish, mend_of, wish_of
+from jobs.forges.places import holder_of, place_of
 from jobs.forges.tokens import Tokens
 from jobs.worker import open_secrets
 from receiver.settings import ReceiverSettings
@@ -20,7 +21,7 @@ from reconciler.urls import scope_contains
 from trueup.cli.arguments import NameType
 from trueup.cli.output import ExitCode, Failure, json_option, print_json, say
 from trueup.cli.server import run
-from trueup.cli.webhooks import check_one, hook_of, of_scope, settings_and_repositories, settings_and_repository, webhook
+from trueup.cli.webhooks import check_one, hook_of, known, of_scope, settings_and_repositories, webhook
 
 T = TypeVar("T")
 
@@ -155,9 +156,10 @@ def _place_of(target: Target) -> tuple[ReceiverSettings, Repository, Place]:
     Raises:
         Failure: when there is none.
     """
-    if target.repository is not None:
-        return *settings_and_repository(target.repository), Place.REPOSITORY
     settings, declared = settings_and_repositories()
+    if target.repository is not None:
+        found = known(target.repository, declared)
+        return settings, holder_of(found, declared.values()), place_of(found)
     hook = hook_of(target.scope or "", Forge(target.forge) if target.forge else None, declared.values())
     within = [r for _, r in sorted(declared.items()) if r.forge is hook.forge and scope_contains(hook.scope, r.scope)]
     if "/" not in hook.scope:
@@ -171,7 +173,8 @@ def _place_of(target: Target) -> tuple[ReceiverSettings, Repository, Place]:
         names = ", ".join(sorted(f"{secret.namespace}/{secret.name}" for secret in secrets))
         raise Failure(f"the Repositories within {hook.scope} name several Secrets ({names}); give a token with --token-file")
     chosen = next((r for r in within if r.webhook_secret is not None), within[0])
-    return settings, dataclasses.replace(chosen, scope=hook.scope, webhook_generation=hook.generation), Place.OWNER
+    shared = dataclasses.replace(chosen, webhook_scope=hook.scope)
+    return settings, holder_of(shared, declared.values()), Place.OWNER
 
 
 async def _token(settings: ReceiverSettings, repository: Repository, token_file: Path | None) -> str:

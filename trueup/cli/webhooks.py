@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from jobs.derive import Purpose, derive_secret, text_of, webhook_path
+from jobs.forges.places import holder_of
 from receiver.settings import ReceiverSettings
 from reconciler.model.declared import Forge, Name, Repository
 from reconciler.urls import parse_scope, scope_contains
@@ -95,11 +96,11 @@ def webhook() -> None:
 def show(repository: Name | None, scope: str | None, forge: str | None, as_json: bool) -> None:
     """Print the address and the secret of a Repository's webhook, or of one for all within a scope; enter both at the forge."""
     check_one(repository, scope, forge, "show")
+    settings, declared = settings_and_repositories()
     if repository is not None:
-        settings, found = settings_and_repository(repository)
+        found = holder_of(known(repository, declared), declared.values())
         hook = Hook(found.forge, found.scope, found.webhook_generation)
     else:
-        settings, declared = settings_and_repositories()
         hook = hook_of(scope or "", Forge(forge) if forge else None, declared.values())
     shown = _shown(hook, settings)
     if as_json:
@@ -110,18 +111,17 @@ def show(repository: Name | None, scope: str | None, forge: str | None, as_json:
         click.echo(f"{name + ':':{width}} {value}")
 
 
-def settings_and_repository(name: Name) -> tuple[ReceiverSettings, Repository]:
-    """The settings, with a webhook key, and a Repository that is declared.
+def known(name: Name, declared: Mapping[Name, Repository]) -> Repository:
+    """A Repository that is declared.
 
     Raises:
-        Failure: when either is missing.
+        Failure: when it is not.
     """
-    settings, declared = settings_and_repositories()
     found = declared.get(name)
     if found is None:
-        known = ", ".join(str(known) for known in sorted(declared)) or "none"
-        raise Failure(f"there is no Repository {name}; there are: {known}", ExitCode.FAILED)
-    return settings, found
+        there = ", ".join(str(other) for other in sorted(declared)) or "none"
+        raise Failure(f"there is no Repository {name}; there are: {there}", ExitCode.FAILED)
+    return found
 
 
 def settings_and_repositories() -> tuple[ReceiverSettings, Mapping[Name, Repository]]:

@@ -266,3 +266,32 @@ def test_every_field_says_what_it_is_for(kind):
 def test_whose_token_writes_webhooks(webhook, status, secret):
     found = repository(webhook=webhook, commitStatus=status).webhook_secret
     assert found == (SecretRef("trueup", secret) if secret else None)
+
+
+@pytest.mark.parametrize(
+    ("written", "scope"),
+    [
+        pytest.param("git.example/Acme", "git.example/acme", id="an organisation"),
+        pytest.param("git.example/acme/", "git.example/acme", id="with a slash behind it"),
+        pytest.param("", "", id="its own"),
+    ],
+)
+def test_which_hook_is_registered(written, scope):
+    found = repository(url="https://git.example/acme/shop.git", webhook={"register": True, "scope": written})
+    assert (found.webhook_scope, found.scope) == (scope, "git.example/acme/shop")
+
+
+@pytest.mark.parametrize(
+    ("written", "register", "why"),
+    [
+        pytest.param("git.example/acme", False, "which register: true asks for", id="entered by hand"),
+        pytest.param("git.example", True, "entered by hand: trueup webhook show --scope git.example", id="a whole host"),
+        pytest.param("git.example/acme/shop", True, "lies within", id="the repository itself"),
+        pytest.param("git.example/acme-evil", True, "lies within", id="a neighbour"),
+        pytest.param("github.com/acme", True, "lies within", id="another host"),
+        pytest.param("git.example/acme/..", True, "not a scope", id="what could mean something else"),
+    ],
+)
+def test_a_scope_that_cannot_be(written, register, why):
+    with pytest.raises(ValidationError, match=why):
+        repository(url="https://git.example/acme/shop.git", webhook={"register": register, "scope": written})

@@ -42,6 +42,11 @@ apiVersion: trueup.dev/v1alpha1
 kind: Repository
 metadata: {name: mixed}
 spec: {url: 'https://git.example/acme/mixed.git', forge: gitea}
+---
+apiVersion: trueup.dev/v1alpha1
+kind: Repository
+metadata: {name: within}
+spec: {url: 'https://github.com/Acme/Within.git', webhook: {register: true, scope: github.com/acme, generation: 4}}
 """
 
 
@@ -101,6 +106,7 @@ MIXED = {
         pytest.param(["team/docs"], DOCS, id="GitLab"),
         pytest.param(["tools"], TOOLS, id="Azure DevOps"),
         pytest.param(["--scope", "github.com/acme"], ACME, id="an organisation"),
+        pytest.param(["within"], ACME, id="the one hook that it registers"),
         pytest.param(["--scope", "GitHub.com/Acme/"], ACME, id="an organisation, written otherwise"),
         pytest.param(["--scope", "github.com/acme/store"], STORE, id="a repository"),
         pytest.param(["--scope", "git.example", "--forge", "gitea"], MIXED, id="of one of two forges"),
