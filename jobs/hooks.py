@@ -120,7 +120,7 @@ async def _looked_at(context: Context, repository: Repository, known: HookRecord
         hook, done = await desk.put(wish, known_id=before.hook, has_secret=before.fingerprint == name)
         record = _with_hook(before, repository, hook.id, name if done else "", now).model_copy(update={"address": wish.address})
         await store.put(record)  # what the forge has is known, whatever comes of the rest
-        care = await desk.look(hook, wish, done)
+        care = await desk.look(hook, wish, done, was_failing=before.state is HookState.FAILING)
         _say(repository, care)
         trouble = f"its deliveries do not arrive at {wish.address}: {care.trouble}; {mend_of(care.trouble)}"
         message = trouble if care.trouble else ""

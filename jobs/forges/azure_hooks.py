@@ -50,8 +50,8 @@ STATUSES = {
 OURS = f"/webhooks/{Forge.AZURE}/"
 """What stands in the address of hooks to a Trueup: only of these the latest deliveries are asked for."""
 
-LATEST = 10
-"""Deliveries of each subscription that are looked through for the latest."""
+LATEST = 3
+"""Deliveries of each subscription that are looked through for the latest; each is told with all that was sent."""
 
 _CODE = re.compile(r"(?:Status Code:? *|\()([1-5][0-9]{2})\b", re.IGNORECASE)
 
@@ -82,7 +82,7 @@ class AzureHooks:
             for line in (await self._call("GET", repository, f"/subscriptions?{query}", token))["value"]
             if line["eventType"] in EVENTS and _of(line, "publisher", "projectId").lower() == target.project.lower()
         ]
-        latest = await self._latest(repository, [line for line in lines if OURS in _of(line, "consumer", "url")], token)
+        latest = await self._latest(repository, [line for line in lines if _is_ours(line, target)], token)
         return [_hook(group, target, latest) for group in _grouped(lines)]
 
     @as_documented
@@ -179,6 +179,11 @@ def _project_of(repository: Repository) -> tuple[str, str]:
     if not collection:
         raise Stalled(f"{repository.name}: a service hook is of a project: --scope {repository.scope}/PROJECT")
     return "".join(f"/{quote(part)}" for part in collection), quote(project)
+
+
+def _is_ours(line: Line, target: _Target) -> bool:
+    """Whether a subscription may be of the hook that is looked for: a project may have hundreds of others."""
+    return OURS in _of(line, "consumer", "url") and _of(line, "publisher", "repository").lower() == target.repository.lower()
 
 
 def _grouped(lines: Iterable[Line]) -> list[list[Line]]:

@@ -161,11 +161,18 @@ class Desk:
         hook, done = await self.put(wish, known_id=known_id, has_secret=has_secret)
         return await self.look(hook, wish, done)
 
-    async def look(self, hook: Hook, wish: Wish, done: list[str]) -> Care:
-        """The second half of `care`: try the hook where anything was wrong, and ask again for deliveries that were lost."""
+    async def look(self, hook: Hook, wish: Wish, done: list[str], *, was_failing: bool = False) -> Care:
+        """The second half of `care`: try the hook where anything was wrong, and ask again for deliveries that were lost.
+
+        Args:
+            hook: as it is now.
+            wish: what it should be.
+            done: what was written to make it so.
+            was_failing: whether its deliveries did not arrive when it was looked at before; not every forge goes on to say so.
+        """
         log = await self._log(hook)
         trouble, is_written, attempt = trouble_of(hook, log), bool(done), None
-        if done or trouble:
+        if done or trouble or was_failing:
             attempt = await self.tried(hook)
             if attempt is not None and attempt.code == 401 and not is_written:
                 hook = await self.api.update(self.repository, hook, wish, self.token)

@@ -8,7 +8,7 @@ import re
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import Payload, read, scopes_of
+from receiver.providers.payload import Payload, RepositoryId, read, scopes_of
 from receiver.providers.pulls import NO_COMMAND, needs_none, proposed, said
 
 EVENTS = frozenset({"git.pullrequest.created", "git.pullrequest.updated", "git.pullrequest.merged"})
@@ -24,6 +24,7 @@ _THREAD = re.compile(r"/threads/([0-9]{1,10})\Z")
 
 
 class _Repository(Payload):
+    id: RepositoryId = ""
     remote_url: str = Field(alias="remoteUrl")
 
 
@@ -97,7 +98,8 @@ def pull_request_of(event: str, body: bytes) -> Event:
     if pull.fork is not None:
         return Ignored(f"pull request {pull.number} is from a fork, whose commits Azure DevOps does not offer here")
     head, actor = pull.head.id if pull.head else "", (pull.made_by or _Person()).name or ""
-    found = PullRequest("", pull.number, head, pull.source, pull.target, actor, is_fork=False)
+    repository_id = pull.repository.id
+    found = PullRequest("", pull.number, head, pull.source, pull.target, actor, is_fork=False, repository_id=repository_id)
     return proposed(scopes_of(pull.repository.remote_url), found)
 
 
@@ -112,5 +114,6 @@ def comment_of(body: bytes) -> Event:
     thread = _THREAD.search(comment.links.threads.href)
     if thread is None:
         return Ignored("payload not understood: the thread of the comment is none")
-    found = Comment("", pull.number, f"{thread[1]}/{comment.id}", comment.content or "", comment.author.account or "")
+    where, actor = f"{thread[1]}/{comment.id}", comment.author.account or ""
+    found = Comment("", pull.number, where, comment.content or "", actor, repository_id=pull.repository.id)
     return said(scopes_of(pull.repository.remote_url), found)

@@ -11,6 +11,7 @@ from jobs import hooks, metrics
 from jobs.context import Context, generations
 from jobs.derive import Purpose, derive_secret
 from jobs.forges import hooks as desk
+from jobs.forges.azure_hooks import AzureHooks
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.hooks import Place
 from jobs.forges.tokens import Tokens
@@ -79,6 +80,14 @@ async def test_a_hook_is_made_with_the_derived_secret_and_how_it_is_is_told(cont
     assert context.hook_troubles == (record.message,)
     counted = {sample.labels["state"]: sample.value for sample in metrics.WEBHOOKS.collect()[0].samples}
     assert counted == {"working": 0, "failing": 1, "refused": 0, "unknown": 0}
+
+
+async def test_a_hook_that_fails_is_tried_until_it_does_not(context, look, forge_server, session, azure_hooks):
+    """Azure DevOps tells of no failure since a hook was written, as long as nobody pushes."""
+    at = replace(shop(forge_server.url, Forge.AZURE), scope="127.0.0.1/org/acme/_git/shop")
+    context.hooks, context.declarations = {Forge.AZURE: AzureHooks(session)}, declared(at)
+    assert [(await look()).state for _ in range(3)] == [HookState.FAILING] * 3
+    assert {line["result"] for line in azure_hooks.log} == {"failed"}
 
 
 async def test_nothing_secret_is_stored_or_logged(context, look, forge_server):

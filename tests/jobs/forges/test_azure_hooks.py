@@ -196,6 +196,7 @@ async def test_while_nothing_arrives_it_is_said_and_switching_on_does_not_hide_i
         line["status"] = "onProbation"
     care = await desk.care(wish, has_secret=True)
     assert (care.done, care.trouble) == (("repaired: is on probation after failures",), said)
+    assert (await desk.look(care.hook, wish, [], was_failing=True)).trouble == said, "also while nothing is sent"
     await azure.deliver("git.push", {"eventType": "git.push"})
     assert await desk.verify(wish) == [f"its latest delivery: {said}", f"a test was {said}"]
 

@@ -15,7 +15,7 @@ IDS = {
     "azure": "278d5cd2-584d-4b63-824a-2ba458937249", "generic": "",
 }  # fmt: skip
 
-PUSHED_ALONE = {"bitbucket", "bitbucket-dc", "azure"}
+PUSHED_ALONE = {"bitbucket", "bitbucket-dc"}
 """Forges whose pull requests and comments are known by their address alone."""
 
 MEANING = [
