@@ -85,7 +85,7 @@ async def test_a_hook_is_made_with_the_derived_secret_and_how_it_is_is_told(cont
 async def test_a_hook_that_fails_is_tried_until_it_does_not(context, look, forge_server, session, azure_hooks):
     """Azure DevOps tells of no failure since a hook was written, as long as nobody pushes."""
     at = replace(shop(forge_server.url, Forge.AZURE), scope="127.0.0.1/org/acme/_git/shop")
-    context.hooks, context.declarations = {Forge.AZURE: AzureHooks(session)}, declared(at)
+    context.hooks, context.declarations = {Place.REPOSITORY: {Forge.AZURE: AzureHooks(session)}}, declared(at)
     assert [(await look()).state for _ in range(3)] == [HookState.FAILING] * 3
     assert {line["result"] for line in azure_hooks.log} == {"failed"}
 
