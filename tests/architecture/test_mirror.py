@@ -83,7 +83,6 @@ ELSEWHERE = {
     "trueup/cli/up.py": ("tests/trueup/cli/test_serve.py", "run as a process"),
     "trueup/cli/worker.py": ("tests/trueup/cli/test_serve.py", "run as a process"),
     "reconciler/kube/said.py": ("tests/reconciler/kube/test_refusal.py", "how an answer is read, for what it means"),
-    "reconciler/model/options.py": ("tests/reconciler/plan/test_options.py", "values that are made by `plan.options`"),
     "jobs/holder/alarms.py": ("tests/e2e/test_pause.py", "times that come in a held cluster, with restarts between"),
     "jobs/holder/decisions.py": ("tests/e2e/test_pause.py", "what people decide, from the request to the cluster"),
     "jobs/holder/several.py": ("tests/e2e/test_sources_told.py", "jobs of several repositories, which are all there"),

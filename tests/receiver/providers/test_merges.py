@@ -52,6 +52,20 @@ def test_an_odd_pull_request_is_not_understood(payload):
     assert found.reason.startswith("payload not understood: ")
 
 
+@pytest.mark.parametrize(
+    ("provider", "event", "payload"),
+    [
+        (GitHub(), "issue_comment", having(comment(), "comment", None)),
+        (GitLab(), "Note Hook", having(note(), "object_attributes", None)),
+    ],
+    ids=["GitHub", "GitLab"],
+)
+def test_a_comment_without_one_is_not_understood(provider, event, payload):
+    found = parsed(provider, event, payload)
+    assert isinstance(found, Ignored)
+    assert found.reason.startswith("payload not understood: ")
+
+
 @pytest.mark.parametrize("payload", [payload for _, payload in MERGES], ids=[name for name, _ in MERGES])
 def test_an_odd_merge_request_is_not_understood(payload):
     found = parsed(GitLab(), "Merge Request Hook", payload)

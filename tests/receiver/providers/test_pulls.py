@@ -51,6 +51,10 @@ def test_a_command_stands_in_a_line_of_its_own(text, command):
     assert found == (Comment("h/a", 7, "1", command, "x" * LONGEST_NAME) if command else NO_COMMAND)
 
 
+def test_a_command_to_no_repository_is_none():
+    assert said((), Comment("", 7, "1", "/trueup plan", "ada")) is NO_ADDRESS
+
+
 def test_what_else_became_of_one_is_told_in_short():
     assert needs_none(7, "x" * 200) == Ignored("pull request 7 was " + "x" * LONGEST_NAME)
 

@@ -95,6 +95,7 @@ def test_the_preferred_version_is_the_first():
     assert kinds.find("apps", "Deployment", "v1beta1") is beta
     assert kinds.find("apps", "Deployment", "v2") is None
     assert kinds.find("", "Deployment") is None
+    assert kinds.api_versions == ("apps/v1", "apps/v1/Deployment", "v1", "v1/Node")
     assert (kinds.is_complete, kinds.version) == (True, "v1.37.1")
     assert not Kinds([], failed=["metrics.k8s.io"]).is_complete
 

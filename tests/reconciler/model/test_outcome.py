@@ -7,6 +7,7 @@ import pytest
 from reconciler.model.declared import Name
 from reconciler.model.objects import ObjectKey
 from reconciler.model.outcome import (
+    WITHHELD,
     Action,
     Awaited,
     Drift,
@@ -21,6 +22,8 @@ from reconciler.model.outcome import (
     changed,
     digest_of,
     together,
+    waits,
+    withheld,
 )
 
 WEB, API = ObjectKey("apps", "Deployment", "shop", "web"), ObjectKey("apps", "Deployment", "shop", "api")
@@ -106,3 +109,19 @@ def test_what_several_wait_for_is_waited_for_together():
     first, second = Awaited(applications=frozenset({Name("a", "b")})), Awaited(objects=frozenset({WEB}))
     assert together([first, second]) == Awaited(first.applications, frozenset(), second.objects)
     assert (bool(together([])), bool(first), bool(Awaited(kinds=frozenset({("", "Pod", "v1")})))) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, ""),
+        (1, "; 1 deletion waits: the cluster does not tell all that it serves"),
+        (2, "; 2 deletions wait: the cluster does not tell all that it serves"),
+    ],
+)
+def test_deletions_that_wait_are_counted(count, words):
+    waiting = [Step(Action.SKIP, WEB, f"{WITHHELD} of apps", None) for _ in range(count)]
+    assert (
+        waits(withheld([*waiting, Step(Action.SKIP, WEB, "kept", None), Step(Action.DELETE, WEB, f"{WITHHELD} x", None)]))
+        == words
+    )

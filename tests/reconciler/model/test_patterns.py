@@ -54,3 +54,12 @@ def test_what_is_no_path_is_refused(text):
 )
 def test_what_a_part_means(part, name, value, is_meant):
     assert fits(part, name, value) is is_meant
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [(WEB, "[name=web]"), (Items((("port", "53"), ("protocol", "UDP"))), "[port=53,protocol=UDP]"), (Items(), "[*]")],
+)
+def test_items_are_written_as_they_are_read(items, text):
+    assert str(items) == text
+    assert FieldPattern.parse(f"spec.list{text}.x").parts == ("spec", "list", items, "x")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from reconciler.model.declared import Instance
-from reconciler.plan.claim import Claim, ClaimState, claim, our_entry
-from reconciler.plan.marks import INSTANCE, OWNER, owner_text
+from reconciler.plan.claim import Claim, ClaimState, claim, our_entry, released
+from reconciler.plan.marks import APPLICATION, APPLIED, INSTANCE, OWNER, owner_text
 from tests.reconciler.plan.made import INSTANCE_ID, OTHER, SHOP, entry, key, live, ours
 from tests.reconciler.plan.recorded import recorded
 
@@ -58,3 +58,25 @@ def test_whose_a_recorded_object_is(case, state):
 def test_two_instances_do_not_see_each_others_objects():
     assert claim(WEB, Instance("blue")) == UNRELATED
     assert our_entry(WEB, Instance("blue").manager) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "removed"),
+    [
+        pytest.param(
+            {INSTANCE: "trueup", APPLICATION: "shop", "app": "web"}, {OWNER: "x", APPLIED: "y"},
+            [*(f"labels/trueup.dev~1{name}" for name in ("instance", "application")),
+             *(f"annotations/trueup.dev~1{name}" for name in ("owner", "applied"))],
+            id="all marks",
+        ),
+        pytest.param({INSTANCE: "trueup"}, {}, ["labels/trueup.dev~1instance"], id="one mark"),
+        pytest.param(None, None, [], id="none is left"),
+    ],
+)  # fmt: skip
+def test_what_is_let_go_loses_our_entry_and_our_marks_and_nothing_else(labels, annotations, removed):
+    theirs = entry("kubectl", {"f:data": {}})
+    found = replace(WEB, managers=(theirs, ours()))
+    metadata = {"labels": labels, "annotations": annotations, "managedFields": [{"manager": "kubectl"}, {"manager": "trueup"}]}
+    entries, *marks = released(metadata, found, INSTANCE_ID.manager)
+    assert entries == {"op": "replace", "path": "/metadata/managedFields", "value": [{"manager": "kubectl"}]}
+    assert marks == [{"op": "remove", "path": f"/metadata/{path}"} for path in removed]

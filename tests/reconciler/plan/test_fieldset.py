@@ -81,6 +81,9 @@ def test_a_set_without_an_element(fields, rest):
             {"f:spec": {"f:ports": {PORT_53: {"f:x": {}}}}}, ("spec", "ports", 0, "x"), ("spec", "ports", 0, "x"), id="item"
         ),
         pytest.param({"f:spec": {"f:ports": {PORT_53: {"f:port": {}}}}}, ("spec", "ports", 0, "port"), None, id="an item's key"),
+        pytest.param(
+            {"f:spec": {"f:ports": {PORT_53: {".": {}}}}}, ("spec", "ports", 0), ("spec", "ports", 0), id="a whole item"
+        ),
         pytest.param({"f:spec": {"f:ports": {PORT_53: {".": {}}}}}, ("spec", "ports", 1, "port"), None, id="another item"),
         pytest.param({}, ("spec", "replicas"), None, id="nothing"),
     ],

@@ -166,6 +166,13 @@ def test_every_word_for_health_is_understood(word):
     values_checked(document(metadata={"annotations": {"trueup.dev/health": str(word)}}))
 
 
+def test_annotations_of_our_own_kinds_are_told_by_their_schema():
+    misspelt = {"annotations": {"trueup.dev/prunee": "no"}}
+    values_checked(document("trueup.dev/v1alpha1", "Application", metadata=misspelt))
+    with pytest.raises(InvalidManifest, match=r"trueup\.dev/prunee"):
+        values_checked(document(metadata=misspelt))
+
+
 def test_a_list_is_taken_apart_however_deep():
     inner = {"apiVersion": "v1", "kind": "ConfigMapList", "items": [document(name="b")]}
     outer = {"apiVersion": "v1", "kind": "List", "items": [document(name="a"), inner]}

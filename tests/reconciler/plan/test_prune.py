@@ -7,7 +7,7 @@ import pytest
 from reconciler.model.objects import Kind, Kinds
 from reconciler.model.options import PruneRule
 from reconciler.model.outcome import Action, digest_of
-from reconciler.plan.prune import PruneRequest, deletions, vanished
+from reconciler.plan.prune import PruneRequest, deletions, untold, vanished
 from tests.reconciler.plan.made import KINDS, OTHER, SHOP, key, owned
 
 
@@ -213,3 +213,24 @@ def test_what_hooks_have_left_stays_while_the_others_are_held():
 def test_a_hook_that_takes_data_along_is_guarded_all_the_same():
     volume = owned(key("PersistentVolumeClaim", "data"), is_hook=True)
     assert [hold.guard for hold in deletions(request([volume])).holds] == ["protected-kind"]
+
+
+@pytest.mark.parametrize(
+    ("spaces", "is_moved", "reason"),
+    [
+        (["old"], True, "the destination was moved, and old/ConfigMap/web left in old"),
+        (["shop"], False, ""),
+    ],
+    ids=["where it was", "where it is"],
+)
+def test_what_a_moved_destination_leaves_behind_is_held(spaces, is_moved, reason):
+    left = [owned(key(namespace=space)) for space in spaces]
+    found = deletions(request(left, left_behind=frozenset({"old"})))
+    assert [(hold.guard, hold.reason) for hold in found.holds] == ([("destination-moved", reason)] if is_moved else [])
+    assert actions(found) == [Action.HOLD if is_moved else Action.DELETE]
+
+
+def test_groups_that_are_not_told_of_are_named_with_what_to_do():
+    told = untold(Kinds([], failed=["b.example.com", "a.example.com"]))
+    assert "serves of a.example.com, b.example.com: nothing is deleted until it does" in told
+    assert "mend what serves it, or delete its APIService" in told

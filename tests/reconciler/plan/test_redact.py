@@ -117,6 +117,11 @@ def test_a_marked_document_is_masked_with_the_copy_that_kubectl_keeps():
     assert shown["metadata"] == {"name": "hunter2", "annotations": {**annotations, LAST_APPLIED: MASK, "note": "is ***"}}
 
 
+def test_a_marked_value_is_masked_in_lists_too_and_what_is_no_text_stays():
+    shown = mask(marked({"a": "hunter2"}, spec={"args": ["--password=hunter2", 5, None], "replicas": 3}))
+    assert shown["spec"] == {"args": ["--password=***", 5, None], "replicas": 3}
+
+
 def test_values_of_marked_fields_betray_too():
     assert {"hunter2", "aHVudGVyMg==", "98765"} <= secret_values(marked({"a": ["hunter2", 98765], "b": "plain"}))
     assert secret_values(document(data={"a": "hunter2"})) == frozenset()

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.model.intent import HookRun
 from reconciler.model.objects import Kind, Kinds
-from reconciler.model.outcome import Action, Drift, DriftKind, FieldDrift, Plan, Revision, Step
+from reconciler.model.outcome import Action, Drift, DriftKind, FieldDrift, Plan, Revision, Step, Unrecorded
 from reconciler.model.policy import DriftPolicy
 from reconciler.plan.hooks import by_key
 from reconciler.plan.steps import PlanRequest, awaited, conflict, describe, explained, is_end, namespaces_of_hooks, plan
@@ -19,7 +19,7 @@ UNVERIFIABLE = Drift(WEB.key, DriftKind.UNVERIFIABLE, (FieldDrift("spec.odd"),))
 IN_STEP = owned(WEB.key, applied=WEB.digest)
 
 
-def request(*entries, manifests=(WEB,), kinds=KINDS, desired=(), **sync):
+def request(*entries, manifests=(WEB,), kinds=KINDS, desired=(), unrecorded=(), **sync):
     everything = {one.key for one in manifests} | set(desired)
     return PlanRequest(
         application=application(**sync),
@@ -29,6 +29,7 @@ def request(*entries, manifests=(WEB,), kinds=KINDS, desired=(), **sync):
         mine={one.key: one for one in entries if one.application == SHOP},
         is_desired=everything.__contains__,
         kinds=kinds,
+        unrecorded=dict(unrecorded),
     )
 
 
@@ -66,6 +67,20 @@ def test_what_is_done_to_an_object(entry, policy, action, force, reason):
     step = only_step(*([entry] if entry else []), drift=DriftPolicy(policy))
     assert (step.action, step.force, step.reason) == (action, force, reason)
     assert (step.key, step.manifest) == (WEB.key, WEB)
+
+
+@pytest.mark.parametrize(
+    ("seen", "policy", "action", "force", "reason"),
+    [
+        pytest.param(Unrecorded(WEB.digest), "repair", Action.KEEP, False, "as desired when its values were last looked at", id="in step"),
+        pytest.param(Unrecorded("v1:old"), "repair", Action.UPDATE, True, "content changed", id="older content"),
+        pytest.param(Unrecorded(WEB.digest, (SCALED,)), "repair", Action.UPDATE, True, "spec.replicas changed by kubectl", id="drift"),
+        pytest.param(Unrecorded(WEB.digest, (SCALED,)), "ignore", Action.KEEP, False, "drift is ignored", id="drift, ignored"),
+    ],
+)  # fmt: skip
+def test_what_is_done_to_an_object_whose_api_keeps_no_record_of_fields(seen, policy, action, force, reason):
+    step = only_step(unrecorded={WEB.key: seen}, drift=DriftPolicy(policy))
+    assert (step.action, step.force, step.reason) == (action, force, reason)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +206,12 @@ def test_a_step_that_repairs_says_what_it_puts_back():
     step = explained(Step(Action.CREATE, WEB.key, "not there", WEB), (Drift(WEB.key, DriftKind.MISSING), SCALED))
     assert step.reason == "was deleted; spec.replicas changed by kubectl"
     assert step.drift == (Drift(WEB.key, DriftKind.MISSING), SCALED)
+
+
+def test_a_step_that_is_left_says_why():
+    step = explained(Step(Action.UPDATE, WEB.key, "content changed", WEB), (SCALED,), "trueup/shop is paused")
+    assert (step.action, step.drift) == (Action.SKIP, (SCALED,))
+    assert step.reason == "spec.replicas changed by kubectl; left, since trueup/shop is paused"
 
 
 def test_a_conflict_names_the_object_and_both_applications():
