@@ -68,12 +68,14 @@ class _Text(Payload):
     kind: str = Field(default=TEXT, alias="commentType")
     published: str = Field(default="", alias="publishedDate")
     written: str = Field(default="", alias="lastContentUpdatedDate")
+    touched: str = Field(default="", alias="lastUpdatedDate")
+    likes: list[object] | None = Field(default=None, alias="usersLiked")
     links: _Links = Field(alias="_links")
 
     @property
     def is_new(self) -> bool:
-        """Whether it is told of for the first time: the same event tells of comments that were edited."""
-        return self.kind == TEXT and self.published == self.written
+        """Whether it is told of for the first time: the same event tells of comments that were edited or, as we do, liked."""
+        return self.kind == TEXT and self.published == self.written == self.touched and not self.likes
 
 
 class _Beneath(Payload):

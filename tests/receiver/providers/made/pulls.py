@@ -168,7 +168,7 @@ def azure_comment(text, **more):
     api = "https://dev.azure.com/acme/_apis/git/repositories/278d/pullRequests/7/threads/5"
     comment = {
         "id": 2, "parentCommentId": 1, "content": text, "author": author, "commentType": "text", "publishedDate": at,
-        "lastUpdatedDate": at, "lastContentUpdatedDate": at,
+        "lastUpdatedDate": at, "lastContentUpdatedDate": at, "usersLiked": [],
         "_links": {"self": {"href": f"{api}/comments/2"}, "threads": {"href": api}},
     }  # fmt: skip
     return {"comment": comment | more, "pullRequest": azure_pull()}
@@ -197,6 +197,8 @@ AZURE = [
     of_azure("a comment", NOTE, azure_comment("Looks good."), NO_COMMAND),
     of_azure("a comment that was deleted", NOTE, azure_comment(None, isDeleted=True), NO_COMMAND),
     of_azure("a command that was edited", NOTE, azure_comment(PLAN, lastContentUpdatedDate="2026-11-28T09:01:00Z"), NO_COMMAND),
+    of_azure("a command that was touched", NOTE, azure_comment(PLAN, lastUpdatedDate="2026-11-28T09:01:00Z"), NO_COMMAND),
+    of_azure("a command that was liked", NOTE, azure_comment(PLAN, usersLiked=[{"displayName": "Trueup"}]), NO_COMMAND),
     of_azure("a command that Azure DevOps wrote", NOTE, azure_comment(PLAN, commentType="system"), NO_COMMAND),
     of_azure("a comment of ours", NOTE, azure_comment("<!-- trueup -->\n/trueup plan"), NO_COMMAND),
 ]
