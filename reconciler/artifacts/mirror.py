@@ -132,18 +132,24 @@ class ArtifactMirror(Mirror):
         await self.read_git("update-ref", kept, commit)
         return commit
 
-    async def ensure(self, commit: str, refs: Iterable[str] = (), *, is_trusted: bool = True) -> None:  # noqa: ARG002 - as of Git
-        """Have exactly this commit: it is here, or one of the refs leads to it now.
+    async def ensure(
+        self,
+        commit: str,
+        refs: Iterable[str] = (),
+        *,
+        is_trusted: bool = True,  # noqa: ARG002 - as of Git
+    ) -> Mapping[str, str]:
+        """Have exactly this commit: it is here, or one of the refs leads to it now; it lacks nothing.
 
         Raises:
             SourceRefused: when it is neither.
             SourceUnavailable: when the server does not answer.
         """
         if await self.has(commit):
-            return
+            return {}
         for ref in refs:
             if await self.fetch(ref) == commit:
-                return
+                return {}
         raise SourceRefused(
             f"{self._name}: what was at {commit[:12]} is not here any more, and {', '.join(refs) or 'nothing'} leads elsewhere by now"
         )

@@ -23,6 +23,9 @@ REMEMBERED = 1000
 WHOLE = "refs/trueup/whole/"
 """Where a commit is with its submodules in place, by its hash."""
 
+GAPS = "refs/trueup/gaps/"
+"""Where it is said which of them are not, and why; of a commit that lacks none there is nothing."""
+
 NAMED_AT_ONCE = 500
 """Paths in one command."""
 

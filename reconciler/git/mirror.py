@@ -181,8 +181,10 @@ class Mirror(Contents):
             self._remember(commit)
         return commits
 
-    async def ensure(self, commit: str, _: Iterable[str] = (), *, is_trusted: bool = True) -> None:
+    async def ensure(self, commit: str, _: Iterable[str] = (), *, is_trusted: bool = True) -> Mapping[str, str]:
         """Have exactly this commit, and with `submodules` those of its submodules; asks a remote only for what is not there yet.
+
+        Returns why submodules are refused, by their places, which are empty: whatever would read one of these must not be rendered.
 
         Args:
             commit: a full hash.
@@ -197,9 +199,13 @@ class Mirror(Contents):
             raise SourceRefused(f"{self._name}: {commit!r} is no commit; write all of its 40 digits (64 in a SHA-256 repository)")
         if not await self.has(commit):
             await self._get(commit)
-        if self.repository.submodules and (self.directory.identity, whole := f"{WHOLE}{commit}") not in self._present:
-            await make_whole(self, commit, self._get_part if is_trusted else _refuse_part)
+        whole = f"{WHOLE}{commit}"
+        if not self.repository.submodules or (self.directory.identity, whole) in self._present:
+            return {}
+        gaps = await make_whole(self, commit, self._get_part if is_trusted else None)
+        if not gaps:
             self._remember(whole)
+        return gaps
 
     async def _get_part(self, url: str, commit: str) -> None:
         """Have a commit of a submodule, with the repository's own credentials, or with none where these are not for its address."""
@@ -297,11 +303,6 @@ class Mirror(Contents):
 def _expect_ref(ref: str, name: str) -> None:
     if _NO_REF.search(ref) or not ref.startswith("refs/"):
         raise SourceRefused(f"{name}: {ref!r} is no ref; check spec.sources[].git.revision")
-
-
-async def _refuse_part(*_: str) -> None:
-    """What the repository's Secret opens on its host is not for everybody to see who can propose a change."""
-    raise SourceRefused("is not fetched for a commit of people who may not write to the repository")
 
 
 def _local(ref: str) -> str:

@@ -45,7 +45,8 @@ async def snapshot(repository: Repository, directory: Path, mirrors: Mirrors) ->
             made = await mirror.git.run(mirror.directory.path, "commit-tree", "-m", "as it is", tree, call=call)
         commit = made.decode().strip()
         if repository.submodules:  # at the commits that are checked out, from where the declared repository has them
-            await replace(mirror, repository=repository).ensure(commit)
+            for why in (await replace(mirror, repository=repository).ensure(commit)).values():
+                raise SourceRefused(why)
         yield stand_in, commit
     finally:
         await mirror.directory.remove_unused(0.0)

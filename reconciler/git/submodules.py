@@ -6,7 +6,8 @@ so is every address that the repository's own credentials were not declared for.
 
 import posixpath
 import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -86,6 +87,26 @@ def address(submodule: Submodule, parent: str) -> str:
             f"protocol and user; write url = ../{posixpath.basename(url.path)} if it is there, else copy it there or take it out"
         )
     return text
+
+
+def gap_of(gaps: Mapping[str, str], paths: Iterable[str]) -> str:
+    """Why one of some paths cannot be read whole: it lies in a gap, or is a directory with one in it; empty where none is.
+
+    Args:
+        gaps: why submodules are not in their places, by these.
+        paths: from the top of the tree; one that ends with a slash is a directory of which everything counts, `/` all of it.
+    """
+    places = sorted(gaps)
+    for path in paths if gaps else ():
+        parts = [part for part in path.split("/") if part]
+        above = next((place for n in range(len(parts), 0, -1) if (place := "/".join(parts[:n])) in gaps), None)
+        if above is not None:
+            return gaps[above]
+        beginning = "".join(f"{part}/" for part in parts)
+        at = bisect_left(places, beginning)
+        if path.endswith("/") and at < len(places) and places[at].startswith(beginning):
+            return gaps[places[at]]
+    return ""
 
 
 def _check(submodule: Submodule) -> None:

@@ -13,6 +13,7 @@ from reconciler.git.mirror import Mirror
 from reconciler.model.declared import Application, GitSource, Name
 from reconciler.model.outcome import Revision
 from reconciler.model.rendering import RenderOptions, borrowed
+from reconciler.sync.gaps import refused_at
 from reconciler.sync.large import large_content
 
 FILE_BYTES = 5 * 1024 * 1024
@@ -68,11 +69,12 @@ class Lender:
     async def _read(self, checkout: Checkout, paths: set[str]) -> Mapping[str, bytes | TrueupError] | TrueupError:
         mirror = self._mirrors[checkout[0]]
         try:
-            await mirror.ensure(checkout[1], is_trusted=self._is_trusted)
+            gaps = await mirror.ensure(checkout[1], is_trusted=self._is_trusted)
             found = await mirror.files(checkout[1], sorted(paths), limit_bytes=FILE_BYTES)
+            refused = {path: error for path in paths if (error := refused_at(gaps, path))}
             if not mirror.repository.lfs:
-                return found
-            return await large_content(mirror, found, limit_bytes=FILE_BYTES, is_trusted=self._is_trusted)
+                return {**found, **refused}
+            return {**await large_content(mirror, found, limit_bytes=FILE_BYTES, is_trusted=self._is_trusted), **refused}
         except TrueupError as error:
             return error
 

@@ -22,6 +22,7 @@ from reconciler.render.result import Given, Rendered, RenderRequest
 from reconciler.render.wire import Answer
 from reconciler.sync.borrowed import Borrowed, Lender
 from reconciler.sync.dependencies import Dependencies, Supplied
+from reconciler.sync.gaps import failed, judged
 from reconciler.sync.large import render_large
 from reconciler.sync.outside import digest, gather
 from reconciler.sync.recall import Memory, Recalled, at_destination
@@ -201,20 +202,22 @@ async def _render_checkout(checkout: _Checkout, work: Sequence[_Work], workshop:
     """Render everything that needs one commit, from one export of it."""
     repository, commit = workshop.repositories[checkout[0]], checkout[1]
     scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="trueup-export-"))
+    gaps: Mapping[str, str] = {}
     try:
         mirror = workshop.mirrors.of(repository)
-        await mirror.ensure(commit, sorted({one.ref for one in work}), is_trusted=workshop.is_trusted)
+        gaps = await mirror.ensure(commit, sorted({one.ref for one in work}), is_trusted=workshop.is_trusted)
         refused, signers = await _verified(mirror, commit, work, workshop)
         passed = [one for one in work if one.ref not in refused and one.source.is_rendered]
         answered = await _recalled(mirror, commit, [one.request for one in passed], workshop, scratch) if passed else []
         found: dict[_Place, _Part | TrueupError] = {
             one.place: refused.get(one.ref) or (NOTHING, signers + repository.added) for one in work
         }
-        for one, (request, answer) in zip(passed, answered, strict=True):
+        for one, (request, given) in zip(passed, answered, strict=True):
+            answer = judged(gaps, request, given)
             outside = digest(request.given, workshop.seal_key) + signers + repository.added
             found[one.place] = answer if isinstance(answer, TrueupError) else (answer, outside)
     except TrueupError as error:
-        return dict.fromkeys((one.place for one in work), error)
+        return {one.place: failed(gaps, one.source.path, error) for one in work}
     else:
         return found
     finally:

@@ -76,14 +76,16 @@ async def test_a_submodule_goes_live_with_the_commit_that_records_it(system):
     job = await system.ended(await system.redeliver(beside))
     assert (job["state"], job["applications"]) == ("succeeded", [])
 
-    hostile = await link(shop, {}, {".gitmodules": modules(vendor__lib="https://elsewhere.example/acme/lib.git")})
+    elsewhere = {".gitmodules": modules(vendor__lib="https://elsewhere.example/acme/lib.git")}
+    hostile = await link(shop, {}, elsewhere | {"apps/plain/a.yaml": config_map("plain", "2")})
     job = await system.ended(await system.redeliver(hostile))
-    assert job["state"] == "failed"
+    assert (job["state"], job["applications"]) == ("failed", ["trueup/plain", "trueup/web"])
     assert "submodule 'vendor/lib' at vendor/lib: 'https://elsewhere.example/acme/lib.git' is elsewhere than" in job["message"]
-    assert await values(system) == {"plain": "1", "web-lib": "second"}
+    assert await values(system) == {"plain": "2", "web-lib": "second"}
 
     mended = await link(shop, {}, {".gitmodules": modules(vendor__lib="../lib.git")})
     assert (await system.ended(await system.redeliver(mended)))["state"] == "succeeded"
+    assert await values(system) == {"plain": "2", "web-lib": "second"}
 
 
 async def test_asking_for_submodules_renders_what_is_live_anew_and_so_does_asking_no_more(without):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.git.submodules import Submodule, address, parse_submodules
+from reconciler.git.submodules import Submodule, address, gap_of, parse_submodules
 
 
 def listed(**fields):
@@ -92,3 +92,27 @@ def test_submodules_are_known_by_their_paths():
 def test_what_git_refuses_is_refused_in_words(said, why):
     with pytest.raises(ValueError, match=why):
         parse_submodules(said)
+
+
+GAPS = {"vendor/lib": "lib is refused", "vendor/deep/one": "one is refused"}
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        pytest.param("vendor/lib", "vendor/lib", id="its place"),
+        pytest.param("vendor/lib/", "vendor/lib", id="its directory"),
+        pytest.param("vendor/lib/a/b.yaml", "vendor/lib", id="a file in it"),
+        pytest.param("vendor/lib/a/", "vendor/lib", id="a directory in it"),
+        pytest.param("vendor/deep/", "vendor/deep/one", id="all of what it is in"),
+        pytest.param("/", "vendor/deep/one", id="everything"),
+        pytest.param("vendor/deep", "", id="a file where it is in a directory"),
+        pytest.param("vendor/libs/a.yaml", "", id="what begins alike"),
+        pytest.param("vendor/li/", "", id="what it begins like"),
+        pytest.param("apps/web/", "", id="elsewhere"),
+        pytest.param("", "", id="the top as such"),
+    ],
+)
+def test_who_reads_what_is_not_there(path, place):
+    assert gap_of(GAPS, ("README.md", path)) == GAPS.get(place, "")
+    assert not gap_of({}, (path,))
