@@ -220,7 +220,7 @@ async def _changed(context: Context, repository: Repository, old: str, head: str
             await mirror.ensure(commit)
         return await mirror.changed(old, head)
     except SourceRefused:
-        return None  # force-pushed away and no longer given out, or with submodules that are refused: the render says why
+        return None  # force-pushed away and no longer given out: the render says why
 
 
 async def _dispatch(
