@@ -9,16 +9,16 @@ from jobs.context import Context
 from jobs.forges.conversation import Pull
 from jobs.intake import asked_for
 from jobs.orders import NEEDS, USAGE, Order, Standing, Verb, read
-from jobs.planned import fenced
-from jobs.plans import replan
+from jobs.planned import fenced, form_of, hidden
+from jobs.plans import not_offered, replan
 from jobs.records import ApplicationRecord, DecisionRecord, JobKind, JobRecord, JobState
 from jobs.store.jobs import JobFilter
 from reconciler.model.declared import Repository
 
 log = structlog.get_logger()
 
-OURS = "<!-- trueup answers -->"
-"""What says that a comment is ours, so that it commands nothing."""
+OURS = "trueup answers"
+"""What says, where nobody sees it, that a comment is ours, so that it commands nothing."""
 
 PLANS = 100
 """Jobs of a repository that are looked through for the newest plan of a pull request."""
@@ -51,7 +51,8 @@ async def command(context: Context, job: JobRecord) -> None:
     is_good, message, lines = await _obeyed(context, job, repository, (pull, standing))
     await api.react(repository, pull.number, job.pull.comment, token, is_good=is_good)
     if lines:
-        await api.write_comment(repository, pull.number, "\n".join([f"`{_code(job.pull.command)}`", "", *lines, "", OURS]), token)
+        text = "\n".join([f"`{_code(job.pull.command)}`", "", *lines, "", hidden(OURS, form_of(repository.forge))])
+        await api.write_comment(repository, pull.number, text, token)
     await context.end(job, JobState.SUCCEEDED if is_good else JobState.FAILED, message)
 
 
@@ -82,7 +83,7 @@ async def _obeyed(
             if not pull.is_open:
                 return False, "the pull request is closed", ["The pull request is closed: there is nothing to plan."]
             if not pull.ref:
-                message = f"it is from a fork, whose commits {repository.forge} does not offer here"
+                message = not_offered(repository)
                 return False, message, [message]
             made = await replan(context, repository, pull, detail=f"{job.actor} asked for it", actor=job.actor)
             return True, f"plan: job {made}", []

@@ -19,7 +19,7 @@ from jobs.forges.conversation import Conversation
 from jobs.forges.tokens import Tokens
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.limits import Limits
-from jobs.planned import comment, marker
+from jobs.planned import comment, form_of, marker
 from jobs.records import JobRecord, JobState
 from jobs.retry import backoff
 from jobs.store import status_scripts
@@ -144,8 +144,9 @@ class Comments:
             return
         try:
             if is_worth_telling(job, is_known=bool(known.get("id"))):
-                mark = marker(instance, self._seal(name, number))
-                await self._put(repository, number, known, comment(job, instance, link(job), mark=mark), mark)
+                form = form_of(repository.forge)
+                mark = marker(instance, self._seal(name, number), form)
+                await self._put(repository, number, known, comment(job, instance, link(job), mark=mark, form=form), mark)
         except TrueupError as error:
             await self._limits.heed(repository, repository.pulls.secret, error)
             await self._try_later(name, number, error)

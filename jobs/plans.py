@@ -7,6 +7,7 @@ import structlog
 from jobs.context import Context
 from jobs.follow import dispatch, short
 from jobs.forges.conversation import Pull
+from jobs.forges.forge import path_of
 from jobs.planned import conclude_plan
 from jobs.records import JobKind, JobRecord, JobState, PullRecord
 from reconciler.errors import NotVerified, TrueupError
@@ -30,6 +31,9 @@ async def plan(context: Context, job: JobRecord) -> None:
     if not await _is_newest(context, job):
         return
     await context.comments.want(repository, pull.number, job.id)
+    if not job.ref:
+        await conclude(context, job, JobState.FAILED, not_offered(repository))
+        return
     await context.tell_forge(job, repository, JobState.RUNNING, "planning")
     mirror = context.mirrors.of(repository)
     found = await merge(mirror, pull.base, job.ref)
@@ -66,6 +70,12 @@ def why_none(context: Context, repository: Repository, pull: PullRecord, applica
     if pull.is_fork and repository.pulls.forks is ForkPolicy.ASK and not pull.is_asked:
         return f"{what} is from a fork: somebody who may write to {repository.name} must say /trueup plan beneath it"
     return ""
+
+
+def not_offered(repository: Repository) -> str:
+    """Why a pull request cannot be planned whose commits are not where it goes into."""
+    mend = f"push its branch to {path_of(repository)} to have it planned"
+    return f"it is from a fork, whose commits {repository.forge} does not offer here; {mend}"
 
 
 async def is_trusted(context: Context, job: JobRecord) -> bool:

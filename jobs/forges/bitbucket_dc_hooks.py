@@ -12,8 +12,8 @@ import aiohttp
 
 from jobs.derive import Purpose
 from jobs.forges.api import Api
-from jobs.forges.bitbucket_dc import path_in
-from jobs.forges.forge import PAGES, as_documented, path_of
+from jobs.forges.bitbucket_dc import paged_by_start, path_in
+from jobs.forges.forge import as_documented, path_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
 from reconciler.model.declared import Forge, Repository
 
@@ -40,15 +40,8 @@ class BitbucketDataCenterHooks:
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks, with what became of the latest delivery of ours."""
-        found: list[Hook] = []
-        start = 0
-        for _ in range(PAGES):
-            answer = await self._call("GET", repository, f"?start={start}&limit=100", token)
-            found += [await self._with_latest(repository, line, token) for line in answer["values"]]
-            if answer.get("isLastPage", True):
-                break
-            start = int(answer["nextPageStart"])
-        return found
+        lines = paged_by_start(lambda start: self._call("GET", repository, f"?start={start}&limit=100", token))
+        return [await self._with_latest(repository, line, token) async for line in lines]
 
     @as_documented
     async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:

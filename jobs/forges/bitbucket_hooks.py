@@ -11,7 +11,8 @@ import aiohttp
 
 from jobs.derive import Purpose
 from jobs.forges.api import Api
-from jobs.forges.forge import PAGES, as_documented, path_of
+from jobs.forges.bitbucket import paged_by_link
+from jobs.forges.forge import as_documented, path_of
 from jobs.forges.hooks import DECLARED_AT, Hook, Place, Wish
 from reconciler.model.declared import Repository
 
@@ -35,13 +36,8 @@ class BitbucketHooks:
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks."""
-        found: list[Hook] = []
-        for page in range(1, PAGES + 1):
-            answer = await self._call("GET", repository, f"?pagelen=100&page={page}", token)
-            found += map(_hook, answer["values"])
-            if not answer.get("next"):
-                break
-        return found
+        lines = paged_by_link(lambda path: self._call("GET", repository, path, token), "?pagelen=100")
+        return [_hook(line) async for line in lines]
 
     @as_documented
     async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:

@@ -8,7 +8,9 @@ from jobs.forges.azure import Azure
 from jobs.forges.azure_conversation import AzureConversation
 from jobs.forges.azure_hooks import AzureHooks
 from jobs.forges.bitbucket import Bitbucket
+from jobs.forges.bitbucket_conversation import BitbucketConversation
 from jobs.forges.bitbucket_dc import BitbucketDataCenter
+from jobs.forges.bitbucket_dc_conversation import BitbucketDataCenterConversation
 from jobs.forges.bitbucket_dc_hooks import BitbucketDataCenterHooks
 from jobs.forges.bitbucket_hooks import BitbucketHooks
 from jobs.forges.conversation import Conversation
@@ -33,6 +35,8 @@ def conversations(session: aiohttp.ClientSession) -> Mapping[ForgeKind, Conversa
         ForgeKind.GITLAB: GitLabConversation(session),
         ForgeKind.GITEA: (gitea := GiteaConversation(session)),
         ForgeKind.FORGEJO: gitea,
+        ForgeKind.BITBUCKET: BitbucketConversation(session),
+        ForgeKind.BITBUCKET_DC: BitbucketDataCenterConversation(session),
         ForgeKind.AZURE: AzureConversation(session),
     }
 

@@ -1,6 +1,6 @@
 """What is asked of a forge about pull requests: what they are, who may command, and the comments beneath them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -72,12 +72,12 @@ async def paged(page: Callable[[int], Awaitable[Sequence[Line]]], size: int) -> 
             return
 
 
-async def is_edited(edit: Awaitable[object]) -> bool:
-    """Edit a comment; False when it is gone, or another's."""
+async def is_edited(edit: Awaitable[object], gone: Collection[int] = GONE) -> bool:
+    """Edit a comment; False when it is gone, or another's, as forges answer with these statuses."""
     try:
         await edit
     except Denied as error:
-        if error.status in GONE:
+        if error.status in gone:
             return False
         raise
     return True

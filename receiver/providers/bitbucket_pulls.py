@@ -8,7 +8,7 @@ import re
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import Payload, is_commit, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, is_commit, read, scopes_of
 from receiver.providers.pulls import needs_none, proposed, said
 
 ENDS = {"pullrequest:fulfilled": "merged", "pullrequest:rejected": "declined"}
@@ -19,6 +19,8 @@ COMMENT = "pullrequest:comment_created"
 
 _FULL_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 """`workspace/repository`."""
+
+_UUID = re.compile(r"\{[0-9a-z-]{1,40}\}")
 
 
 class _Link(Payload):
@@ -46,6 +48,16 @@ class _Actor(Payload):
     uuid: str = ""
     nickname: str | None = None
     display_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For people; anybody may be called anything."""
+        return self.nickname or self.display_name or ""
+
+    @property
+    def account(self) -> str:
+        """Name and uuid: `ada {0b1d…}`. By the last word the forge knows it; without that, nobody."""
+        return f"{self.name[: LONGEST_NAME - len(self.uuid) - 1]} {self.uuid}".strip() if _UUID.fullmatch(self.uuid) else ""
 
 
 class _Branch(Payload):
@@ -94,19 +106,17 @@ class _Comment(_PullRequest):
 
 
 def pull_request_of(event: str, body: bytes) -> Event:
-    """What an event of a pull request says. The repository that it goes into has the commits of its own branches only."""
+    """What an event of a pull request says. The repository that it goes into has the commits of its own branches only, not those of forks."""
     payload = read(body, _PullRequest)
     if isinstance(payload, Ignored):
         return payload
     pull, source, repository = payload.pullrequest, payload.pullrequest.source, payload.repository
     if event in ENDS:
         return needs_none(pull.id, ENDS[event])
-    if source.repository is None or source.repository.full_name != repository.full_name:
-        return Ignored(f"pull request {pull.id} is from a fork, whose commits Bitbucket Cloud does not offer here")
-    commit = source.commit.hash if source.commit and is_commit(source.commit.hash) else ""
-    ref, base, actor = f"refs/heads/{source.branch.name}", f"refs/heads/{pull.destination.branch.name}", payload.actor or _Actor()
-    name = actor.nickname or actor.display_name or ""
-    found = PullRequest("", pull.id, commit, ref, base, name, is_fork=False)
+    is_fork = source.repository is None or source.repository.full_name != repository.full_name
+    commit = source.commit.hash if source.commit and is_commit(source.commit.hash) and not is_fork else ""
+    ref, base = "" if is_fork else f"refs/heads/{source.branch.name}", f"refs/heads/{pull.destination.branch.name}"
+    found = PullRequest("", pull.id, commit, ref, base, (payload.actor or _Actor()).name, is_fork)
     return proposed(repository.scopes, found)
 
 
@@ -116,5 +126,5 @@ def comment_of(body: bytes) -> Event:
     if isinstance(payload, Ignored):
         return payload
     comment, actor = payload.comment, payload.actor or _Actor()
-    found = Comment("", payload.pullrequest.id, str(comment.id), comment.content.raw, actor.uuid)
+    found = Comment("", payload.pullrequest.id, str(comment.id), comment.content.raw, actor.account)
     return said(payload.repository.scopes, found)

@@ -71,7 +71,7 @@ class PullRequest:
     commit: str
     """Its head."""
     ref: str
-    """Where the repository that it goes into has that: `refs/pull/7/head`."""
+    """Where the repository that it goes into has that: `refs/pull/7/head`; empty where it has not, as of some forges' forks."""
     base: str
     """What it goes into: `refs/heads/main`."""
     actor: str

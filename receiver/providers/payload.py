@@ -39,8 +39,8 @@ LONGEST_COMMAND = 300
 
 _ID = re.compile(r"[0-9a-zA-Z{}-]{1,64}")
 
-OURS = "<!-- trueup"
-"""What comments that we wrote have in them: they command nothing."""
+OURS = re.compile(r"<!-- trueup|^\[trueup [^\]\n]*\]: #", re.MULTILINE)
+"""What comments that we wrote have in them (jobs/planned.py): they command nothing."""
 
 _LOGIN = re.compile(r":[^/@]*@")
 """A password in an address that is none: `https:u/ada:…@h/a` is a path of the host `https`, as git reads it."""
@@ -97,7 +97,7 @@ def is_ref(text: str) -> bool:
 
 def command_in(text: str) -> str:
     """The first line of a comment that is a command to us (`/trueup plan`); empty where there is none."""
-    found = _COMMAND.search(text) if OURS not in text else None
+    found = None if OURS.search(text) else _COMMAND.search(text)
     return found[1].strip()[:LONGEST_COMMAND] if found else ""
 
 

@@ -22,7 +22,8 @@ def proposed(scopes: Sequence[str], pull: PullRequest) -> PullRequest | Ignored:
         return NO_ADDRESS
     if pull.commit and not is_commit(pull.commit):
         return Ignored("payload not understood: the head of the pull request is no commit")
-    if not is_ref(pull.base) or not (is_ref(pull.ref) or _NUMBERED.fullmatch(pull.ref)):
+    is_offered = is_ref(pull.ref) or _NUMBERED.fullmatch(pull.ref) is not None
+    if not is_ref(pull.base) or not (is_offered or (pull.is_fork and not pull.ref)):
         return Ignored("payload not understood: what the pull request comes from or goes into is no branch")
     return replace(pull, scope=scopes[0], actor=pull.actor[:LONGEST_NAME], also=tuple(scopes[1:]))
 

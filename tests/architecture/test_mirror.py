@@ -53,6 +53,7 @@ ELSEWHERE = {
     "jobs/forges/gitlab_hooks.py": ("tests/jobs/forges/test_hooks.py", "all forges, by the same table"),
     "receiver/providers/github_pulls.py": ("tests/receiver/providers/test_merges.py", "both forges, by the same words"),
     "receiver/providers/gitlab_pulls.py": ("tests/receiver/providers/test_merges.py", "both forges, by the same words"),
+    "jobs/forges/bitbucket_dc_conversation.py": ("tests/jobs/forges/test_bitbucket_conversation.py", "with Bitbucket Cloud"),
     "jobs/forges/gitea_conversation.py": ("tests/jobs/forges/test_conversation.py", "all forges, by the same table"),
     "jobs/forges/github_conversation.py": ("tests/jobs/forges/test_conversation.py", "all forges, by the same table"),
     "jobs/forges/gitlab_conversation.py": ("tests/jobs/forges/test_conversation.py", "all forges, by the same table"),

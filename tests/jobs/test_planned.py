@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from jobs.planned import LONGEST, comment, conclude_plan, marker, summary
+from jobs.planned import FOLDED_LINES, LONGEST, Form, comment, conclude_plan, form_of, marker, summary
 from jobs.records import FieldRecord, HoldRecord, JobKind, JobState, PullRecord, StepRecord
+from reconciler.model.declared import Forge
 from reconciler.model.outcome import Action, SyncState
 from tests.servers.records import job_record, sync_record
 
@@ -23,8 +24,13 @@ def plan(*syncs, **fields):
     return job_record(**({"kind": JobKind.PLAN, "state": JobState.SUCCEEDED, "pull": PULL, "syncs": syncs} | fields))
 
 
-def text(*syncs, instance="trueup", link="https://t/jobs/1", **fields):
-    return comment(plan(*syncs, **fields), instance, link, mark=MARK)
+def text(*syncs, instance="trueup", link="https://t/jobs/1", form=Form.HTML, **fields):
+    return comment(plan(*syncs, **fields), instance, link, mark=MARK, form=form)
+
+
+@pytest.fixture(params=Form, ids=lambda form: form.name)
+def form(request):
+    return request.param
 
 
 @pytest.mark.parametrize(
@@ -59,7 +65,20 @@ def test_a_plan_fails_when_one_of_its_applications_would(states, state, message)
     assert conclude_plan(syncs) == (state, message)
 
 
-def test_a_comment_names_objects_fields_guards_and_warnings():
+def test_bitbucket_shows_markdown_alone():
+    assert {forge for forge in Forge if form_of(forge) is Form.PLAIN} == {Forge.BITBUCKET, Forge.BITBUCKET_DC}
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [(Form.HTML, "<!-- trueup plan of a.b-c_d 5ea1 -->"), (Form.PLAIN, "[trueup plan of a.b-c_d 5ea1]: #")],
+)
+def test_what_a_comment_begins_with_is_seen_by_nobody(form, line):
+    assert marker("a.b-c_d", "5ea1", form) == marker("a.b-c_d]: #>", "5ea1", form) == line
+    assert comment(plan(), "a", "", mark=line, form=form).splitlines()[:2] == [line, ""]
+
+
+def test_a_comment_names_objects_fields_guards_and_warnings(form):
     field = FieldRecord(path="spec.replicas", desired="3", found="2")
     said = text(
         sync_record(
@@ -69,7 +88,8 @@ def test_a_comment_names_objects_fields_guards_and_warnings():
             ),
             holds=(HoldRecord(guard="empty", reason="everything would go", objects=("a",)),),
             notices=("2 more differ from Git today",),
-        )
+        ),
+        form=form,
     )
     for line in (
         MARK, "**1 to create, 1 to change, in 1 application**", "~ shop/Deployment/web", "    spec.replicas: 2 → 3",
@@ -80,12 +100,12 @@ def test_a_comment_names_objects_fields_guards_and_warnings():
     assert "[All of it](https://t/jobs/1)" in said
 
 
-def test_what_fails_comes_first():
+def test_what_fails_comes_first(form):
     said = text(
         sync_record(steps=(step(),)),
         sync_record(SyncState.FAILED, application="trueup/zoo", message="apps/zoo/a.yaml:3: no mapping"),
-        state=JobState.FAILED,
-    )
+        state=JobState.FAILED, form=form,
+    )  # fmt: skip
     assert said.index("trueup/zoo") < said.index("trueup/web")
     assert "would fail: apps/zoo/a.yaml:3: no mapping" in said
 
@@ -101,7 +121,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("evil", HOSTILE)
-def test_nothing_in_it_is_obeyed(evil):
+def test_nothing_in_it_is_obeyed(form, evil):
     field = FieldRecord(path=f"data.{evil}", desired=evil, found=evil)
     said = text(
         sync_record(
@@ -109,7 +129,7 @@ def test_nothing_in_it_is_obeyed(evil):
             steps=(step(name=evil, fields=(field,), error=evil, warnings=(evil,)),),
             holds=(HoldRecord(guard="x", reason=evil, objects=()),),
         ),
-        state=JobState.FAILED, pull=PullRecord(number=7, base=f"refs/heads/{evil}"),
+        state=JobState.FAILED, pull=PullRecord(number=7, base=f"refs/heads/{evil}"), form=form,
     )  # fmt: skip
     outside, inside, fence = [], [], ""
     for line in said.splitlines():
@@ -133,7 +153,7 @@ def test_a_plan_that_has_no_syncs_says_why():
 
 
 @pytest.mark.parametrize(("applications", "steps"), [(1, 700), (120, 10), (800, 1)])
-def test_a_large_plan_fits(applications, steps):
+def test_a_large_plan_fits(form, applications, steps):
     syncs = [
         sync_record(
             application=f"trueup/app{number}",
@@ -141,10 +161,27 @@ def test_a_large_plan_fits(applications, steps):
         )
         for number in range(applications)
     ]
-    said = text(*syncs)
-    assert len(said) <= LONGEST
+    said = text(*syncs, form=form)
+    assert len(said) <= LONGEST[form]
     assert "more" in said
-    assert said.rstrip().endswith("</sub>")
+    assert said.endswith("</sub>" if form is Form.HTML else "`/trueup help`.")
+
+
+def test_where_nothing_is_folded_the_beginning_of_many_is_shown():
+    many = [step(name=f"w{number}") for number in range(FOLDED_LINES + 5)]
+    said = text(*(sync_record(application=f"trueup/app{number}", steps=tuple(many)) for number in range(4)), form=Form.PLAIN)
+    assert said.count(f"w{FOLDED_LINES - 1}\n… and 5 more lines\n```\n") == 4
+    assert f"`trueup/app3` in `in-cluster`: {len(many)} to change, in 1 application\n\n```diff\n" in said
+    assert "<" not in said.removeprefix(MARK)
+    assert "more lines" not in text(sync_record(steps=tuple(many)), form=Form.PLAIN), "one alone is shown whole"
+
+
+def test_of_a_fork_that_was_not_rendered_it_is_said_why():
+    pull = PULL.model_copy(update={"is_fork": True})
+    said = text(state=JobState.FAILED, message="it is from a fork", pull=pull, commit="")
+    assert "### ❌ Trueup: what merging this into `main` would change" in said
+    assert "it is from a fork" in said
+    assert "was rendered" not in said
 
 
 def test_of_a_fork_it_is_said_what_is_left_out():

@@ -10,6 +10,7 @@ from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, N
 from tests.servers import gitea_pulls, other_hooks
 from tests.servers.azure_hooks import AzureHooks
 from tests.servers.azure_pulls import AzurePulls
+from tests.servers.bitbucket_pulls import BitbucketPulls
 from tests.servers.forge_checks import ForgeChecks
 from tests.servers.forge_deployments import ForgeDeployments
 from tests.servers.other_forges import add_routes
@@ -53,15 +54,25 @@ def azure_pulls() -> AzurePulls:
 
 
 @pytest.fixture
+def bitbucket_pulls() -> BitbucketPulls:
+    return BitbucketPulls()
+
+
+@pytest.fixture
 def forge_deployments() -> ForgeDeployments:
     return ForgeDeployments()
 
 
 @pytest.fixture
 async def forge_server(
-    forge_checks: ForgeChecks, forge_deployments: ForgeDeployments, azure_pulls: AzurePulls, azure_hooks: AzureHooks
+    forge_checks: ForgeChecks,
+    forge_deployments: ForgeDeployments,
+    azure_pulls: AzurePulls,
+    azure_hooks: AzureHooks,
+    bitbucket_pulls: BitbucketPulls,
 ) -> AsyncIterator[ForgeServer]:
-    more = (add_routes, gitea_pulls.add_routes, other_hooks.add_routes, azure_pulls.add_routes, azure_hooks.add_routes)
+    azure = (azure_pulls.add_routes, azure_hooks.add_routes)
+    more = (add_routes, gitea_pulls.add_routes, other_hooks.add_routes, bitbucket_pulls.add_routes, *azure)
     async with ForgeServer(*more, forge_checks.add_routes, forge_deployments.add_routes) as server:
         yield server
         if server.silent is not None:

@@ -144,7 +144,7 @@ class _Bitbucket(_Api):
         self.add(router, "/2.0/workspaces/{owner}/hooks", "PUT")
 
     async def list(self, request: web.Request) -> web.Response:
-        size, page, hooks = int(request.query["pagelen"]), int(request.query["page"]), self.of(request)
+        size, page, hooks = int(request.query["pagelen"]), int(request.query.get("page", 1)), self.of(request)
         answer: dict[str, Any] = {"values": [hook.settings for hook in hooks[(page - 1) * size : page * size]], "page": page}
         if len(hooks) > page * size:
             answer["next"] = str(request.url.update_query(page=page + 1))

@@ -40,8 +40,10 @@ FORMS = {
     ),
     Forge.GITEA: Form(GITEA, SECRET, JSON),
     Forge.FORGEJO: Form(GITEA, SECRET, JSON),
-    Forge.BITBUCKET: Form("repository push", SECRET, {}),
-    Forge.BITBUCKET_DC: Form("repository push", SECRET, {}),
+    Forge.BITBUCKET: Form(
+        "repository push, pull request created, pull request updated, pull request comment created", SECRET, {}
+    ),
+    Forge.BITBUCKET_DC: Form("repository push, pull request opened, source branch updated, modified, comment added", SECRET, {}),
     Forge.AZURE: Form(
         "code pushed, pull request created, pull request updated, pull request commented on",
         {"password": Purpose.TOKEN},

@@ -7,7 +7,8 @@ from jobs.forges.conversation import Pull
 from jobs.orders import Standing
 from reconciler.errors import ForgeUnavailable, Stalled
 from reconciler.model.declared import Forge
-from tests.servers.forges import TOKEN, on_forge
+from tests.servers.bitbucket_pulls import uuid_of
+from tests.servers.forges import APIS, TOKEN, on_forge
 from trueup.sandbox.forge_pulls import StoredPull
 
 REPOSITORY, SHA = "acme/shop", "a" * 40
@@ -17,20 +18,23 @@ REF = {
     Forge.GITLAB: GITLABS,
     Forge.GITEA: GITHUBS,
     Forge.FORGEJO: GITHUBS,
+    Forge.BITBUCKET: "refs/heads/topic",
+    Forge.BITBUCKET_DC: "refs/pull-requests/7/from",
     Forge.AZURE: "refs/heads/topic",
 }
-BASE = {Forge.GITEA: "/api/v1", Forge.FORGEJO: "/api/v1"}
 PATH = {Forge.AZURE: "org/acme/_git/shop"}
 COMMENT = {Forge.AZURE: "{}/1"}
 """How a comment's id is told where it is none of its own."""
-REACTIONS = {Forge.AZURE: ["like"]}
-OF_ITS_OWN_BRANCHES = {Forge.AZURE}
-"""Forges whose repositories do not have the commits of forks."""
+PERSON = {Forge.BITBUCKET: lambda name: f"The {name} {uuid_of(name)}"}
+"""What somebody is called in a job, where it is not his name alone."""
+REACTIONS = {Forge.BITBUCKET: [], Forge.BITBUCKET_DC: ["thumbsup", "thumbsdown"], Forge.AZURE: ["like"]}
+OF_ITS_OWN_BRANCHES = {Forge.BITBUCKET: "", Forge.AZURE: SHA}
+"""Forges whose repositories do not have the commits of forks; and the head that they tell of those."""
 
 
 @pytest.fixture(params=list(REF))
 def shop(request, forge_server):
-    return on_forge(forge_server.url + BASE.get(request.param, ""), request.param, path=PATH.get(request.param, ""))
+    return on_forge(forge_server.url + APIS.get(request.param, ""), request.param, path=PATH.get(request.param, ""))
 
 
 @pytest.fixture
@@ -55,8 +59,10 @@ def pulls(forge_server):
 )
 async def test_what_a_pull_request_is(api, shop, forge_server, stored, is_fork, is_open):  # noqa: PLR0917
     forge_server.pulls.open(REPOSITORY, stored)
-    ref = "" if is_fork and shop.forge in OF_ITS_OWN_BRANCHES else REF[shop.forge]
-    wanted = Pull(7, SHA, ref, "refs/heads/main", is_fork, is_open)
+    head, ref = SHA, REF[shop.forge]
+    if is_fork and shop.forge in OF_ITS_OWN_BRANCHES:
+        head, ref = OF_ITS_OWN_BRANCHES[shop.forge], ""
+    wanted = Pull(7, head, ref, "refs/heads/main", is_fork, is_open)
     assert await api.pull(shop, 7, TOKEN) == wanted
     assert await api.open_pulls(shop, TOKEN) == ([wanted] if is_open else [])
 
@@ -92,9 +98,10 @@ async def test_what_is_gone_or_another_s_is_not_edited(api, shop, pulls):
     [("admin", Standing.MAINTAINS), ("write", Standing.WRITES), ("read", Standing.NONE), ("none", Standing.NONE)],
 )
 async def test_who_may_command(api, shop, pulls, permission, standing):
-    pulls.permissions = {"other": "admin", "ada": permission}
-    assert await api.standing(shop, "ada", TOKEN) is standing
-    assert await api.standing(shop, "stranger", TOKEN) is Standing.NONE
+    pulls.permissions = {"other": "admin", "ada": permission, "adam": "admin"}
+    called = PERSON.get(shop.forge, str)
+    assert await api.standing(shop, called("ada"), TOKEN) is standing
+    assert await api.standing(shop, called("stranger"), TOKEN) is Standing.NONE
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,9 @@ def hold(event):
     if not isinstance(event, Comment):
         assert not event.commit or is_commit(event.commit)
     if isinstance(event, Push | PullRequest):
-        assert is_ref(event.ref) or re.fullmatch(r"refs/(pull|pull-requests|merge-requests)/[0-9]+/(head|from)", event.ref)
+        is_numbered = re.fullmatch(r"refs/(pull|pull-requests|merge-requests)/[0-9]+/(head|from)", event.ref)
+        is_nowhere = isinstance(event, PullRequest) and event.is_fork and not event.ref
+        assert is_ref(event.ref) or is_numbered or is_nowhere
     for scope in (event.scope, *event.also):
         assert "%" in scope or parse_scope(scope) == scope.removesuffix(".git")
         assert "hunter2" not in scope

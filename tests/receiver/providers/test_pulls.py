@@ -126,6 +126,25 @@ def test_a_full_hash_of_bitbucket_cloud_is_believed():
     )
 
 
+@pytest.mark.parametrize(
+    ("actor", "account"),
+    [
+        pytest.param({"uuid": "{7}", "nickname": "ada"}, "ada {7}", id="name and uuid"),
+        pytest.param({"uuid": "{7}", "display_name": "Ada L."}, "Ada L. {7}", id="another name"),
+        pytest.param({"uuid": "{7}"}, "{7}", id="no name"),
+        pytest.param({"uuid": "{7}", "nickname": "ada {1}"}, "ada {1} {7}", id="named like another"),
+        pytest.param({"uuid": "{7}", "nickname": "x" * 200}, f"{'x' * 96} {{7}}", id="a long name"),
+        pytest.param({"nickname": "ada {1}"}, "", id="no uuid, and named like another"),
+        pytest.param({"uuid": "{7} {1}", "nickname": "ada"}, "", id="a uuid that is none"),
+        pytest.param(None, "", id="nobody"),
+    ],
+)
+def test_who_commands_at_bitbucket_cloud_is_known_by_the_last_word(actor, account):
+    payload = cloud_comment("/trueup plan") | {"actor": actor}
+    event = "pullrequest:comment_created"
+    assert PROVIDERS["bitbucket"].parse(Case("", "bitbucket", event, payload, Ignored("")).request).actor == account
+
+
 def test_a_pull_request_whose_old_target_is_odd_was_described_otherwise():
     for odd in (None, [], "main", {"id": None}):
         case = Case("", "bitbucket-dc", "pr:modified", server_pull(previousTarget=odd), Ignored(""))

@@ -86,19 +86,28 @@ def cloud_comment(text):
 
 
 cloud = partial(Case, provider="bitbucket")
-in_cloud = partial(proposed, bitbucket.CLOUD, "refs/heads/feature/cart", at="")
+
+
+def in_cloud(ref="refs/heads/feature/cart", **more):
+    return proposed(bitbucket.CLOUD, ref, at="", **more)
+
+
 FORK = "pull request 7 is from a fork, whose commits {} does not offer here"
 CLOUD = [
     cloud("opened", event="pullrequest:created", payload=cloud_pull(), means=in_cloud()),
     cloud("pushed to", event="pullrequest:updated", payload=cloud_pull(), means=in_cloud()),
     cloud("into another branch", event="pullrequest:updated", payload=cloud_pull(into="releases"), means=in_cloud(base=RELEASES)),
-    cloud("of a fork", event="pullrequest:created", payload=cloud_pull("eve/shop"), means=Ignored(FORK.format("Bitbucket Cloud"))),
-    cloud("of a fork that is gone", event="pullrequest:created", payload=cloud_pull(""),
-          means=Ignored(FORK.format("Bitbucket Cloud"))),
+    cloud("of a fork", event="pullrequest:created", payload=cloud_pull("eve/shop"), means=in_cloud("", is_fork=True)),
+    cloud("of a fork that is gone", event="pullrequest:created", payload=cloud_pull(""), means=in_cloud("", is_fork=True)),
     cloud("merged", event="pullrequest:fulfilled", payload=cloud_pull(), means=ended("merged")),
     cloud("declined", event="pullrequest:rejected", payload=cloud_pull(), means=ended("declined")),
     cloud("a command", event="pullrequest:comment_created", payload=cloud_comment(PLAN),
-          means=Comment(bitbucket.CLOUD, 7, "42", "/trueup plan", "{7}")),
+          means=Comment(bitbucket.CLOUD, 7, "42", "/trueup plan", "ada {7}")),
+    cloud("a comment of ours", event="pullrequest:comment_created",
+          payload=cloud_comment("[trueup plan of trueup 5ea1]: #\n\n/trueup plan"), means=NO_COMMAND),
+    cloud("a comment that speaks of us", event="pullrequest:comment_created",
+          payload=cloud_comment("As [trueup says](https://t):\n/trueup plan"),
+          means=Comment(bitbucket.CLOUD, 7, "42", "/trueup plan", "ada {7}")),
     cloud("a comment", event="pullrequest:comment_created", payload=cloud_comment("Looks good."), means=NO_COMMAND),
 ]  # fmt: skip
 CLOUD += [
