@@ -88,7 +88,7 @@ class _Comment(Payload):
 
 
 def pull_request_of(event: str, body: bytes) -> Event:
-    """What an event of a pull request says. The repository that it goes into has the commits of its own branches only."""
+    """What an event of a pull request says. The repository that it goes into has the commits of its own branches only, not those of forks."""
     payload = read(body, _PullRequest)
     if isinstance(payload, Ignored):
         return payload
@@ -97,11 +97,10 @@ def pull_request_of(event: str, body: bytes) -> Event:
         return needs_none(pull.number, "merged on trial")  # Azure DevOps does so by itself, each time that it is moved
     if pull.status != ACTIVE:
         return needs_none(pull.number, pull.status)
-    if pull.fork is not None:
-        return Ignored(f"pull request {pull.number} is from a fork, whose commits Azure DevOps does not offer here")
-    head, actor = pull.head.id if pull.head else "", (pull.made_by or _Person()).name or ""
-    repository_id = pull.repository.id
-    found = PullRequest("", pull.number, head, pull.source, pull.target, actor, is_fork=False, repository_id=repository_id)
+    is_fork = pull.fork is not None
+    head, ref = ("", "") if is_fork else (pull.head.id if pull.head else "", pull.source)
+    actor, repository_id = (pull.made_by or _Person()).name or "", pull.repository.id
+    found = PullRequest("", pull.number, head, ref, pull.target, actor, is_fork, repository_id=repository_id)
     return proposed(scopes_of(pull.repository.remote_url), found)
 
 

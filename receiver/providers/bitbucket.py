@@ -10,7 +10,7 @@ from jobs.derive import Purpose
 from receiver.keys import Secret
 from receiver.providers import bitbucket_pulls
 from receiver.providers.event import Candidates, Event, Ignored, Push, WebhookRequest
-from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, RepositoryId, not_for_us, push_of, pushes_of, read
+from receiver.providers.payload import LONGEST_NAME, NOTHING, Payload, not_for_us, push_of, pushes_of, read
 from receiver.providers.signatures import signer
 
 KINDS = {"branch": "refs/heads/", "tag": "refs/tags/", "annotated_tag": "refs/tags/"}
@@ -41,13 +41,9 @@ class _Changes(Payload):
     changes: list[_Change]
 
 
-class _Repository(bitbucket_pulls.Repository):
-    uuid: RepositoryId = ""
-
-
 class _Push(Payload):
     actor: _Actor | None = None
-    repository: _Repository
+    repository: bitbucket_pulls.Repository
     push: _Changes
 
 

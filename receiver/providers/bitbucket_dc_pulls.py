@@ -81,7 +81,8 @@ def pull_request_of(event: str, body: bytes) -> Event:
         return needs_none(pull.id, ENDS.get(event, "described otherwise"))
     is_fork = pull.source.repository.id != pull.target.repository.id
     actor = payload.actor.name if payload.actor else ""
-    found = PullRequest("", pull.id, pull.source.commit, f"refs/pull-requests/{pull.id}/from", pull.target.id, actor, is_fork)
+    ref, repository_id = f"refs/pull-requests/{pull.id}/from", str(pull.target.repository.id)
+    found = PullRequest("", pull.id, pull.source.commit, ref, pull.target.id, actor, is_fork, repository_id=repository_id)
     return proposed(_scopes(pull), found)
 
 
@@ -91,7 +92,9 @@ def comment_of(body: bytes) -> Event:
     if isinstance(payload, Ignored):
         return payload
     comment, actor = payload.comment, payload.actor or _Actor()
-    return said(_scopes(payload.pull), Comment("", payload.pull.id, str(comment.id), comment.text, actor.name))
+    repository_id = str(payload.pull.target.repository.id)
+    found = Comment("", payload.pull.id, str(comment.id), comment.text, actor.name, repository_id=repository_id)
+    return said(_scopes(payload.pull), found)
 
 
 def _scopes(pull: _Pull) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import re
 from pydantic import Field
 
 from receiver.providers.event import Comment, Event, Ignored, PullRequest
-from receiver.providers.payload import LONGEST_NAME, Payload, is_commit, read, scopes_of
+from receiver.providers.payload import LONGEST_NAME, Payload, RepositoryId, is_commit, read, scopes_of
 from receiver.providers.pulls import needs_none, proposed, said
 
 ENDS = {"pullrequest:fulfilled": "merged", "pullrequest:rejected": "declined"}
@@ -34,6 +34,7 @@ class _Links(Payload):
 class Repository(Payload):
     """A repository, as every event names it."""
 
+    uuid: RepositoryId = ""
     full_name: str
     links: _Links
 
@@ -116,7 +117,8 @@ def pull_request_of(event: str, body: bytes) -> Event:
     is_fork = source.repository is None or source.repository.full_name != repository.full_name
     commit = source.commit.hash if source.commit and is_commit(source.commit.hash) and not is_fork else ""
     ref, base = "" if is_fork else f"refs/heads/{source.branch.name}", f"refs/heads/{pull.destination.branch.name}"
-    found = PullRequest("", pull.id, commit, ref, base, (payload.actor or _Actor()).name, is_fork)
+    actor, repository_id = (payload.actor or _Actor()).name, repository.uuid
+    found = PullRequest("", pull.id, commit, ref, base, actor, is_fork, repository_id=repository_id)
     return proposed(repository.scopes, found)
 
 
@@ -125,6 +127,7 @@ def comment_of(body: bytes) -> Event:
     payload = read(body, _Comment)
     if isinstance(payload, Ignored):
         return payload
-    comment, actor = payload.comment, payload.actor or _Actor()
-    found = Comment("", payload.pullrequest.id, str(comment.id), comment.content.raw, actor.account)
+    comment, actor, repository_id = payload.comment, payload.actor or _Actor(), payload.repository.uuid
+    number, text = payload.pullrequest.id, comment.content.raw
+    found = Comment("", number, str(comment.id), text, actor.account, repository_id=repository_id)
     return said(payload.repository.scopes, found)

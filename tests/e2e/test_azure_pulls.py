@@ -138,13 +138,14 @@ async def paused(shop):
 async def test_a_fork_is_not_planned_and_told_why(tmp_path, valkey):
     async with shop_at_azure(tmp_path, valkey) as shop:
         pull = await shop.branch({"apps/a.yaml": config_map("a", "2")}, fork="eve/shop")
+        told = f"it is from a fork, whose commits azure does not offer here; push its branch to {PLACE} to have it planned"
         job = await shop.send(pulls.CREATED, shop.shown(pull, forkSource={"repository": azure.repository()}))
-        assert (job["state"], "is from a fork, whose commits" in job["message"]) == ("ignored", True)
+        assert (job["state"], job["message"]) == ("failed", told)
+        assert told in (await shop.comments(1))[0].body
         shop.forge.pulls.permissions = {"ada@example.com": "admin"}
         _, job = await shop.say(pull, "/trueup plan")
-        told = "it is from a fork, whose commits azure does not offer here"
         assert (job["state"], job["message"]) == ("failed", told)
-        assert told in (await shop.comments(2))[1].body
+        assert told in (await shop.comments(3))[2].body
 
 
 async def test_a_hook_that_trueup_registers_brings_pushes_and_pull_requests(tmp_path, valkey):

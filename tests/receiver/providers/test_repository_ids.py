@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.providers.event import Ignored, Ping, Push, Pushes
+from receiver.providers.event import Ignored, Ping, Pushes
 from receiver.providers.payload import Payload, RepositoryId
 from receiver.providers.registry import PROVIDERS
 from tests.receiver.providers.test_deliveries import CASES
@@ -15,14 +15,7 @@ IDS = {
     "azure": "278d5cd2-584d-4b63-824a-2ba458937249", "generic": "",
 }  # fmt: skip
 
-PUSHED_ALONE = {"bitbucket", "bitbucket-dc"}
-"""Forges whose pull requests and comments are known by their address alone."""
-
-MEANING = [
-    case
-    for case in CASES
-    if not isinstance(case.means, Ignored | Ping) and (case.provider not in PUSHED_ALONE or isinstance(case.means, Push | Pushes))
-]
+MEANING = [case for case in CASES if not isinstance(case.means, Ignored | Ping)]
 
 
 def told(case):

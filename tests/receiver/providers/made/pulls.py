@@ -92,7 +92,6 @@ def in_cloud(ref="refs/heads/feature/cart", **more):
     return proposed(bitbucket.CLOUD, ref, at="", **more)
 
 
-FORK = "pull request 7 is from a fork, whose commits {} does not offer here"
 CLOUD = [
     cloud("opened", event="pullrequest:created", payload=cloud_pull(), means=in_cloud()),
     cloud("pushed to", event="pullrequest:updated", payload=cloud_pull(), means=in_cloud()),
@@ -197,7 +196,7 @@ AZURE = [
     of_azure("changed", UPDATED, azure_pull(), in_azure()),
     of_azure("into another branch", UPDATED, azure_pull(into=RELEASES), in_azure(base=RELEASES)),
     of_azure("not merged on trial yet", CREATED, azure_pull(lastMergeSourceCommit=None), in_azure(at="")),
-    of_azure("of a fork", CREATED, FORKED, Ignored(FORK.format("Azure DevOps"))),
+    of_azure("of a fork", CREATED, FORKED, proposed(azure.SHOP, "", at="", actor="Ada L.", is_fork=True)),
     of_azure("completed", UPDATED, azure_pull("completed"), ended("completed")),
     of_azure("abandoned", UPDATED, azure_pull("abandoned"), ended("abandoned")),
     of_azure("merged", MERGED, azure_pull("completed"), ended("completed")),
