@@ -13,8 +13,8 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.azure import VERSION, location_of, login, path_in
-from jobs.forges.conversation import COMMENTS, DECLARED_AT, Line, Pull, is_edited, paged
+from jobs.forges.azure import VERSION, head_of, location_of, login, open_lines, path_in
+from jobs.forges.conversation import COMMENTS, DECLARED_AT, Line, Pull, is_edited
 from jobs.forges.forge import Denied, as_documented
 from jobs.orders import Standing
 from reconciler.model.declared import Repository
@@ -22,8 +22,6 @@ from reconciler.model.declared import Repository
 PERMISSION = "the scope `Code (read & write)`, of an account that may contribute to pull requests of this repository"
 
 LOOKING_UP = "the scopes `Identity (read)` and `Security (manage)`: who may command is asked of Azure DevOps"
-
-PAGE = 100
 
 GIT_REPOSITORIES = "2e9eb7ed-3c0a-47d4-87c1-0ffdd275fd87"
 CONTRIBUTE, MANAGE_PERMISSIONS = 4, 8192
@@ -52,13 +50,7 @@ class AzureConversation:
     @as_documented
     async def open_pulls(self, repository: Repository, token: str) -> list[Pull]:
         """Those that are open, newest first, at most a thousand."""
-
-        async def page(number: int) -> list[Line]:
-            query = f"searchCriteria.status=active&$top={PAGE}&$skip={(number - 1) * PAGE}&{VERSION}"
-            found: list[Line] = (await self._call("GET", repository, f"/pullrequests?{query}", token))["value"]
-            return found
-
-        return [_pull(line) async for line in paged(page, PAGE)]
+        return [_pull(line) async for line in open_lines(self._api, repository, token)]
 
     @as_documented
     async def find_comment(self, repository: Repository, number: int, marker: str, token: str) -> str:
@@ -163,7 +155,7 @@ def _pull(line: Line) -> Pull:
     is_fork = line.get("forkSource") is not None
     return Pull(
         number=int(line["pullRequestId"]),
-        commit=str((line.get("lastMergeSourceCommit") or {}).get("commitId", "")),
+        commit=head_of(line, "lastMergeSourceCommit"),
         ref="" if is_fork else str(line["sourceRefName"]),
         base=str(line["targetRefName"]),
         is_fork=is_fork,

@@ -37,7 +37,6 @@ ELSEWHERE = {
     "trueup/demo/example.py": ("tests/trueup/demo/test_play.py", "the demo's files: they are good when the demo ends well"),
     "trueup/demo/screen.py": ("tests/trueup/demo/test_play.py", "what the demo prints"),
     "trueup/demo/stage.py": ("tests/trueup/demo/test_play.py", "what the demo stands on"),
-    "jobs/forges/azure.py": ("tests/jobs/forges/test_clients.py", "all forges, by the same table"),
     "jobs/forges/bitbucket.py": ("tests/jobs/forges/test_clients.py", "all forges, by the same table"),
     "jobs/forges/bitbucket_dc.py": ("tests/jobs/forges/test_clients.py", "all forges, by the same table"),
     "jobs/forges/gitea.py": ("tests/jobs/forges/test_clients.py", "all forges, by the same table"),

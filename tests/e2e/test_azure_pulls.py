@@ -28,8 +28,8 @@ PLACE, SHOP = "acme/my project/_git/shop", "my project/shop"
 class Shop:
     """The repository at a forge, with Trueup around it."""
 
-    def __init__(self, system, server):
-        self.system, self.forge = system, server
+    def __init__(self, system, server, pulls_there=None):
+        self.system, self.forge, self.there = system, server, pulls_there
         self.scope = f"127.0.0.1:{system.git.port}/{PLACE}"
 
     @property
@@ -74,7 +74,8 @@ class Shop:
 async def shop_at_azure(tmp_path, valkey, hooks=None):
     """With *hooks* Trueup registers its own."""
     hooks, register = hooks or AzureHooks(), str(bool(hooks)).lower()
-    async with ForgeServer(other_forges.add_routes, AzurePulls().add_routes, hooks.add_routes) as server:
+    pulls_there = AzurePulls()
+    async with ForgeServer(other_forges.add_routes, pulls_there.add_routes, hooks.add_routes) as server:
 
         async def prepare(system):
             system._more = (
@@ -89,7 +90,7 @@ async def shop_at_azure(tmp_path, valkey, hooks=None):
             await system.git.commit(PLACE, {"apps/a.yaml": config_map("a", "1")}, message="first")
 
         async with System(tmp_path, applications={}, redis_url=valkey.url, prepare=prepare) as system:
-            shop = Shop(system, server)
+            shop = Shop(system, server, pulls_there)
             main = await system.git.commit(PLACE, {"apps/b.yaml": config_map("b", "1")}, message="second")
             pushed = azure.push(azure.update(after=main), url=shop.url)["resource"]
             assert (await shop.send("git.push", pushed))["state"] == "succeeded"
@@ -105,7 +106,9 @@ async def test_a_pull_request_gets_its_plan_and_takes_commands(tmp_path, valkey)
         assert 'data.value: "1" → "2"' in plan.body
 
         async def is_told():
-            return [status.state for status in shop.forge.statuses(SHOP, pull.commit)] == ["pending", "succeeded"]
+            at_commit = [status.state for status in shop.forge.statuses(SHOP, pull.commit)]
+            at_pull = [status["state"] for status in shop.there.statuses]
+            return at_commit == at_pull == ["pending", "succeeded"]
 
         await shop.system.until(is_told, "its status is posted")
         pull = await shop.branch({"apps/a.yaml": config_map("a", "3")})

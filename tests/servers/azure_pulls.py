@@ -68,6 +68,10 @@ class AzurePulls:
     def __init__(self) -> None:
         self.people: list[Person] = []
         """Beside those who have permissions at every forge."""
+        self.statuses: list[dict[str, Any]] = []
+        """Of pull requests, oldest first."""
+        self.may_read = True
+        """Whether the token may read code."""
         self._pulls = ForgePulls()
 
     def add_routes(self, server: ForgeServer, router: web.UrlDispatcher) -> None:
@@ -79,6 +83,9 @@ class AzurePulls:
         router.add_get(base, azure_guarded(self._described))
         router.add_get(base + "/pullrequests", azure_guarded(self._list))
         router.add_get(pull, azure_guarded(self._get))
+        router.add_get(pull + "/iterations", azure_guarded(self._iterations))
+        router.add_get(pull + "/statuses", azure_guarded(self._statuses))
+        router.add_post(pull + "/statuses", azure_guarded(self._tell))
         router.add_get(pull + "/threads", azure_guarded(self._threads))
         router.add_post(pull + "/threads", azure_guarded(self._write))
         router.add_patch(comment, azure_guarded(self._edit))
@@ -92,6 +99,10 @@ class AzurePulls:
 
     async def _list(self, request: web.Request, _: str) -> web.Response:
         assert request.query["searchCriteria.status"] == "active"
+        if not self.may_read:
+            return web.json_response(
+                {"message": "TF401019: the repository does not exist or you have no permissions"}, status=404
+            )
         size, start = int(request.query["$top"]), int(request.query["$skip"])
         found = sorted(self._pulls.stored[_repository(request)].values(), key=lambda pull: -pull.number)
         return _lines([_shown(pull) for pull in found if pull.state == "open"][start : start + size])
@@ -99,6 +110,23 @@ class AzurePulls:
     async def _get(self, request: web.Request, _: str) -> web.Response:
         pull = self._pulls._pull(request)
         return web.json_response(_shown(pull)) if pull else _missing()
+
+    async def _iterations(self, request: web.Request, _: str) -> web.Response:
+        """Every push is one: here the head is the second."""
+        pull = self._pulls._pull(request)
+        heads = ["0" * 40, pull.commit] if pull else []
+        return _lines([{"id": number, "sourceRefCommit": {"commitId": head}} for number, head in enumerate(heads, 1)])
+
+    async def _statuses(self, request: web.Request, _: str) -> web.Response:
+        return _lines([status for status in self.statuses if status["number"] == int(request.match_info["number"])])
+
+    async def _tell(self, request: web.Request, _: str) -> web.Response:
+        body = await request.json()
+        if body["state"] not in {"notApplicable", "pending", "succeeded", "failed", "error"} or not body["context"]["name"]:
+            return web.json_response({"message": "a status needs a state and context.name"}, status=400)
+        status = body | {"id": len(self.statuses) + 1, "number": int(request.match_info["number"])}
+        self.statuses.append(status)
+        return web.json_response(status)
 
     async def _threads(self, request: web.Request, _: str) -> web.Response:
         pull = self._pulls._pull(request)
