@@ -41,6 +41,12 @@ async def command(context: Context, job: JobRecord) -> None:
         await context.end(job, JobState.IGNORED, reason)
         return
     assert repository is not None
+    async with context.limits.asking(repository, repository.pulls.secret):
+        await _carry_out(context, job, repository)
+
+
+async def _carry_out(context: Context, job: JobRecord, repository: Repository) -> None:
+    assert job.pull is not None
     api, token = context.comments.conversations[repository.forge], await context.comments.token(repository)
     standing = await api.standing(repository, job.actor, token)
     if standing is Standing.NONE:

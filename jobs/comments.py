@@ -18,7 +18,7 @@ from jobs.connection import Redis
 from jobs.forges.conversation import Conversation
 from jobs.forges.tokens import Tokens
 from jobs.keys import JOB_SECONDS, Keys
-from jobs.limits import Limits
+from jobs.limits import Held, Limits
 from jobs.planned import comment, form_of, marker
 from jobs.records import JobRecord, JobState
 from jobs.retry import backoff
@@ -139,16 +139,16 @@ class Comments:
         if not job.state.is_final:
             await self._redis.zadd(self._keys.comments, {field: time.time() + WAIT_SECONDS}, xx=True)
             return
-        if (until := await self._limits.until(repository, repository.pulls.secret)) is not None:
-            await self._redis.zadd(self._keys.comments, {field: until}, xx=True)
-            return
         try:
             if is_worth_telling(job, is_known=bool(known.get("id"))):
                 form = form_of(repository.forge)
                 mark = marker(instance, self._seal(name, number), form)
-                await self._put(repository, number, known, comment(job, instance, link(job), mark=mark, form=form), mark)
+                async with self._limits.asking(repository, repository.pulls.secret):
+                    await self._put(repository, number, known, comment(job, instance, link(job), mark=mark, form=form), mark)
+        except Held as held:
+            await self._redis.zadd(self._keys.comments, {field: held.until}, xx=True)
+            return
         except TrueupError as error:
-            await self._limits.heed(repository, repository.pulls.secret, error)
             await self._try_later(name, number, error)
             return
         await self._done(name, number, job.id)

@@ -17,6 +17,7 @@ from jobs.forges.tokens import Tokens
 from jobs.inputs import InputCache
 from jobs.intake import new_job_id
 from jobs.keys import Keys
+from jobs.limits import Limits
 from jobs.planned import PLAN_SUFFIX
 from jobs.queue import Queue, Wake
 from jobs.records import ApplicationRecord, JobKind, JobRecord, JobState, ScopeRecord, SourceRecord, StageRecord, VerdictState
@@ -82,6 +83,7 @@ class Context:
     queue: Queue
     statuses: Statuses
     comments: Comments
+    limits: Limits
     """Beneath pull requests."""
     mirrors: Mirrors
     renderer: Renderer

@@ -18,6 +18,7 @@ from jobs.context import Context
 from jobs.derive import fingerprint
 from jobs.forges.hooks import Care, Desk, Wish, mend_of, wish_of
 from jobs.forges.places import place_of, registered
+from jobs.limits import Held
 from jobs.schedule import interval_number
 from jobs.store.hooks import HookRecord, HookState, HookStore
 from reconciler.errors import Stalled, Transient, TrueupError
@@ -116,15 +117,20 @@ async def _looked_at(context: Context, repository: Repository, known: HookRecord
         await store.put(before)
     record = before
     try:
-        desk, wish, name = await _desk_of(context, repository)
-        hook, done = await desk.put(wish, known_id=before.hook, has_secret=before.fingerprint == name)
-        record = _with_hook(before, repository, hook.id, name if done else "", now).model_copy(update={"address": wish.address})
-        await store.put(record)  # what the forge has is known, whatever comes of the rest
-        care = await desk.look(hook, wish, done, was_failing=before.state is HookState.FAILING)
+        async with context.limits.asking(repository, repository.webhook_secret):
+            desk, wish, name = await _desk_of(context, repository)
+            hook, done = await desk.put(wish, known_id=before.hook, has_secret=before.fingerprint == name)
+            record = _with_hook(before, repository, hook.id, name if done else "", now).model_copy(
+                update={"address": wish.address}
+            )
+            await store.put(record)  # what the forge has is known, whatever comes of the rest
+            care = await desk.look(hook, wish, done, was_failing=before.state is HookState.FAILING)
         _say(repository, care)
         trouble = f"its deliveries do not arrive at {wish.address}: {care.trouble}; {mend_of(care.trouble)}"
         message = trouble if care.trouble else ""
         state = HookState.FAILING if care.trouble else HookState.WORKING
+    except Held:
+        return before
     except TrueupError as error:
         state, message = HookState.UNKNOWN if isinstance(error, Transient) else HookState.REFUSED, str(error)
     record = record.model_copy(update={"checked": now, "state": state, "message": message})

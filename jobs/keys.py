@@ -185,6 +185,18 @@ class Keys:
         """string (seconds since 1970), expires with it: until when a forge wants nothing of a token."""
         return self._key("statuses", "limited", api, secret)
 
+    def allowance(self, api: str, secret: str) -> str:
+        """hash, two hours: what a forge said last of a token's `limit`, what is `remaining` of it, and until when (`reset`)."""
+        return self._key("statuses", "allowance", api, secret)
+
+    def written(self, api: str, secret: str, span: str) -> str:
+        """string (a count), two minutes or hours: how often a forge was asked of something with a token in a minute or hour."""
+        return self._key("statuses", "written", api, secret, span)
+
+    def turns(self, api: str, secret: str, who: str) -> str:
+        """string (seconds since 1970), expires with it: the last turn that was given to those who wait for a limit's end."""
+        return self._key("statuses", "turns", api, secret, who)
+
     def posting(self, repository: str, commit: str, context: str) -> str:
         """string, expires after the longest call: a worker is posting this status."""
         return self._key("statuses", "posting", repository, commit, context)

@@ -1,15 +1,79 @@
-"""Until when a forge wants nothing of a token: known to all workers, and heeded by whoever writes there.
+"""What forges allow a token, known to all workers: until when one wants nothing of it, and how much of what it allows is left.
 
-Who goes on while limited may be banned:
+Whoever asks a forge of anything asks here first, and is told when instead: before the last request is used, what may wait does, so that
+the last ones are there for how commits ended and for what people ask. Who goes on while limited may be banned:
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
 """
 
+import contextlib
+import contextvars
 import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
 
 from jobs.connection import Redis
+from jobs.forges.forge import Allowance, allowance_of
 from jobs.keys import Keys
-from reconciler.errors import Transient, TrueupError
-from reconciler.model.declared import Repository, SecretRef
+from jobs.store import limit_scripts
+from reconciler.errors import ForgeUnavailable, TrueupError
+from reconciler.model.declared import Forge, Repository, SecretRef
+
+MINUTE_WRITES = 80
+HOUR_WRITES = 500
+"""GitHub's limits of what creates content. Whether a status does is not said, so the hour's holds back only what may wait.
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"""
+
+MINUTE_KEPT = 20
+"""Of a minute's writes, for those that may not wait."""
+
+PART_KEPT, PART_KEPT_LAST = 5, 50
+"""What is kept of an allowance: a fifth of it from what may wait, and a fiftieth from everybody, since others may share the token."""
+
+SPACING_SECONDS = 0.05
+"""Between the turns of those that were told to wait: they come one by one, and not all when a limit ends."""
+
+_asking: contextvars.ContextVar[tuple[Repository, SecretRef | None] | None] = contextvars.ContextVar("asking", default=None)
+
+
+class Held(ForgeUnavailable):
+    """It is not asked now, so as to stay within what the forge allows; nothing was sent."""
+
+    def __init__(self, repository: Repository, until: float) -> None:
+        seconds = max(until - time.time(), 0.1)
+        message = f"{repository.name}: {repository.api} allows no more for now; it is asked in {seconds:.0f} s"
+        super().__init__(message, retry_seconds=seconds)
+        self.until = until
+        """In seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How much was written with a token, this time among it."""
+
+    minute: int
+    hour: int
+
+
+def hold_seconds(allowance: Allowance, written: Written | None, now: float, *, may_wait: bool) -> float:
+    """How long something waits before a forge is asked of it; 0 where it need not.
+
+    Args:
+        allowance: what the forge said last, less what was asked since.
+        written: in this minute and hour, where the forge counts that.
+        now: seconds since 1970; minutes and hours are whole ones since then.
+        may_wait: whether something else is more urgent.
+    """
+    waits = [0.0]
+    kept = allowance.limit // (PART_KEPT if may_wait else PART_KEPT_LAST)
+    if allowance.remaining < kept or allowance.remaining < 0:
+        waits.append(allowance.reset - now)
+    if written is not None and written.minute > MINUTE_WRITES - (MINUTE_KEPT if may_wait else 0):
+        waits.append(60 - now % 60)
+    if written is not None and written.hour > HOUR_WRITES and may_wait:
+        waits.append(3600 - now % 3600)
+    return max(waits)
 
 
 class Limits:
@@ -18,18 +82,76 @@ class Limits:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._note = redis.register_script(limit_scripts.NOTE)
+        self._turn = redis.register_script(limit_scripts.TURN)
 
-    def key(self, repository: Repository, secret: SecretRef | None) -> str:
-        """Where it is said, as seconds since 1970; gone when it is over."""
-        return self._keys.limited(repository.api, f"{secret.namespace}/{secret.name}" if secret else "")
+    @contextlib.asynccontextmanager
+    async def asking(self, repository: Repository, secret: SecretRef | None, *, may_wait: bool = False) -> AsyncIterator[None]:
+        """Around what is asked of a forge with a token: what its answers say of limits is known to all from then on.
 
-    async def until(self, repository: Repository, secret: SecretRef | None) -> float | None:
-        """When the forge may be asked again, in seconds since 1970; None: now."""
-        value = await self._redis.get(self.key(repository, secret))
-        return None if value is None else float(value)
+        Raises:
+            Held: when it is not the time to ask.
+        """
+        if (until := await self.until(repository, secret, may_wait=may_wait)) is not None:
+            raise Held(repository, until)
+        before = _asking.set((repository, secret))
+        try:
+            yield
+        except TrueupError as error:
+            await self.heed(repository, secret, error)
+            raise
+        finally:
+            _asking.reset(before)
+
+    async def until(self, repository: Repository, secret: SecretRef | None, *, may_wait: bool = False) -> float | None:
+        """When the forge may be asked, in seconds since 1970, which is the turn of whoever asks here; None: now, and it is counted."""
+        name, now = _name(secret), time.time()
+        limited = await self._redis.get(self._keys.limited(repository.api, name))
+        seconds, spacing = (0.0 if limited is None else float(limited) - now), SPACING_SECONDS
+        allowance = Allowance.parse(await self._redis.hgetall(self._keys.allowance(repository.api, name)))
+        if seconds <= 0 and allowance is not None:
+            seconds = await self._reserve(repository, name, allowance, may_wait=may_wait)
+            spacing = 60 / MINUTE_WRITES if repository.forge is Forge.GITHUB else SPACING_SECONDS
+        if seconds <= 0:
+            return None
+        turns = self._keys.turns(repository.api, name, "later" if may_wait else "soon")
+        return float(await self._turn(keys=[turns], args=[now + seconds, spacing]))
 
     async def heed(self, repository: Repository, secret: SecretRef | None, error: TrueupError) -> None:
         """Where an error says how long the forge wants to be left alone, nothing is sent to it with this token until then."""
-        if isinstance(error, Transient) and error.retry_seconds:
+        if isinstance(error, ForgeUnavailable) and error.retry_seconds:
             until = f"{time.time() + error.retry_seconds:.3f}"
-            await self._redis.set(self.key(repository, secret), until, px=int(error.retry_seconds * 1000))
+            key = self._keys.limited(repository.api, _name(secret))
+            await self._redis.set(key, until, px=int(error.retry_seconds * 1000))
+
+    async def note(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """A middleware of the session that forges are spoken to by: what each answer says is left of its allowance."""
+        response = await handler(request)
+        asking = _asking.get()
+        allowance = allowance_of(response.headers, time.time())
+        if asking is not None and allowance is not None:
+            repository, secret = asking
+            key = self._keys.allowance(repository.api, _name(secret))
+            await self._note(keys=[key], args=[allowance.limit, allowance.remaining, allowance.reset])
+        return response
+
+    async def _reserve(self, repository: Repository, name: str, allowance: Allowance, *, may_wait: bool) -> float:
+        """Count one more; what is held is not counted."""
+        now = time.time()
+        about = self._keys.allowance(repository.api, name)
+        minute = self._keys.written(repository.api, name, f"m{now // 60:.0f}")
+        hour = self._keys.written(repository.api, name, f"h{now // 3600:.0f}")
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hincrby(about, "remaining", -1).incr(minute).incr(hour).expire(minute, 120).expire(hour, 7200)
+            remaining, in_minute, in_hour, *_ = await pipe.execute()
+        written = Written(in_minute, in_hour) if repository.forge is Forge.GITHUB else None
+        left = Allowance(allowance.limit, remaining, allowance.reset)
+        seconds = hold_seconds(left, written, now, may_wait=may_wait)
+        if seconds > 0:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                await pipe.hincrby(about, "remaining", 1).decr(minute).decr(hour).execute()
+        return seconds
+
+
+def _name(secret: SecretRef | None) -> str:
+    return f"{secret.namespace}/{secret.name}" if secret else ""

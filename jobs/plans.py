@@ -167,7 +167,9 @@ async def recover_plans(context: Context) -> None:
             continue
         try:
             api, token = context.comments.conversations[repository.forge], await context.comments.token(repository)
-            for pull in await api.open_pulls(repository, token):
+            async with context.limits.asking(repository, repository.pulls.secret):
+                pulls = await api.open_pulls(repository, token)
+            for pull in pulls:
                 about = await context.jobs.about(str(repository.name), pull.commit)
                 is_known = any(job.kind is JobKind.PLAN for job in about)  # its event has come meanwhile
                 if pull.ref and not is_known and context.declarations.following(repository.name, pull.base):

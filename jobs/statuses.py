@@ -22,7 +22,7 @@ from jobs.deployments import Deployments
 from jobs.forges.forge import ANSWER_SECONDS, Forge, Full, Status, StatusState
 from jobs.forges.tokens import Token, Tokens
 from jobs.keys import JOB_SECONDS, Keys
-from jobs.limits import Limits
+from jobs.limits import Held, Limits
 from jobs.retry import backoff
 from jobs.store import status_scripts
 from reconciler.errors import ForgeUnavailable, Stalled, Transient, TrueupError
@@ -195,21 +195,21 @@ class Statuses:
         status = Status(StatusState(value["state"]), subject.context, value["description"], value["target_url"])
         attempt = 0
         try:
-            about = self._posted_key(subject), self._full_key(subject), self._limits.key(repository, repository.status.secret)
-            posted, is_full, limited = await self._redis.mget(about)
+            posted, is_full = await self._redis.mget(self._posted_key(subject), self._full_key(subject))
             if is_full:
                 await self._forget(subject)
                 return
-            if posted != wanted and limited:
-                await self._put_off(subject, wanted, float(limited))
-                return
             if posted != wanted:
-                attempt = int(await self._redis.hincrby(self._keys.status_attempts, str(subject), 1))
-                await self._tell(repository, subject.commit, status, is_in_doubt=attempt > 1)
+                may_wait = status.state is StatusState.PENDING
+                async with self._limits.asking(repository, repository.status.secret, may_wait=may_wait):
+                    attempt = int(await self._redis.hincrby(self._keys.status_attempts, str(subject), 1))
+                    await self._tell(repository, subject.commit, status, is_in_doubt=attempt > 1)
                 metrics.STATUSES.labels("posted").inc()
                 log.info("status.posted", repository=subject.repository, commit=subject.commit, state=status.state)
+        except Held as held:
+            await self._put_off(subject, wanted, held.until)
+            return
         except TrueupError as error:
-            await self._limits.heed(repository, repository.status.secret, error)
             await self._try_later(subject, wanted, error, attempt)
             return
         keys = self._keys

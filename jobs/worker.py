@@ -31,6 +31,7 @@ from jobs.hooks import care_for_hooks
 from jobs.identities import keep_identities, troubles
 from jobs.keys import Keys
 from jobs.lease import BEAT_SECONDS, Heartbeat, claim_state
+from jobs.limits import Limits
 from jobs.probes import Check, probes
 from jobs.queue import Queue, Workload, every, work
 from jobs.settings import JobSettings
@@ -181,7 +182,8 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
         stack.callback(os.close, place.descriptor)
         stack.push_async_callback(redis.aclose)
         secrets = await stack.enter_async_context(open_secrets(settings))
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        limits = Limits(redis, keys)
+        session = await stack.enter_async_context(aiohttp.ClientSession(middlewares=(limits.note,)))
         renderer = await stack.enter_async_context(Renderer(settings))
         log.info("render.confined", **asdict(renderer.confinement))
         memory = Memory(settings)
@@ -208,6 +210,7 @@ async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
             queue=Queue(redis),
             statuses=statuses,
             comments=Comments(redis, keys, place.worker, jobs, conversations(session), tokens, seal_key(settings)),
+            limits=limits,
             mirrors=mirrors,
             renderer=renderer,
             memory=memory,

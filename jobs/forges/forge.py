@@ -29,6 +29,9 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#
 LONGEST_SECONDS = 3600.0
 """The longest that a forge may make us wait."""
 
+DIGITS = 12
+"""Of a number in a header; longer ones are none."""
+
 ANSWER_BYTES = 16 * 1024 * 1024
 """Of an answer; logs of deliveries hold payloads."""
 
@@ -127,6 +130,40 @@ class Refusal:
         if self.status in (401, 403, 404):
             return Denied(f"{said}; the token of {declared_at} needs {permission}", self.status)
         return Denied(said, self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a forge says is left of what it allows a token."""
+
+    limit: int
+    remaining: int
+    reset: float
+    """Until when, in seconds since 1970; then it is the limit again."""
+
+    @classmethod
+    def parse(cls, fields: Mapping[bytes, bytes]) -> "Allowance | None":
+        """As Redis has it; None where it has none."""
+        try:
+            return cls(int(fields[b"limit"]), int(fields[b"remaining"]), float(fields[b"reset"]))
+        except KeyError:
+            return None
+
+
+def allowance_of(headers: Mapping[str, str], now: float) -> Allowance | None:
+    """What an answer says of it; None when it says nothing, or speaks of another resource than most requests do.
+
+    GitHub, Gitea behind some proxies and Azure DevOps have the names with `X-`, GitLab without:
+    https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
+    """
+    if headers.get("x-ratelimit-resource", "core") != "core":
+        return None
+    for before in ("x-ratelimit", "ratelimit"):
+        said = [headers.get(f"{before}-{name}", "").strip() for name in ("limit", "remaining", "reset")]
+        if all(number.isascii() and number.isdecimal() and len(number) < DIGITS for number in said):
+            limit, remaining, reset = map(int, said)
+            return Allowance(limit, remaining, min(float(reset), now + LONGEST_SECONDS)) if limit else None
+    return None
 
 
 def retry_seconds(headers: Mapping[str, str], now: float) -> float | None:

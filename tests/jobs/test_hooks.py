@@ -16,6 +16,7 @@ from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.hooks import Place
 from jobs.forges.tokens import Tokens
 from jobs.hooks import care_for_hooks
+from jobs.limits import Limits
 from jobs.store.applications import ApplicationStore
 from jobs.store.hooks import HookRecord, HookState, HookStore
 from reconciler.errors import ForgeUnavailable, Stalled
@@ -41,6 +42,7 @@ async def context(redis, keys, session, forge_server, monkeypatch):
         redis=redis, keys=keys, worker="w1", settings=settings, tokens=Tokens(GivenSecrets(forge={"token": TOKEN.encode()}), ()),
         declarations=declared(shop(forge_server.url)), applications=ApplicationStore(redis, keys),
         hooks={place: {Forge.GITHUB: GitHubHooks(session, place)} for place in Place},
+        limits=Limits(redis, keys),
     )  # fmt: skip
     context.current_identities = tuple
     context.scopes = lambda found: Context.scopes(context, found)
@@ -106,6 +108,15 @@ async def test_a_look_is_one_workers_and_not_repeated(context, forge_server):
     forge_server.requests.clear()
     context.worker = "w2"
     await care_for_hooks(context)
+    assert forge_server.requests == []
+
+
+async def test_while_the_forge_wants_nothing_of_the_token_it_stays_as_it_was_known(context, look, forge_server):
+    before = await look()
+    forge_server.requests.clear()
+    repository = shop(forge_server.url)
+    await context.limits.heed(repository, repository.webhook_secret, ForgeUnavailable("slow down", retry_seconds=60.0))
+    assert await look() == before
     assert forge_server.requests == []
 
 

@@ -1,10 +1,13 @@
 """A forge on loopback, and repositories on it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from reconciler.model.declared import CommitStatusPolicy, Declarations, Forge, Name, Repository, SecretRef
 from tests.servers import gitea_pulls, other_hooks
@@ -83,3 +86,31 @@ async def forge_server(
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@dataclass
+class Limited:
+    """A middleware of a forge that allows so many requests within a time, as GitHub says it in headers; one more is refused."""
+
+    limit: int
+    reset: int
+    """In seconds since 1970; it is not begun anew before a test is over."""
+    names: str = "X-RateLimit"
+    used: int = 0
+    refused: int = 0
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.used += 1
+        left = self.limit - self.used
+        headers = {
+            f"{self.names}-Limit": str(self.limit),
+            f"{self.names}-Remaining": str(max(left, 0)),
+            f"{self.names}-Reset": str(self.reset),
+        }
+        if left < 0:
+            self.refused += 1
+            return web.json_response({"message": "API rate limit exceeded"}, status=403, headers=headers)
+        answer = await handler(request)
+        answer.headers.update(headers)
+        return answer

@@ -2,11 +2,25 @@
 
 import pytest
 
-from jobs.forges.forge import DESCRIPTION_LENGTH, Refusal, as_documented, cut, path_of, retry_seconds, short
+from jobs.forges.forge import (
+    DESCRIPTION_LENGTH,
+    Allowance,
+    Refusal,
+    allowance_of,
+    as_documented,
+    cut,
+    path_of,
+    retry_seconds,
+    short,
+)
 from reconciler.errors import ForgeUnavailable, Stalled
 from tests.servers.forges import on_forge
 
 NOW = 1_800_000_000.0
+
+
+def says(names, limit, remaining, reset):
+    return {f"{names}-limit": f"{limit}", f"{names}-remaining": f"{remaining}", f"{names}-reset": f"{reset:.0f}"}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +40,27 @@ NOW = 1_800_000_000.0
 )
 def test_how_long_to_wait(headers, seconds):
     assert retry_seconds(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowance"),
+    [
+        ({}, None),
+        (says("x-ratelimit", 5000, 4999, NOW + 90), Allowance(5000, 4999, NOW + 90)),
+        (says("ratelimit", 2000, 7, NOW + 9), Allowance(2000, 7, NOW + 9)),
+        (says("x-ratelimit", 5000, 0, NOW + 90), Allowance(5000, 0, NOW + 90)),
+        (says("x-ratelimit", 5000, 1, NOW + 90_000), Allowance(5000, 1, NOW + 3600)),
+        (says("x-ratelimit", 30, 1, NOW + 90) | {"x-ratelimit-resource": "search"}, None),
+        (says("x-ratelimit", 5000, 1, NOW + 90) | {"x-ratelimit-resource": "core"}, Allowance(5000, 1, NOW + 90)),
+        (says("x-ratelimit", 0, 0, NOW + 90), None),
+        (says("x-ratelimit", 5000, 1, NOW + 90) | {"x-ratelimit-reset": "soon"}, None),
+        (says("x-ratelimit", 5000, 1, NOW + 90) | {"x-ratelimit-remaining": "-1"}, None),
+        (says("x-ratelimit", 5000, 1, NOW + 90) | {"x-ratelimit-limit": "٣"}, None),
+        (says("x-ratelimit", 5000, 1, NOW + 90) | {"x-ratelimit-limit": "9" * 5000}, None),
+    ],
+)
+def test_what_is_left_of_an_allowance(headers, allowance):
+    assert allowance_of(headers, NOW) == allowance
 
 
 @pytest.mark.parametrize(
