@@ -23,6 +23,7 @@ from receiver.auth import Tokens
 from receiver.front import FRONT, Front
 from receiver.keys import KeyRing
 from receiver.middleware import around
+from receiver.refusals import Refusals
 from receiver.settings import ReceiverSettings
 from receiver.ui import routes as ui
 from reconciler.errors import Stalled
@@ -45,6 +46,7 @@ def create_app(settings: ReceiverSettings, url: str) -> web.Application:
     redis = connect(url)
     app[FRONT] = _front(settings, redis)
     app[webhooks.BUDGET] = webhooks.Budget(max(settings.body_budget, settings.body_limit))
+    app[webhooks.REFUSALS] = Refusals()
     app.cleanup_ctx.append(_tasks)
     app.on_shutdown.append(end_streams)
     app.router.add_post("/webhooks/{provider}/{scope:.+}", webhooks.receive)

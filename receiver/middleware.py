@@ -23,6 +23,9 @@ QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 TOLD = "/webhooks/{provider}/{scope}"
 """A webhook that was taken has its own line, `delivery.received`."""
 
+ASTRAY = f"webhooks are taken at {TOLD}; trueup webhook show prints the address"
+"""Told to whoever posts where nothing is."""
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -79,7 +82,8 @@ async def _handled(request: web.Request, handler: Handler, request_id: str) -> w
     except Transient as error:
         return told(Refused(503, "Service Unavailable", str(error), retry_after=5))
     except web.HTTPException as error:
-        response = told(Refused(error.status, error.reason))
+        is_astray = request.method == "POST" and request.match_info.route.resource is None
+        response = told(Refused(error.status, error.reason, ASTRAY if is_astray else ""))
         response.headers.update({name: value for name, value in error.headers.items() if name == "Allow"})
         return response
     except (RedisError, OSError) as error:

@@ -23,6 +23,7 @@ from receiver.keys import Secret
 from receiver.problems import Refused
 from receiver.providers.event import Comment, Event, Ignored, Ping, Provider, PullRequest, Push, Pushes, Rerun, WebhookRequest
 from receiver.providers.registry import PROVIDERS
+from receiver.refusals import Refusals
 from receiver.schemas import AcceptedAnswer
 from reconciler.errors import StoreUnavailable
 from reconciler.urls import parse_scope, scope_contains
@@ -91,6 +92,8 @@ class Share:
 
 BUDGET: web.AppKey[Budget] = web.AppKey("budget", Budget)
 
+REFUSALS: web.AppKey[Refusals] = web.AppKey("refusals", Refusals)
+
 
 async def receive(request: web.Request) -> web.Response:
     """One webhook."""
@@ -108,7 +111,7 @@ async def _receive(request: web.Request) -> web.Response:
         raise Refused(404, "Not Found", f"known providers are {', '.join(sorted(PROVIDERS))}")
     if any(encoding.lower() != "identity" for encoding in request.headers.getall("Content-Encoding", ())):
         raise Refused(415, "Unsupported Media Type", "send the body as it is, without Content-Encoding")
-    scopes = await _scopes_of(front, provider, request.match_info["scope"])
+    scopes = await _scopes_of(request, provider)
     scope = parse_scope(request.match_info["scope"])
     limit = front.settings.body_limit
     if (request.content_length or 0) > limit:
@@ -120,6 +123,7 @@ async def _receive(request: web.Request) -> web.Response:
         generations = sorted({record.generation for record in scopes}, reverse=True)
         secret = provider.verify(webhook, lambda purpose: front.ring.candidates(provider.name, purpose, scope, generations))
         if secret is None:
+            request.app[REFUSALS].unsigned(provider.name, scope, scopes)
             raise _unauthorized()
         event = provider.parse(webhook)
         delivery = provider.delivery_id(webhook)[:200] or hashlib.sha256(body).hexdigest()
@@ -142,10 +146,11 @@ def _text(header: str) -> str:
     return header.encode("utf-8", "backslashreplace").decode()
 
 
-async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeRecord]:
+async def _scopes_of(request: web.Request, provider: Provider) -> list[ScopeRecord]:
     """The declared repositories within the scope of an address."""
+    text = request.match_info["scope"]
     try:
-        table = await front.scopes()
+        table = await request.app[FRONT].scopes()
     except (RedisError, OSError) as error:
         raise StoreUnavailable("Redis does not answer; send it again") from error
     if table is None:
@@ -156,6 +161,7 @@ async def _scopes_of(front: Front, provider: Provider, text: str) -> list[ScopeR
         raise _unauthorized() from None
     found = [record for record in table if record.provider == provider.name and scope_contains(scope, record.scope)]
     if not found:
+        request.app[REFUSALS].unknown(provider.name, scope)
         raise _unauthorized()
     return found
 

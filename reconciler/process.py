@@ -164,7 +164,20 @@ def _limit(pid: int, limits: Limits) -> None:
     }
     for kind, limit in wanted.items():
         if limit is not None:
-            resource.prlimit(pid, kind, (limit, limit))
+            lower(kind, limit, pid)
+
+
+def lower(kind: int, limit: int, pid: int = 0) -> None:
+    """Limit what a process may use; a lower limit that its machine has set stays, since nobody may raise that.
+
+    Args:
+        kind: `resource.RLIMIT_AS` or another one.
+        limit: in its unit.
+        pid: of the process; 0 is this one.
+    """
+    _, most = resource.prlimit(pid, kind)
+    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
+    resource.prlimit(pid, kind, (limit, limit))
 
 
 def _kill_group(pid: int) -> None:

@@ -202,7 +202,10 @@ class Desk:
         found = await self.api.hooks(self.repository, self.token)
         hook, doubles = choose(found, wish.address, "")
         if hook is None:
-            others = [other.address for other in found if urlsplit(other.address).path == urlsplit(wish.address).path]
+            ours = urlsplit(wish.address)
+            others = [
+                h.address for h in found if ours.netloc == urlsplit(h.address).netloc or ours.path == urlsplit(h.address).path
+            ]
             return [f"there is no hook to {wish.address}", *(f"there is one to {address}" for address in others)]
         attempt = await self.tried(hook)
         unsaid = "the forge does not say how its test went" if attempt is None and self.can_tell else ""

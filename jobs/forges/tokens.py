@@ -57,8 +57,12 @@ def _address(repository: Repository) -> Address:
 
 def _written(data: Mapping[str, bytes], what: str, *, is_named: bool) -> str:
     token = data.get("token", b"").decode(errors="replace").strip()
-    if not token or not token.isascii() or not token.isprintable():
-        raise Stalled(f"{what} {'has no key `token`' if 'token' not in data else 'has a key `token` that is no token'}")
+    if not token:
+        raise Stalled(
+            f"{what}: its key `token` {'is empty' if 'token' in data else 'is missing'}; write the forge's token into it"
+        )
+    if not token.isascii() or not token.isprintable():
+        raise Stalled(f"{what} has a key `token` that is no token: it has lines or letters that none has")
     username = data.get("username", b"").decode(errors="replace").strip()
     if not is_named or not username:
         return token

@@ -162,7 +162,7 @@ def _login(keys: "_Keys", address: Address) -> Login | None:
     if not (name := keys.name(*PASSWORD)):
         return None
     if not (password := keys.line(name)):
-        raise SourceRefused(f"{keys.what}, key {name}: is empty")
+        raise SourceRefused(f"{keys.what}: its key `{name}` is empty; write the token or password into it")
     username = keys.line("username") or USERNAMES.get(address.forge, "oauth2")
     return Login(username, password, host_of(address.url))
 

@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 from reconciler.errors import RenderFailed, TrueupError
+from reconciler.process import lower
 from reconciler.render import landlock, mounts
 from reconciler.render.choose import Tools, render
 from reconciler.render.confine import ROOT_SUFFIX, Confinement, Grants, attempt, enforce
@@ -128,8 +129,8 @@ def _answer(tree: Tree, request: RenderRequest, order: Order, tools: Tools) -> b
 
 def _limit(memory_bytes: int) -> None:
     landlock.LIBC.mallopt(M_ARENA_MAX, 1)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_OUTPUT_BYTES, LIMIT_OUTPUT_BYTES))
+    lower(resource.RLIMIT_AS, memory_bytes)
+    lower(resource.RLIMIT_FSIZE, LIMIT_OUTPUT_BYTES)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.process import lower
 from reconciler.render import landlock, mounts, seccomp
 
 PACKAGE = str(Path(__file__).parents[1])
@@ -90,7 +91,7 @@ def enforce(grants: Grants, found: Confinement) -> None:
     Raises:
         OSError: when less is possible now.
     """
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
+    lower(resource.RLIMIT_NOFILE, MOST_FILES)
     landlock.forgo_privileges()
     if found.files.startswith("landlock"):
         landlock.restrict(grants.rights(), int(found.files.partition("/")[2]))

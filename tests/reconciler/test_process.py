@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -138,3 +139,17 @@ async def test_the_kernel_enforces_limits(tmp_path, limits, script):
 async def test_a_missing_program_says_so():
     with pytest.raises(FileNotFoundError):
         await run(["no-such-program"], limits=Limits(1), env=ENV)
+
+
+LOWERED = """
+import asyncio, resource
+from reconciler.process import Limits, run
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+done = asyncio.run(run(["sh", "-c", "sleep 0.2; ulimit -H -f"], limits=Limits(10, file_bytes=1 << 30), env={"PATH": "/usr/bin:/bin"}))
+print(done.code, done.stdout.decode().strip())
+"""
+
+
+async def test_a_lower_limit_of_the_machine_stays():
+    done = await run([sys.executable, "-c", LOWERED], limits=Limits(20), env=ENV, cwd=Path(__file__).parents[2])
+    assert (done.stdout, done.stderr) == (b"0 9\n", b""), "in blocks of 512 bytes"

@@ -6,6 +6,7 @@ Left out: Azure DevOps, where a hook is several subscriptions (test_azure_hooks)
 import dataclasses
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -333,6 +334,26 @@ async def test_one_hook_for_many_repositories(desk, wish, forge, forge_server, d
     forge_server.hooks.may_write = False
     with pytest.raises(Stalled, match=r"this (organisation|group|workspace|project)"):
         await shared.verify(wish)
+
+
+@pytest.mark.parametrize("forge", [Forge.GITHUB])
+@pytest.mark.parametrize(
+    ("beside", "is_told"),
+    [
+        pytest.param("{url}/", True, id="at the top"),
+        pytest.param("{url}/webhooks/gitlab/git.example/acme/shop", True, id="of another forge"),
+        pytest.param("https://elsewhere.example{path}", True, id="at another host"),
+        pytest.param("https://ci.example/hook", False, id="another program's"),
+    ],
+)
+async def test_a_hook_beside_the_right_address_is_named(desk, wish, beside, is_told):
+    right = urlsplit(wish.address)
+    address = beside.format(url=f"{right.scheme}://{right.netloc}", path=right.path)
+    await desk.api.create(desk.repository, dataclasses.replace(wish, address=address), TOKEN)
+    assert await desk.verify(wish) == [
+        f"there is no hook to {wish.address}",
+        *([f"there is one to {address}"] if is_told else []),
+    ]
 
 
 async def test_removing_what_is_gone_is_as_good(desk, wish, stored):

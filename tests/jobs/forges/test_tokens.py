@@ -36,7 +36,8 @@ async def test_what_stands_in_the_secret(forge, data, token):
 @pytest.mark.parametrize(
     ("forge", "data", "told"),
     [
-        (Forge.GITHUB, {}, "trueup/shop: Secret forge has no key `token`"),
+        (Forge.GITHUB, {}, "trueup/shop: Secret forge: its key `token` is missing; write the forge's token into it"),
+        (Forge.GITHUB, {"token": b" \n"}, "its key `token` is empty; write the forge's token into it"),
         (Forge.GITHUB, {"token": b"a\nb"}, "has a key `token` that is no token"),
         (Forge.BITBUCKET, {"username": b"a:b", "token": b"t"}, "has a key `username` that is no name"),
         (Forge.GITHUB, {"githubAppID": b"1"}, "needs githubAppID and githubAppPrivateKey"),

@@ -66,7 +66,7 @@ async def test_no_descriptor_is_left_open(worker, guarded):
         ({"git": {}}, "has the keys none"),
         ({"git": {"password": b"\xff canary"}}, "Secret git, key password: is not text"),
         ({"git": {"token": b"a\ncanary"}}, "Secret git, key token: is not one line"),
-        ({"git": {"password": b" \n"}}, "Secret git, key password: is empty"),
+        ({"git": {"password": b" \n"}}, "Secret git: its key `password` is empty"),
     ],
     ids=["none", "wrong", "no-key", "no-keys", "no-text", "lines", "empty"],
 )
