@@ -59,7 +59,7 @@ class BitbucketConversation:
         """The id of our comment that begins with *marker*; empty when there is none."""
         path = f"{_path(repository)}/pullrequests/{number}/comments?pagelen={PAGE}"
         async for line in self._lines(repository, path, token):
-            if str(line["content"]["raw"]).startswith(marker) and not line.get("deleted"):
+            if str((line.get("content") or {}).get("raw")).startswith(marker) and not line.get("deleted"):
                 return str(line["id"])
         return ""
 
@@ -88,7 +88,7 @@ class BitbucketConversation:
         query = urlencode({"q": 'permission>"read"', "pagelen": PAGE})
         path = f"/workspaces/{quote(workspace)}/permissions/repositories/{quote(name)}?{query}"
         async for line in paged_by_link(lambda path: self._people.call("GET", repository, path, token), path):
-            if line["user"]["uuid"] == uuid:
+            if uuid and (line.get("user") or {}).get("uuid") == uuid:
                 return WRITERS.get(line["permission"], Standing.NONE)
         return Standing.NONE
 

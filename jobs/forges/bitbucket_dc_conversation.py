@@ -53,7 +53,7 @@ class BitbucketDataCenterConversation:
     async def find_comment(self, repository: Repository, number: int, marker: str, token: str) -> str:
         """The id of our comment that begins with *marker*; empty when there is none. Comments are told among all that happened."""
         async for line in self._lines(repository, f"{path_in(repository)}/pull-requests/{number}/activities?limit={PAGE}", token):
-            if line["action"] == "COMMENTED" and str(line["comment"]["text"]).startswith(marker):
+            if line["action"] == "COMMENTED" and str(line["comment"].get("text")).startswith(marker):
                 return str(line["comment"]["id"])
         return ""
 
@@ -120,6 +120,6 @@ def _pull(line: Line) -> Pull:
         commit=str(source["latestCommit"]),
         ref=f"refs/pull-requests/{int(line['id'])}/from",
         base=str(target["id"]),
-        is_fork=source["repository"]["id"] != target["repository"]["id"],
+        is_fork=(source.get("repository") or {}).get("id") != target["repository"]["id"],
         is_open=line["state"] == "OPEN",
     )

@@ -17,11 +17,6 @@ KINDS = {"branch": "refs/heads/", "tag": "refs/tags/", "annotated_tag": "refs/ta
 """Where the refs of a change are, by its type."""
 
 
-class _Actor(Payload):
-    nickname: str | None = None
-    display_name: str | None = None
-
-
 class _Target(Payload):
     hash: str
 
@@ -42,7 +37,7 @@ class _Changes(Payload):
 
 
 class _Push(Payload):
-    actor: _Actor | None = None
+    actor: bitbucket_pulls.Actor | None = None
     repository: bitbucket_pulls.Repository
     push: _Changes
 
@@ -81,8 +76,8 @@ def _push(body: bytes) -> Event:
     payload = read(body, _Push)
     if isinstance(payload, Ignored):
         return payload
-    actor, repository = payload.actor or _Actor(), payload.repository
-    scopes, told = repository.scopes, {"actor": actor.nickname or actor.display_name or "", "repository_id": repository.uuid}
+    actor, repository = payload.actor or bitbucket_pulls.Actor(), payload.repository
+    scopes, told = repository.scopes, {"actor": actor.name, "repository_id": repository.uuid}
     return pushes_of(payload.push.changes, lambda change: _moved(scopes, change, told))
 
 

@@ -36,7 +36,8 @@ class _IntoRepository(Payload):
 
 class _From(Payload):
     commit: str = Field(alias="latestCommit")
-    repository: _FromRepository
+    repository: _FromRepository | None = None
+    """None when the fork is gone."""
 
 
 class _Into(Payload):
@@ -79,7 +80,7 @@ def pull_request_of(event: str, body: bytes) -> Event:
     before = payload.before.get("id") if isinstance(payload.before, dict) else None
     if event in ENDS or (event == "pr:modified" and before in (None, pull.target.id)):
         return needs_none(pull.id, ENDS.get(event, "described otherwise"))
-    is_fork = pull.source.repository.id != pull.target.repository.id
+    is_fork = pull.source.repository is None or pull.source.repository.id != pull.target.repository.id
     actor = payload.actor.name if payload.actor else ""
     ref, repository_id = f"refs/pull-requests/{pull.id}/from", str(pull.target.repository.id)
     found = PullRequest("", pull.id, pull.source.commit, ref, pull.target.id, actor, is_fork, repository_id=repository_id)

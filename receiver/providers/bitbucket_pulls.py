@@ -45,7 +45,9 @@ class Repository(Payload):
         return scopes_of(self.links.html.href, by_name)
 
 
-class _Actor(Payload):
+class Actor(Payload):
+    """Somebody, as every event names him."""
+
     uuid: str = ""
     nickname: str | None = None
     display_name: str | None = None
@@ -88,7 +90,7 @@ class _Pull(Payload):
 
 
 class _PullRequest(Payload):
-    actor: _Actor | None = None
+    actor: Actor | None = None
     repository: Repository
     pullrequest: _Pull
 
@@ -117,7 +119,7 @@ def pull_request_of(event: str, body: bytes) -> Event:
     is_fork = source.repository is None or source.repository.full_name != repository.full_name
     commit = source.commit.hash if source.commit and is_commit(source.commit.hash) and not is_fork else ""
     ref, base = "" if is_fork else f"refs/heads/{source.branch.name}", f"refs/heads/{pull.destination.branch.name}"
-    actor, repository_id = (payload.actor or _Actor()).name, repository.uuid
+    actor, repository_id = (payload.actor or Actor()).name, repository.uuid
     found = PullRequest("", pull.id, commit, ref, base, actor, is_fork, repository_id=repository_id)
     return proposed(repository.scopes, found)
 
@@ -127,7 +129,7 @@ def comment_of(body: bytes) -> Event:
     payload = read(body, _Comment)
     if isinstance(payload, Ignored):
         return payload
-    comment, actor, repository_id = payload.comment, payload.actor or _Actor(), payload.repository.uuid
+    comment, actor, repository_id = payload.comment, payload.actor or Actor(), payload.repository.uuid
     number, text = payload.pullrequest.id, comment.content.raw
     found = Comment("", number, str(comment.id), text, actor.account, repository_id=repository_id)
     return said(payload.repository.scopes, found)

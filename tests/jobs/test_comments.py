@@ -129,6 +129,20 @@ async def test_after_redis_was_lost_it_is_found_again(comments, shop, planned, d
     assert [c.edits for c in written()] == [1]
 
 
+async def test_at_bitbucket_it_is_found_again_by_what_nobody_sees_there(comments, planned, forge_server, redis):
+    shop = replace(
+        on_forge(f"{forge_server.url}/2.0", Forge.BITBUCKET), pulls=PullRequestPolicy(secret=SecretRef("trueup", "forge"))
+    )
+    forge_server.pulls.open(REPOSITORY, StoredPull(7, "a" * 40, "topic"))
+    for message in ("one", "two"):
+        await comments.want(shop, 7, await planned(message))
+        await comments.drain(declared(shop), "trueup", lambda job: f"https://t/{job.id}")
+        await redis.flushdb()
+    (comment,) = forge_server.pulls.comments(REPOSITORY, 7)
+    assert (comment.edits, "note: two" in comment.body, "<" in comment.body) == (1, True, False)
+    assert comment.body.startswith("[trueup plan of trueup ")
+
+
 async def test_one_that_a_person_deleted_is_written_anew(comments, shop, planned, drain, written):
     await comments.want(shop, 7, await planned("one"))
     await drain(comments)

@@ -258,9 +258,10 @@ def _told_in_cloud(comment: StoredComment) -> dict[str, Any]:
 
 
 def _shown_in_center(pull: StoredPull) -> dict[str, Any]:
+    source = None if pull.fork is None else {"id": 99 if pull.fork else 84}
     return {
         "id": pull.number, "version": 3, "state": {"open": "OPEN"}.get(pull.state, "DECLINED"),
-        "fromRef": {"id": f"refs/heads/{pull.source}", "latestCommit": pull.commit, "repository": {"id": 84 if pull.fork == "" else 99}},
+        "fromRef": {"id": f"refs/heads/{pull.source}", "latestCommit": pull.commit, "repository": source},
         "toRef": {"id": f"refs/heads/{pull.base}", "latestCommit": "b" * 40, "repository": {"id": 84}},
     }  # fmt: skip
 

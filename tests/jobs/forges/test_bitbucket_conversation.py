@@ -89,6 +89,24 @@ async def test_a_comment_that_was_deleted_is_neither_found_nor_edited(cloud, in_
     assert not await cloud.edit_comment(in_cloud, 7, written, "two", TOKEN)
 
 
+async def test_what_is_left_of_others_is_passed_over(cloud, in_cloud, center, at_server, monkeypatch):
+    """Comments without words, and permissions of accounts that are gone."""
+    lines = {
+        "/comments": [{"id": 1, "content": None}, {"id": 2, "content": {"raw": "[mark]: #"}}],
+        "/permissions/": [{"permission": "admin", "user": None}, {"permission": "write", "user": {"uuid": "{7}"}}],
+        "/activities": [{"action": "COMMENTED", "comment": {"id": 1}}, {"action": "COMMENTED", "comment": {"id": 2, "text": "[mark]: #"}}],
+    }  # fmt: skip
+
+    async def call(_, __, ___, path, *____):
+        return {"values": next(found for part, found in lines.items() if part in path)}
+
+    monkeypatch.setattr("jobs.forges.api.Api.call", call)
+    assert await cloud.find_comment(in_cloud, 7, "[mark]: #", TOKEN) == "2"
+    assert await center.find_comment(at_server, 7, "[mark]: #", TOKEN) == "2"
+    assert await cloud.standing(in_cloud, "ada {7}", TOKEN) is Standing.WRITES
+    assert await cloud.standing(in_cloud, "", TOKEN) is Standing.NONE
+
+
 async def test_the_longest_comment_fits(cloud, in_cloud, center, at_server, pulls):
     text = "x" * LONGEST[Form.PLAIN]
     await cloud.write_comment(in_cloud, 7, text, TOKEN)

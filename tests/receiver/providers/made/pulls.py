@@ -138,12 +138,15 @@ def server_comment(text):
 SSH = ("bitbucket.example:7999/ac/shop",)
 data_center = partial(Case, provider="bitbucket-dc")
 at_server = partial(proposed, bitbucket.SERVER, "refs/pull-requests/7/from", also=SSH)
+FORK_GONE = server_pull()
+FORK_GONE["pullRequest"]["fromRef"]["repository"] = None
 TITLED = server_pull(previousTitle="web", previousDescription="", previousTarget={"id": MAIN, "latestCommit": "b" * 40})
 MOVED = server_pull(into=RELEASES, previousTitle="web 1.1.0", previousTarget={"id": MAIN, "latestCommit": "b" * 40})
 SERVER = [
     data_center("opened", event="pr:opened", payload=server_pull(), means=at_server()),
     data_center("pushed to", event="pr:from_ref_updated", payload=server_pull(previousFromHash="c" * 40), means=at_server()),
     data_center("of a fork", event="pr:opened", payload=server_pull(fork=99), means=at_server(is_fork=True)),
+    data_center("of a fork that is gone", event="pr:opened", payload=FORK_GONE, means=at_server(is_fork=True)),
     data_center("of another title", event="pr:modified", payload=TITLED, means=ended("described otherwise")),
     data_center("into another branch", event="pr:modified", payload=MOVED, means=at_server(base=RELEASES)),
     data_center("merged", event="pr:merged", payload=server_pull(), means=ended("merged")),
