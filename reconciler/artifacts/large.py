@@ -82,21 +82,38 @@ async def get_large(
     return found
 
 
-async def _get_some(server: _Server, pointers: Sequence[Pointer], root: Path) -> Mapping[Pointer, Path | TrueupError]:
+async def reach_server(mirror: Mirror) -> str:
+    """Ask the LFS server of a repository about a file that nobody has, as it is asked about others; its address.
+
+    Raises:
+        SourceRefused: when it refuses, or is none.
+        SourceUnavailable: when it does not answer.
+    """
+    async with _opened(mirror) as server:
+        await _ask(server, [Pointer("0" * 64, 1)])
+        return server.url
+
+
+async def _ask(server: _Server, pointers: Sequence[Pointer]) -> Mapping[str, Action | str]:
+    """How files are got, or why not, by their ids."""
     fetcher = server.fetcher
     answer = await fetcher.post(
         f"{server.url}/objects/batch", question(pointers), limit_bytes=ANSWER_BYTES, media_type=MEDIA_TYPE, headers=server.headers
     )
     try:
-        actions = parse_answer(expect(answer, fetcher.what).body)
+        return parse_answer(expect(answer, fetcher.what).body)
     except ValueError as error:
         raise SourceRefused(f"{fetcher.what}: {error}") from error
+
+
+async def _get_some(server: _Server, pointers: Sequence[Pointer], root: Path) -> Mapping[Pointer, Path | TrueupError]:
+    actions = await _ask(server, pointers)
     limit = asyncio.Semaphore(AT_A_TIME)
 
     async def get(pointer: Pointer) -> Path | TrueupError:
         action = actions.get(pointer.oid, "the server says nothing of it")
         if isinstance(action, str):
-            return SourceRefused(f"{fetcher.what}: {pointer.oid[:12]}: {action}")
+            return SourceRefused(f"{server.fetcher.what}: {pointer.oid[:12]}: {action}")
         try:
             async with limit:
                 return await _download(server, pointer, action, root)

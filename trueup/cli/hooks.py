@@ -126,28 +126,54 @@ def _at_desk(target: Target, work: Callable[[Desk, Wish], Awaitable[T]]) -> T:
         Failure: when it cannot be done.
     """
     settings, repository, place = _place_of(target)
+
+    async def token() -> str:
+        return await _token(settings, repository, target.token_file)
+
+    try:
+        return run(at_desk(settings, repository, place, work, token=token, shown=str(target)))
+    except TrueupError as error:
+        raise Failure.of(error) from error
+
+
+async def at_desk(
+    settings: ReceiverSettings,
+    repository: Repository,
+    place: Place,
+    work: Callable[[Desk, Wish], Awaitable[T]],
+    *,
+    token: Callable[[], Awaitable[str]],
+    shown: str,
+) -> T:
+    """Do something about a hook at its forge.
+
+    Args:
+        settings: with a webhook key.
+        repository: whose hook it is, or what holds that.
+        place: where the hook hangs.
+        work: what is done.
+        token: reads the forge's token, when everything else is there.
+        shown: whose hook it is, as it is written on the command line.
+
+    Raises:
+        Failure: when it cannot be done here.
+        TrueupError: when the forge refuses, or does not answer.
+    """
     if not settings.public_url:
         raise Failure(
             "TRUEUP_PUBLIC_URL is not set; it is where the forge reaches Trueup: export TRUEUP_PUBLIC_URL=https://trueup.example",
             ExitCode.USAGE,
         )
-
-    async def at_desk() -> T:
-        async with aiohttp.ClientSession() as session:
-            api = hook_clients(session, place).get(repository.forge)
-            if api is None:
-                known = ", ".join(sorted(hook_clients(session)))
-                raise Failure(
-                    f"{repository.name}: webhooks of {repository.forge} are entered by hand: trueup webhook show {target};"
-                    f" this command knows {known}"
-                )
-            wish = wish_of(repository, settings.public_url, settings.master_keys[0])
-            return await work(Desk(api, repository, await _token(settings, repository, target.token_file)), wish)
-
-    try:
-        return run(at_desk())
-    except TrueupError as error:
-        raise Failure.of(error) from error
+    async with aiohttp.ClientSession() as session:
+        api = hook_clients(session, place).get(repository.forge)
+        if api is None:
+            known = ", ".join(sorted(hook_clients(session)))
+            raise Failure(
+                f"{repository.name}: webhooks of {repository.forge} are entered by hand: trueup webhook show {shown};"
+                f" this command knows {known}"
+            )
+        wish = wish_of(repository, settings.public_url, settings.master_keys[0])
+        return await work(Desk(api, repository, await token()), wish)
 
 
 def _place_of(target: Target) -> tuple[ReceiverSettings, Repository, Place]:

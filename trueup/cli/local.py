@@ -166,7 +166,7 @@ def _json(findings: Sequence[Finding]) -> list[Json]:
     return [record.model_dump(mode="json") for record in policy_records(findings)]
 
 
-class _SecretsWhenNeeded:
+class SecretsWhenNeeded:
     """Secrets as a worker reads them; a cluster is reached only when something is read, since most renders need nothing."""
 
     def __init__(self, settings: ReceiverSettings, stack: AsyncExitStack) -> None:
@@ -176,6 +176,7 @@ class _SecretsWhenNeeded:
         self._secrets: Secrets | None = None
 
     async def read(self, ref: SecretRef | ConfigMapRef) -> Mapping[str, bytes]:
+        """What one holds."""
         async with self._opening:
             if self._secrets is None:
                 try:
@@ -188,7 +189,7 @@ class _SecretsWhenNeeded:
 @asynccontextmanager
 async def _workshop(settings: ReceiverSettings, declared: Declarations) -> AsyncIterator[Workshop]:
     async with AsyncExitStack() as stack, Renderer(settings) as renderer:
-        secrets = _SecretsWhenNeeded(settings, stack)
+        secrets = SecretsWhenNeeded(settings, stack)
         mirrors = Stores(settings, secrets)
         try:
             yield Workshop(mirrors, renderer, declared.repositories, secrets, seal_key=seal_key(settings))
