@@ -69,10 +69,30 @@ def daemon_set(document: Document) -> Health:
     if "observedGeneration" not in status:
         return progressing(UNOBSERVED)
     wanted = number(status, "desiredNumberScheduled")
-    updated, available = number(status, "updatedNumberScheduled"), number(status, "numberAvailable")
-    if part(spec, "updateStrategy").get("type") != "OnDelete" and updated < wanted:
-        return progressing(f"{of(updated, wanted, 'node')} updated")
+    due, updated, available = _due(spec, wanted), number(status, "updatedNumberScheduled"), number(status, "numberAvailable")
+    if updated < due:
+        return progressing(f"{of(updated, due, 'node')} updated")
     return healthy() if available >= wanted else progressing(f"{of(available, wanted, 'node')} available")
+
+
+def clone_set(document: Document) -> Health:
+    """OpenKruise's: all replicas are available, and as many of the new revision as its partition asks for.
+
+    https://openkruise.io/docs/user-manuals/cloneset/
+    """
+    spec, status = part(document, "spec"), part(document, "status")
+    if part(spec, "updateStrategy").get("paused"):
+        return suspended("the rollout is paused")
+    if "observedGeneration" not in status:
+        return progressing(UNOBSERVED)
+    wanted, total = number(spec, "replicas", 1), number(status, "replicas")
+    due, updated = number(status, "expectedUpdatedReplicas", wanted), number(status, "updatedReplicas")
+    if updated < due:
+        return progressing(f"{of(updated, due, 'replica')} updated")
+    if total > wanted:
+        return progressing(f"{counted(total - wanted, 'replica')} too many")
+    available = number(status, "availableReplicas")
+    return healthy() if available >= wanted else progressing(f"{of(available, wanted, 'replica')} available")
 
 
 def replica_set(document: Document) -> Health:
@@ -119,7 +139,7 @@ def cron_job(document: Document) -> Health:
 
 
 def _due(spec: Mapping[str, Any], wanted: int) -> int:
-    """How many replicas of a StatefulSet must be of the new revision.
+    """How many replicas of a StatefulSet, or pods of a DaemonSet, must be of the new revision; OpenKruise has partitions of both.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies
     """

@@ -1,4 +1,4 @@
-"""Certificates and secrets: cert-manager, External Secrets, Sealed Secrets, Vault."""
+"""Certificates and secrets: cert-manager, External Secrets, Sealed Secrets, Vault, Keycloak."""
 
 from reconciler.health.clauses import DEGRADED, HEALTHY, PROGRESSING, Has, Says, rule, when
 
@@ -57,6 +57,11 @@ RULES = {
     ("secrets.hashicorp.com", "VaultPKISecret"): _VAULT_ACCESS,
     ("secrets.hashicorp.com", "VaultStaticSecret"): _VAULT_SECRET,
     ("secrets.hashicorp.com", "VaultDynamicSecret"): _VAULT_SECRET,
+    # https://www.keycloak.org/operator/basic-deployment
+    ("k8s.keycloak.org", "Keycloak"): rule(when(HEALTHY, Says("Ready")), when(DEGRADED, Says("HasErrors"))),
+    ("k8s.keycloak.org", "KeycloakRealmImport"): rule(
+        when(HEALTHY, Says("Done")), when(DEGRADED, Says("HasErrors")), when(PROGRESSING, Says("Started"))
+    ),
     # https://bank-vaults.dev/docs/operator/
     ("vault.banzaicloud.com", "Vault"): rule(when(HEALTHY, Says("Healthy"))),
 }

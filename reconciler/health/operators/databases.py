@@ -1,4 +1,4 @@
-"""Databases, queues and search: Strimzi, CloudNativePG, Zalando, Percona, MongoDB, RabbitMQ, Elastic."""
+"""Databases, queues and search: Strimzi, CloudNativePG, Zalando, Percona, MariaDB, ClickHouse, Atlas, MongoDB, RabbitMQ, Elastic."""
 
 from reconciler.health.clauses import DEGRADED, HEALTHY, PROGRESSING, SUSPENDED, Has, Says, rule, when
 
@@ -16,6 +16,17 @@ _MONGODB = rule(
 _CNPG_DECLARED = rule(
     when(HEALTHY, Has("status.applied", ("true",))),
     when(DEGRADED, Has("status.applied", ("false",), because="status.message")),
+)
+
+_CLICKHOUSE = rule(
+    when(HEALTHY, Has("status.status", ("Completed",))),
+    when(DEGRADED, Has("status.status", ("Aborted",), because="status.error")),
+)
+
+_ATLAS = rule(
+    when(HEALTHY, Says("Ready")),
+    when(PROGRESSING, Says("Ready", "False", ("Reconciling", "GettingDevDB"))),
+    when(DEGRADED, Says("Ready", "False")),
 )
 
 _ELASTIC = rule(when(HEALTHY, Has("status.health", ("green",))))
@@ -75,6 +86,14 @@ RULES = {
     ("ps.percona.com", "PerconaServerMySQL"): _PERCONA,
     ("psmdb.percona.com", "PerconaServerMongoDB"): _PERCONA,
     ("pgv2.percona.com", "PerconaPGCluster"): _PERCONA,
+    # https://github.com/mariadb-operator/mariadb-operator
+    ("k8s.mariadb.com", "MariaDB"): rule(when(HEALTHY, Says("Ready")), when(DEGRADED, Says("Ready", "False", ("Failed",)))),
+    # https://github.com/Altinity/clickhouse-operator
+    ("clickhouse.altinity.com", "ClickHouseInstallation"): _CLICKHOUSE,
+    ("clickhouse-keeper.altinity.com", "ClickHouseKeeperInstallation"): _CLICKHOUSE,
+    # https://atlasgo.io/integrations/kubernetes
+    ("db.atlasgo.io", "AtlasMigration"): _ATLAS,
+    ("db.atlasgo.io", "AtlasSchema"): _ATLAS,
     # https://github.com/mongodb/mongodb-kubernetes
     ("mongodb.com", "MongoDB"): _MONGODB,
     ("mongodbcommunity.mongodb.com", "MongoDBCommunity"): _MONGODB,

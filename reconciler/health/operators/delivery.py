@@ -1,4 +1,4 @@
-"""Delivery and pipelines: Trueup itself, Flux, Argo, Tekton."""
+"""Delivery and pipelines: Trueup itself, Flux, Argo, Tekton, Flagger, OpenKruise rollouts, Numaflow."""
 
 from reconciler.health.clauses import (
     DEGRADED,
@@ -14,6 +14,12 @@ from reconciler.health.clauses import (
 )
 
 _RUN = rule(when(HEALTHY, Says("Succeeded")), when(DEGRADED, Says("Succeeded", "False")))
+
+_FLOWING = rule(
+    when(HEALTHY, Has("status.phase", ("Running",))),
+    when(SUSPENDED, Has("status.phase", ("Paused", "Pausing"))),
+    when(DEGRADED, Has("status.phase", ("Failed",), because="status.message")),
+)
 
 _MEASURED = rule(
     when(HEALTHY, Has("status.phase", ("Successful",))),
@@ -82,6 +88,26 @@ RULES = {
     ("tekton.dev", "PipelineRun"): _RUN,
     ("tekton.dev", "TaskRun"): _RUN,
     ("tekton.dev", "CustomRun"): _RUN,
+    # https://docs.flagger.app/usage/how-it-works#canary-status ; it waits for a webhook by which people confirm
+    ("flagger.app", "Canary"): rule(
+        when(HEALTHY, Has("status.phase", ("Initialized", "Succeeded"))),
+        when(SUSPENDED, Has("status.phase", ("Waiting", "WaitingPromotion"), because="status.conditions.message")),
+        when(DEGRADED, Has("status.phase", ("Failed",), because="status.conditions.message")),
+    ),
+    # https://openkruise.io/rollouts/introduction
+    ("rollouts.kruise.io", "Rollout"): rule(
+        when(HEALTHY, Has("status.phase", ("Healthy",))),
+        when(
+            SUSPENDED,
+            Has("status.phase", ("Disabled",)),
+            Has("status.canaryStatus.currentStepState", ("StepPaused",)),
+            Has("status.blueGreenStatus.currentStepState", ("StepPaused",)),
+        ),
+    ),
+    # https://numaflow.numaproj.io/
+    ("numaflow.numaproj.io", "InterStepBufferService"): _FLOWING,
+    ("numaflow.numaproj.io", "MonoVertex"): _FLOWING,
+    ("numaflow.numaproj.io", "Pipeline"): _FLOWING,
 }
 
 STATIC = {

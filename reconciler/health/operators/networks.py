@@ -1,4 +1,4 @@
-"""Networks beyond Kubernetes' own: Contour, NGINX, OpenShift routes, Cilium, MetalLB, Istio, Linkerd, Traefik."""
+"""Networks beyond Kubernetes' own: Contour, NGINX, OpenShift routes, Cilium, MetalLB, Istio, Linkerd, Traefik, Google's certificates."""
 
 from reconciler.health.clauses import DEGRADED, HEALTHY, Has, Says, rule, when
 
@@ -29,6 +29,11 @@ RULES = {
     # https://docs.cilium.io/en/stable/network/kubernetes/policy/
     ("cilium.io", "CiliumNetworkPolicy"): _CILIUM,
     ("cilium.io", "CiliumClusterwideNetworkPolicy"): _CILIUM,
+    # https://cloud.google.com/kubernetes-engine/docs/how-to/managed-certs
+    ("networking.gke.io", "ManagedCertificate"): rule(
+        when(DEGRADED, Has("status.domainStatus.status", ("FailedNotVisible", "FailedCaaChecking", "FailedCaaForbidden"))),
+        when(HEALTHY, Has("status.certificateStatus", ("Active",))),
+    ),
     # https://metallb.universe.tf/apis/
     ("metallb.io", "ConfigurationState"): rule(
         when(HEALTHY, Has("status.result", ("Valid",))),

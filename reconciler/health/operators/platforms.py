@@ -1,5 +1,6 @@
-"""Platforms on a cluster, and clusters from it: Knative, Crossplane, Cluster API, KEDA, KubeVirt, OLM, cloud controllers."""
+"""Platforms, and clusters from them: Knative, Crossplane, Cluster API, KEDA, KubeVirt, OLM, OpenShift, OpenKruise, cloud controllers."""
 
+from reconciler.health import workloads
 from reconciler.health.clauses import DEGRADED, HEALTHY, PROGRESSING, SUSPENDED, UNKNOWN, Has, Says, rule, when
 
 _THREE_VALUED = rule(when(HEALTHY, Says("Ready")), when(DEGRADED, Says("Ready", "False")))
@@ -43,6 +44,9 @@ RULES = {
     ("cluster.x-k8s.io", "MachineDeployment"): _MACHINES,
     ("cluster.x-k8s.io", "MachinePool"): _MACHINES,
     ("controlplane.cluster.x-k8s.io", "KubeadmControlPlane"): _MACHINES,
+    ("addons.cluster.x-k8s.io", "ClusterResourceSet"): rule(
+        when(HEALTHY, Says("ResourcesApplied")), when(PROGRESSING, Says("ResourcesApplied", "False"))  # it is tried again
+    ),
     # https://keda.sh/docs/latest/reference/scaledobject-spec/
     ("keda.sh", "ScaledObject"): _SCALED,
     ("keda.sh", "ScaledJob"): _SCALED,
@@ -83,6 +87,31 @@ RULES = {
         when(DEGRADED, Has("status.phase", ("Failed",), because="status.message")),
         when(SUSPENDED, Has("status.phase", ("RequiresApproval",))),
     ),
+    ("operators.coreos.com", "CatalogSource"): rule(
+        when(HEALTHY, Has("status.connectionState.lastObservedState", ("READY",)))
+    ),
+    # https://docs.redhat.com/en/documentation/openshift_container_platform/latest/html/workloads_apis/deploymentconfig-apps-openshift-io-v1
+    ("apps.openshift.io", "DeploymentConfig"): rule(
+        when(DEGRADED, Says("ReplicaFailure"), Says("Progressing", "False")),
+        when(SUSPENDED, Has("spec.paused")),
+        when(PROGRESSING, Says("Available", "False")),
+        when(HEALTHY, Says("Progressing", "True", ("NewReplicationControllerAvailable",))),
+        when(PROGRESSING, Says("Progressing")),
+    ),
+    # https://openkruise.io/docs/
+    ("apps.kruise.io", "CloneSet"): workloads.clone_set,
+    ("apps.kruise.io", "StatefulSet"): workloads.stateful_set,
+    ("apps.kruise.io", "DaemonSet"): workloads.daemon_set,
+    ("apps.kruise.io", "BroadcastJob"): rule(
+        when(HEALTHY, Says("Complete")), when(DEGRADED, Says("Failed")), when(SUSPENDED, Has("spec.paused"))
+    ),
+    ("apps.kruise.io", "AdvancedCronJob"): rule(when(SUSPENDED, Has("spec.paused")), otherwise=HEALTHY),
+    # https://camel.apache.org/camel-k/next/
+    ("camel.apache.org", "Integration"): rule(
+        when(HEALTHY, Says("Ready")), when(DEGRADED, Has("status.phase", ("Error",), because="status.conditions.message"))
+    ),
+    # https://docs.datadoghq.com/containers/guide/cluster_agent_autoscaling_metrics/
+    ("datadoghq.com", "DatadogMetric"): rule(when(DEGRADED, Says("Error"), Says("Valid", "False")), otherwise=HEALTHY),
     # https://cloud.google.com/config-connector/docs/troubleshooting
     ("*.cnrm.cloud.google.com", "*"): rule(
         when(HEALTHY, Says("Ready")),
@@ -111,6 +140,22 @@ RULES = {
             ),
         ),
     ),
+    ("sparkoperator.k8s.io", "ScheduledSparkApplication"): rule(
+        when(SUSPENDED, Has("spec.suspend")),
+        when(HEALTHY, Has("status.scheduleState", ("Scheduled",))),
+        when(DEGRADED, Has("status.scheduleState", ("FailedValidation",), because="status.reason")),
+    ),
+    # https://kserve.github.io/website/ ; Ready is also False while a model is loaded
+    ("serving.kserve.io", "InferenceService"): rule(
+        when(
+            DEGRADED,
+            Has(
+                "status.modelStatus.transitionStatus", ("BlockedByFailedLoad", "InvalidSpec"),
+                because="status.modelStatus.lastFailureInfo.message",
+            ),
+        ),
+        when(HEALTHY, Says("Ready")),
+    ),
     # https://nightlies.apache.org/flink/flink-kubernetes-operator-docs-main/
     ("flink.apache.org", "FlinkDeployment"): rule(
         when(HEALTHY, Has("status.lifecycleState", ("STABLE", "DEPLOYED"))),
@@ -123,6 +168,16 @@ RULES = {
         when(SUSPENDED, Has("status.state", ("suspended",))),
         when(DEGRADED, Has("status.state", ("failed",), because="status.reason")),
     ),
+    ("ray.io", "RayJob"): rule(
+        when(HEALTHY, Has("status.jobStatus", ("SUCCEEDED",))),
+        when(
+            DEGRADED,
+            Has("status.jobStatus", ("FAILED", "STOPPED"), because="status.message"),
+            Has("status.jobDeploymentStatus", ("Failed",), because="status.message"),
+        ),
+        when(SUSPENDED, Has("status.jobDeploymentStatus", ("Suspended",))),
+    ),
+    ("ray.io", "RayService"): rule(when(HEALTHY, Says("Ready"), Has("status.serviceStatus", ("Running",)))),
 }  # fmt: skip
 
 STATIC = {

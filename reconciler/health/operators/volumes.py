@@ -1,4 +1,4 @@
-"""Storage and backups: snapshots, Velero, Rook, Longhorn, KubeVirt's volumes."""
+"""Storage and backups: snapshots, Velero, Rook, Longhorn, MinIO, KubeVirt's volumes."""
 
 from reconciler.health.clauses import DEGRADED, HEALTHY, PROGRESSING, SUSPENDED, Has, rule, when
 
@@ -62,10 +62,24 @@ RULES = {
         when(PROGRESSING, Has("status.robustness", ("degraded",))),
         when(HEALTHY, Has("status.state", ("attached", "detached"))),
     ),
+    # https://github.com/minio/operator, `pkg/controller/status.go`; its states are sentences
+    ("minio.min.io", "Tenant"): rule(
+        when(HEALTHY, Has("status.currentState", ("Initialized",))),
+        when(
+            DEGRADED,
+            Has(
+                "status.currentState",
+                (
+                    "Another MinIO Tenant already exists in the namespace", "Different versions across MinIO Pools",
+                    "Statefulset not controlled by operator",
+                ),
+            ),
+        ),
+    ),
     # https://github.com/kubevirt/containerized-data-importer, `doc/datavolumes.md`
     ("cdi.kubevirt.io", "DataVolume"): rule(
         when(HEALTHY, Has("status.phase", ("Succeeded", "WaitForFirstConsumer", "PendingPopulation"))),
         when(SUSPENDED, Has("status.phase", ("Paused",))),
         when(DEGRADED, Has("status.phase", ("Failed",), because="status.conditions.message")),
     ),
-}
+}  # fmt: skip
