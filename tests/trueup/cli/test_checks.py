@@ -100,7 +100,7 @@ async def test_all_is_well(world):
         ),
         pytest.param(f"{LOGIN}, lfs: true", {}, None, "lfs", "trueup/shop: LFS: ", id="no server of LFS"),
         pytest.param(
-            f"{LOGIN}, commitStatus: {{secretRef: {{name: git}}}}", {}, None, "status", "no key `token`", id="no token"
+            f"{LOGIN}, commitStatus: {{secretRef: {{name: git}}}}", {}, None, "status", "its key `token` is missing", id="no token"
         ),
         pytest.param(
             f"{LOGIN}, webhook: {{register: true, secretRef: {{name: forge}}}}",
