@@ -5,6 +5,7 @@ Left out: what each event means (test_deliveries).
 
 import pytest
 
+from jobs.forges import bitbucket_dc_hooks, bitbucket_hooks
 from receiver.providers.event import Comment, Ignored, PullRequest
 from receiver.providers.payload import LONGEST_NAME
 from receiver.providers.pulls import NO_ADDRESS, NO_COMMAND, needs_none, proposed, said
@@ -117,6 +118,19 @@ def test_what_is_not_understood_is_ignored_with_a_reason(provider, event, payloa
     found = PROVIDERS[provider].parse(Case("", provider, event, payload, Ignored("")).request)
     assert isinstance(found, Ignored)
     assert found.reason.startswith("payload ")
+
+
+@pytest.mark.parametrize(
+    ("provider", "event"),
+    [
+        *(("bitbucket", event) for event in bitbucket_hooks.EVENTS),
+        *(("bitbucket-dc", event) for event in bitbucket_dc_hooks.EVENTS),
+    ],
+)
+def test_whatever_a_registered_hook_sends_means_something(provider, event):
+    found = PROVIDERS[provider].parse(Case("", provider, event, {}, Ignored("")).request)
+    assert isinstance(found, Ignored)
+    assert found.reason.startswith("payload not understood"), "and is not an event that means nothing"
 
 
 def test_a_full_hash_of_bitbucket_cloud_is_believed():
