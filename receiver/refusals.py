@@ -33,9 +33,9 @@ class Refusals:
             declared: whose webhooks it would have been.
         """
         own = next((record.repository for record in declared if record.scope == scope and record.repository), f"--scope {scope}")
+        mend = f"trueup webhook register {own}, or enter what trueup webhook show {own} prints"
         self._tell(
-            f"{provider} {scope}", provider, scope,
-            f"it is not signed, or with another secret: trueup webhook register {own}, or enter what trueup webhook show {own} prints",
+            f"{provider} {scope}", provider, scope, f"it is not signed, or by another secret than this address has; {mend}"
         )  # fmt: skip
 
     def unknown(self, provider: str, scope: str) -> None:
