@@ -35,8 +35,9 @@ AT_ONCE = 60
 AT_ONCE_EACH = 20
 """Statuses that one worker posts at once, in all and of one repository: a forge that does not answer takes no place of others."""
 
-LOOKED_AT = 500
-"""Statuses that are due, among which the next ones are chosen."""
+LOOKED_AT = 50_000
+"""Statuses that are due, among which the first of each repository are found: a flood of one hides no other's. A look at ten thousand
+takes Redis some milliseconds."""
 
 PATIENCE_SECONDS = 0.5
 """How long a drain waits for those that it has begun; then it looks for new ones."""
@@ -93,6 +94,7 @@ class Statuses:
         self._deployments = deployments
         self._under_way: dict[Subject, asyncio.Task[None]] = {}
         self._want = redis.register_script(status_scripts.WANT)
+        self._due = redis.register_script(status_scripts.DUE)
         self._posted = redis.register_script(status_scripts.POSTED)
         self._take = redis.register_script(status_scripts.TAKE)
         self._give_back = redis.register_script(status_scripts.GIVE_BACK)
@@ -122,7 +124,7 @@ class Statuses:
         """Post what is due; seconds until more is due, None when nothing is, or nothing is declared yet."""
         if not declarations.repositories:
             return None
-        due = await self._redis.zrange(self._keys.statuses, "-inf", time.time(), byscore=True, offset=0, num=LOOKED_AT)
+        due = await self._due(keys=[self._keys.statuses], args=[time.time(), LOOKED_AT, AT_ONCE_EACH])
         for subject in self._next(map(Subject.parse, due)):
             self._under_way[subject] = asyncio.create_task(self._post(subject, declarations))
         if self._under_way:

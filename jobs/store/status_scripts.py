@@ -17,6 +17,19 @@ return 1
 A commit may have several jobs under way: that it is pending is said once, with the link to the first.
 """
 
+DUE = """
+local count, found = {}, {}
+for _, field in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])) do
+  local repository = string.match(field, '^[^|]*')
+  local number = (count[repository] or 0) + 1
+  count[repository] = number
+  if number <= 2 * tonumber(ARGV[3]) then found[#found + 1] = field end
+end
+return found
+"""
+"""KEYS due; ARGV now, how many are looked at, how many of one repository are posted at once: as many again, since those may be under way.
+Those of each repository that are due first, in that order."""
+
 POSTED = """
 redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])
 redis.call('HDEL', KEYS[4], ARGV[1])

@@ -46,6 +46,8 @@ class ForgeServer:
         """What those answers say."""
         self.silent: asyncio.Event | None = None
         """While it is there and not set, requests are not answered."""
+        self.seconds = 0.0
+        """How long each answer takes."""
         self.late: asyncio.Event | None = None
         """While it is there and not set, requests are done, and not answered."""
         self.losing = 0
@@ -144,6 +146,8 @@ class ForgeServer:
             said: dict[str, Any] = {"message": self.message} | ({"errors": self.errors} if self.errors else {})
             return web.json_response(said, status=status, headers=headers)
         answer = await handler(request)
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
         if self.late is not None:
             await self.late.wait()
         if self.losing and request.method != "GET" and request.transport is not None:
