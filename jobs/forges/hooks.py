@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from jobs.derive import Purpose, derive_secret, text_of, webhook_path
+from jobs.forges.forge import Denied
 from reconciler.errors import Stalled, Transient
 from reconciler.model.declared import Repository
 from reconciler.urls import default_api, parse_url
@@ -186,12 +187,15 @@ class Desk:
         """The first half of `care`: make the hook what it should be. The hook as it is now, and what was written."""
         hook, doubles = choose(await self.api.hooks(self.repository, self.token), wish.address, known_id)
         done: list[str] = []
-        if hook is None:
-            hook = await self.api.create(self.repository, wish, self.token)
-            done.append("created")
-        elif reasons := wrongs(hook, wish, has_secret=has_secret):
-            hook = await self.api.update(self.repository, hook, wish, self.token)
-            done.append(f"repaired: {', '.join(reasons)}")
+        try:
+            if hook is None:
+                hook = await self.api.create(self.repository, wish, self.token)
+                done.append("created")
+            elif reasons := wrongs(hook, wish, has_secret=has_secret):
+                hook = await self.api.update(self.repository, hook, wish, self.token)
+                done.append(f"repaired: {', '.join(reasons)}")
+        except Denied as error:
+            raise Denied(f"{error}{mend_of_refusal(error, wish)}", error.status) from error
         for double in doubles:
             await self.api.remove(self.repository, double, self.token)
             done.append(f"removed its double {double.id}")
@@ -305,6 +309,17 @@ def mend_of(trouble: str) -> str:
             )
         case _:
             return "is TRUEUP_PUBLIC_URL where the forge reaches Trueup, and is Trueup running (trueup up)?"
+
+
+def mend_of_refusal(error: Denied, wish: Wish) -> str:
+    """What a person looks at when a forge does not take the address of a hook; empty where that is not why."""
+    said = str(error).partition(f"answered {error.status}")[2].lower()
+    if error.status not in (400, 422) or "url" not in said:
+        return ""
+    return (
+        f"; it does not send to {wish.address}: TRUEUP_PUBLIC_URL must be an address that it may reach; GitLab's administrator"
+        " allows local ones under Network, Outbound requests"
+    )
 
 
 def trouble_of(hook: Hook, log: Sequence[Attempt]) -> str:

@@ -33,10 +33,11 @@ def rename(system):
     system.git.instead = redirect
 
 
-async def pushed(system, value, name, *, hook=REPOSITORY):
+async def pushed(system, value, name, *, hook=REPOSITORY, repository_id=1):
     """Commit and tell of it by a hook, with the name that the repository has; the job, once it is final."""
     commit = await system.git.commit(name, {"apps/web/a.yaml": config_map("a", value)}, message="change")
     payload = push_payload(commit, "0" * 40, system.git.url(name))
+    payload["repository"]["id"] = repository_id
     status, answer = await system.send("push", payload, repository=hook)
     assert status == 202, answer
     return await system.ended(answer["id"])
@@ -78,3 +79,14 @@ async def test_a_push_after_a_rename_is_known_and_says_what_to_mend(system):
     await system.until(is_declared, "the new address is declared")
     assert (await pushed(system, "3", STORE, hook=STORE))["state"] == "succeeded"
     assert (await known(system, lambda item: item["scope"] == scope))["message"] == ""
+
+
+async def test_another_repository_that_takes_the_name_is_noticed(system):
+    await system.redeliver(await system.commit({"apps/web/a.yaml": config_map("a", "1")}))
+    await known(system, lambda item: item["id"] == "1")
+    system.git.path(REPOSITORY).rename(system.git.path("acme/gone"))
+    job = await pushed(system, "2", REPOSITORY, repository_id=2)
+    assert job["state"] == "succeeded", "it is what spec.url names by now"
+    told = await known(system, lambda item: item["replaced"] == "1")
+    assert "is another repository than before (its id is 2, and was 1)" in told["message"]
+    assert [stage["detail"] for stage in job["stages"] if stage["name"] == "started"] == [told["message"]]

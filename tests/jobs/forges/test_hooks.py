@@ -14,6 +14,7 @@ from aiohttp import web
 from jobs.derive import Purpose
 from jobs.forges import hooks
 from jobs.forges.clients import hook_clients
+from jobs.forges.forge import Denied
 from jobs.forges.github_hooks import GitHubHooks
 from jobs.forges.hooks import Attempt, Desk, Logged, Place, Probed, Wish
 from reconciler.errors import ForgeUnavailable, Stalled
@@ -301,6 +302,26 @@ async def test_refusals_say_what_the_token_needs(desk, wish, forge_server, statu
         await desk.care(wish, has_secret=False)
     assert TOKEN not in str(caught.value)
     assert "new-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("forge", [Forge.GITHUB, Forge.GITLAB])
+@pytest.mark.parametrize(
+    ("message", "is_address"),
+    [
+        pytest.param("url is not supported because it isn't reachable over the public Internet (localhost)", True, id="GitHub"),
+        pytest.param("Url is blocked: Requests to the local network are not allowed", True, id="GitLab"),
+        pytest.param('The "push" event cannot have more than 20 hooks', False, id="something else"),
+    ],
+)
+async def test_an_address_that_the_forge_does_not_send_to_is_told(desk, wish, forge_server, monkeypatch, message, is_address):  # noqa: PLR0917
+    async def none(*_: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(desk.api, "hooks", none)
+    forge_server.failures, forge_server.message = [(422, {})], message
+    with pytest.raises(Denied, match="answered 422") as caught:
+        await desk.care(wish, has_secret=False)
+    assert ("TRUEUP_PUBLIC_URL must be an address that it may reach" in str(caught.value)) is is_address
 
 
 @pytest.mark.parametrize("forge", [Forge.BITBUCKET_DC])
