@@ -23,6 +23,7 @@ from reconciler.artifacts import charts, cosign
 from reconciler.artifacts.fetch import Fetcher, Key, expect
 from reconciler.artifacts.keys import key_of
 from reconciler.artifacts.registry import Manifest, Registry
+from reconciler.artifacts.signatures import signatures_in
 from reconciler.artifacts.unpack import stream_of
 from reconciler.declarations.signers import Signers
 from reconciler.errors import InvalidManifest, NotVerified, SourceRefused
@@ -277,14 +278,7 @@ class ArtifactMirror(Mirror):
 
     async def _keep_signatures(self, registry: Registry, digest: str, commit: str) -> None:
         """Keep what the registry has of signatures, to be checked with whichever keys count when it is rendered."""
-        manifest = await registry.find(cosign.tag_of(digest))
-        found: list[cosign.Signature] = []
-        for layer in (manifest.layers if manifest else ())[: cosign.MOST]:
-            if layer.get("mediaType") == cosign.MEDIA_TYPE:
-                annotations = layer.get("annotations")
-                said = annotations.get(cosign.ANNOTATION) if isinstance(annotations, dict) else None
-                one = cosign.decoded(await registry.blob(layer, limit_bytes=1024 * 1024), said)
-                found += [one] if one is not None else []
+        found = await signatures_in(registry, digest)
         pairs = [[base64.b64encode(one.payload).decode(), base64.b64encode(one.signature).decode()] for one in found]
         text = orjson.dumps(pairs)
         kept = await self.try_git("cat-file", "blob", f"{SIGNED}{commit}")

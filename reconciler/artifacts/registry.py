@@ -20,6 +20,10 @@ LAYER_BYTES = 100 * 1024 * 1024
 MOST_TAGS = 50_000
 PAGE = 1000
 
+INDEX = "application/vnd.oci.image.index.v1+json"
+MOST_PAGES = 5
+"""Of what refers to one manifest."""
+
 MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 
 LAYERS = (
@@ -112,6 +116,30 @@ class Registry:
         answer = await self._get(self._url(f"manifests/{reference}"), limit_bytes=MANIFEST_BYTES, accept=MANIFESTS)
         return None if answer.status == 404 else await self.manifest(reference)
 
+    async def referrers(self, digest: str) -> list[Mapping[str, Any]]:
+        """What refers to a manifest, by its entries: as OCI 1.1 lists it, or by the tag that stands in where a registry does not.
+
+        https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+
+        Raises:
+            SourceUnavailable: when the registry does not answer.
+        """
+        found: list[Mapping[str, Any]] = []
+        url = self._url(f"referrers/{digest}")
+        for _ in range(MOST_PAGES):
+            answer = await self._get(url, limit_bytes=MANIFEST_BYTES, accept=INDEX)
+            if (listed := _listed(answer)) is None:
+                break
+            found += listed
+            following = _NEXT.search(answer.headers.get("link", ""))
+            url = urljoin(url, following[1]) if following else ""
+            if not url.startswith(f"{self._base}/v2/"):
+                return found
+        if found:
+            return found
+        tag = digest.replace(":", "-")
+        return _listed(await self._get(self._url(f"manifests/{tag}"), limit_bytes=MANIFEST_BYTES, accept=INDEX)) or []
+
     async def blob(self, layer: Mapping[str, Any], *, limit_bytes: int = LAYER_BYTES) -> bytes:
         """What a descriptor names.
 
@@ -160,6 +188,16 @@ class Registry:
 
     def _expect(self, answer: Answer) -> Answer:
         return expect(answer, self._fetcher.what)
+
+
+def _listed(answer: Answer) -> list[Mapping[str, Any]] | None:
+    """The entries of an index; None where the answer is none."""
+    try:
+        document = orjson.loads(answer.body) if answer.status == 200 else None
+    except orjson.JSONDecodeError:
+        return None
+    manifests = document.get("manifests") if isinstance(document, dict) else None
+    return [entry for entry in manifests if isinstance(entry, dict)] if isinstance(manifests, list) else None
 
 
 def _mapping(answer: Answer, what: str) -> dict[str, Any]:

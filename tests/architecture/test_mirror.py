@@ -15,6 +15,7 @@ _HEALTH = "every row of its table has a sample object and the verdict on it"
 ELSEWHERE = {
     "reconciler/artifacts/fetch.py": ("tests/reconciler/artifacts/test_mirror.py", "hostile servers, and who gets a login"),
     "reconciler/artifacts/registry.py": ("tests/reconciler/artifacts/test_mirror.py", "a registry on loopback"),
+    "reconciler/artifacts/signatures.py": ("tests/reconciler/artifacts/test_cosign.py", "what a registry has is judged there"),
     "reconciler/artifacts/unpack.py": ("tests/reconciler/artifacts/test_mirror.py", "hostile archives, taken in by git"),
     "reconciler/declarations/repository.py": (
         "tests/reconciler/declarations/test_schema.py",

@@ -60,6 +60,12 @@ class Registry:
         self.files: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         """Path, and the header Authorization."""
+        self.referring: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        """What refers to a manifest, by its digest."""
+        self.has_referrers = True
+        """Whether they are listed; else the tag that stands in for the list has them."""
+        self.page = 100
+        """How many of them at once."""
         self.instead: Instead | None = None
         self._login = login
         self._realm = realm
@@ -108,14 +114,45 @@ class Registry:
             self.manifests[name, reference] = manifest
         return digest_of(manifest)
 
-    def sign(self, name: str, digest: str, sign: Callable[[bytes], bytes], *, of: str = "") -> None:
-        """As cosign does with a key."""
+    def sign(self, name: str, digest: str, sign: Callable[[bytes], bytes], *, of: str = "", is_referring: bool = False) -> None:
+        """As cosign does with a key up to its second version: beneath a tag, or in a manifest that refers to the signed one."""
         image = {"docker-manifest-digest": of or digest}
         critical = {"identity": {"docker-reference": name}, "image": image, "type": "cosign container image signature"}
         payload = orjson.dumps({"critical": critical, "optional": None})
         annotations = {"dev.cosignproject.cosign/signature": base64.b64encode(sign(payload)).decode()}
         layer = {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", "annotations": annotations}
-        self.push_layers(name, f"{digest.replace(':', '-')}.sig", [(payload, layer)])
+        if is_referring:
+            self.refer(name, digest, (payload, layer), "application/vnd.dev.cosign.artifact.sig.v1+json")
+        else:
+            self.push_layers(name, f"{digest.replace(':', '-')}.sig", [(payload, layer)])
+
+    def refer(self, name: str, digest: str, layer: tuple[bytes, Mapping[str, Any]], kind: str, **annotations: str) -> None:
+        """A manifest of one layer that refers to another one; in the list of these, and beneath the tag where there is no list."""
+        made = self.push_layers(name, f"referrer-{len(self.manifests)}", [layer])
+        entry = {"digest": made, "artifactType": kind, "annotations": annotations}
+        listed = self.referring.setdefault((name, digest), [])
+        listed.append(entry)
+        if not self.has_referrers:
+            self.manifests[name, digest.replace(":", "-")] = orjson.dumps({"schemaVersion": 2, "manifests": listed})
+
+    def bundle(self, name: str, digest: str, sign: Callable[[bytes], bytes], *, of: str = "", predicate: str = "") -> None:
+        """As cosign does with a key since its third version."""
+        about = predicate or "https://sigstore.dev/cosign/sign/v1"
+        subject = [{"digest": {"sha256": (of or digest).removeprefix("sha256:")}}]
+        statement = orjson.dumps(
+            {"_type": "https://in-toto.io/Statement/v1", "subject": subject, "predicateType": about, "predicate": {}}
+        )
+        kind = "application/vnd.in-toto+json"
+        signed = f"DSSEv1 {len(kind)} {kind} {len(statement)} ".encode() + statement
+        envelope = {
+            "payload": base64.b64encode(statement).decode(),
+            "payloadType": kind,
+            "signatures": [{"sig": base64.b64encode(sign(signed)).decode()}],
+        }
+        media_type = "application/vnd.dev.sigstore.bundle.v0.3+json"
+        content = orjson.dumps({"mediaType": media_type, "verificationMaterial": {}, "dsseEnvelope": envelope})
+        annotations = {"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": about}
+        self.refer(name, digest, (content, {"mediaType": media_type}), media_type, **annotations)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
@@ -141,6 +178,9 @@ class Registry:
             name, _, rest = path.rpartition("/blobs/")
             kind = "blobs"
         if not name:
+            name, _, rest = path.rpartition("/referrers/")
+            kind = "referrers"
+        if not name:
             name, kind = path.removesuffix("/tags/list"), "tags"
         scope = f"repository:{name}:pull"
         if self._login and request.headers.get("Authorization") != f"Bearer token-for-{scope}":
@@ -148,12 +188,21 @@ class Registry:
             return web.Response(status=401, headers={"WWW-Authenticate": challenge})
         if kind == "tags":
             return self._tags(request, name)
+        if kind == "referrers" and self.has_referrers:
+            return self._referrers(request, name, rest)
         content = self.blobs.get(rest) if kind == "blobs" else self.manifests.get((name, rest))
         if content is None:
             return web.json_response({"errors": [{"code": "NAME_UNKNOWN"}]}, status=404)
         return web.Response(
             body=content, content_type="application/vnd.oci.image.manifest.v1+json" if kind == "manifests" else None
         )
+
+    def _referrers(self, request: web.Request, name: str, digest: str) -> web.Response:
+        listed, at = self.referring.get((name, digest), []), int(request.query.get("at", 0))
+        following = at + self.page
+        path = f"/v2/{name}/referrers/{digest}"
+        headers = {"Link": f'<{path}?at={following}>; rel="next"'} if following < len(listed) else {}
+        return web.json_response({"schemaVersion": 2, "manifests": listed[at:following]}, headers=headers)
 
     def _tags(self, request: web.Request, name: str) -> web.Response:
         tags = sorted(tag for where, tag in self.manifests if where == name and not tag.startswith("sha256:"))
