@@ -52,7 +52,10 @@ ROLLED_BACK = Gauge(
 )
 HELD = Gauge("trueup_held_clusters", "Clusters that this worker holds.", registry=REGISTRY)
 WEBHOOKS = Gauge(
-    "trueup_webhook_repositories", "Repositories whose webhook Trueup registers, by how it is.", ("state",), registry=REGISTRY
+    "trueup_webhook_repositories",
+    "Webhooks that Trueup registers, of a Repository or shared by several, by how they are.",
+    ("state",),
+    registry=REGISTRY,
 )
 MOVED = Gauge(
     "trueup_moved_repositories",

@@ -32,8 +32,8 @@ def registered(declared: Collection[Repository]) -> Mapping[str, Repository]:
     """
     found: dict[tuple[object, ...], Repository] = {}
     for repository in sorted(declared, key=lambda r: r.name):
-        if repository.webhook_register:
-            hook = holder_of(repository, declared)
-            shared = (hook.forge, hook.scope, hook.api, hook.webhook_secret)
-            found.setdefault(shared if repository.webhook_scope else (repository.name,), hook)
+        shared = (repository.forge, repository.webhook_scope, repository.api, repository.webhook_secret)
+        key = shared if repository.webhook_scope else (repository.name,)
+        if repository.webhook_register and key not in found:
+            found[key] = holder_of(repository, declared)
     return {str(hook.name): hook for hook in found.values()}

@@ -52,3 +52,16 @@ def test_whose_hook_it_is(declared, scope, generation):
 )
 def test_who_looks_at_a_hook(declared, names):
     assert sorted(registered(declared)) == [str(Name("trueup", name)) for name in names]
+
+
+def test_what_many_share_is_looked_up_once():
+    class Counted(list):
+        times = 0
+
+        def __iter__(self):
+            self.times += 1
+            return super().__iter__()
+
+    declared = Counted(repository(f"r{number}") for number in range(50))
+    assert list(registered(declared)) == ["trueup/r0"]
+    assert declared.times == 2, "once to sort them, once for the lowest generation"
