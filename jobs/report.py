@@ -27,11 +27,14 @@ MESSAGE_LENGTH = 1000
 _LINE = re.compile(r"(?:^|[\s:(])(?P<file>[\w.@+-][^\s:,'\"()]*), line (?P<line>[0-9]{1,9})\b")
 """`app/web.yaml, line 5: …`, as errors of manifests begin."""
 
+_RENDERED = re.compile(r"(?:^|[\s:(])(?P<file>[\w.@+-][^\s:,'\"()]*) \(rendered by helm\), line [0-9]")
+"""Of a template: lines of what it renders are none of its own."""
+
 _TEMPLATE = re.compile(
-    r"^(?:[\w-]+/[\w.-]+: )?(?P<chart>[^\s:]+): helm: .*?(?<![\w.-])[\w.-]+/(?P<file>templates/[^\s:\"]+):(?P<line>[0-9]{1,9})",
+    r"^(?:[\w-]+/[\w.-]+: )?(?P<chart>[^\s:]+): helm: .*?(?P<file>[\w.-][^\s:,'\"()]*/templates/[^\s:\"]+):(?P<line>[0-9]{1,9})",
     re.DOTALL,
 )
-"""Helm names templates by the chart's name; where the chart is stands before."""
+"""Helm names templates by the chart's name, and the renderer by the chart's directory, which stands before."""
 
 _PAST = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "deleted"}
 
@@ -78,12 +81,14 @@ def annotation_of(message: str) -> Annotation | None:
     """The line of a file that an error is about; None when it names none."""
     message = message[:MESSAGE_LENGTH]
     if match := _TEMPLATE.search(message):
-        path = f"{match['chart']}/{match['file']}".removeprefix("./")
+        chart, file, line = f"{match['chart']}/", match["file"], int(match["line"])
+        path = (file if file.startswith(chart) else chart + file.partition("/")[2]).removeprefix("./")
     elif match := _LINE.search(message):
-        path = match["file"]
+        path, line = match["file"], int(match["line"])
+    elif match := _RENDERED.search(message):
+        path, line = match["file"], 1
     else:
         return None
-    line = int(match["line"])
     if line < 1 or ".." in path.split("/"):
         return None
     return Annotation(path, line, message)

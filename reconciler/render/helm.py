@@ -19,6 +19,7 @@ import orjson
 from reconciler.errors import InvalidManifest, RenderFailed
 from reconciler.model.objects import RawDocument, format_path
 from reconciler.model.rendering import HelmOptions, Reference
+from reconciler.render.blame import helm_error
 from reconciler.render.program import home_of, run
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
 from reconciler.render.tree import Tree
@@ -35,7 +36,7 @@ CHANGING = (
 
 _CHANGING = re.compile(r"\{\{[^{}]*?\b(" + "|".join(CHANGING) + r")\b")
 _SOURCE = re.compile(r"^---\n# Source: (.*)\n", re.MULTILINE)
-_IN_CHART = re.compile(r"(^|[\s\"(])[\w.-]+/(templates/)")
+_IN_CHART = re.compile(r"(^|[\s\"(])[\w.-]+/((?:charts/[\w.-]+/)*templates/)")
 """How Helm names a file of the chart: by the chart's name instead of its directory."""
 _CLOCK = frozenset({"now", "ago"})
 _SECOND = 1.1
@@ -209,7 +210,7 @@ def _template(argv: Sequence[str], home: Path, tree: Tree, request: RenderReques
         said = done.words(tree.root).replace(str(home), "the values of the Application").partition("\n\nUse --debug")[0]
         said = _IN_CHART.sub(lambda match: f"{match[1]}{request.path or '.'}/{match[2]}", said)
         mend = "; run `helm dependency update` and commit the directory charts" if "missing in charts" in said else ""
-        raise RenderFailed(f"{request.path or '.'}: helm: {said}{mend}")
+        raise helm_error(tree, request.path or ".", f"{said}{mend}")
     return list(_documents(done.output.decode(errors="replace"), request.path))
 
 

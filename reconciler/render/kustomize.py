@@ -15,9 +15,10 @@ from pathlib import Path
 
 from reconciler.errors import RenderFailed
 from reconciler.model.objects import RawDocument
+from reconciler.render.blame import kustomize_error
 from reconciler.render.overlay import OVERLAY, write_overlay
 from reconciler.render.program import Done, home_of, run
-from reconciler.render.reach import reach_of
+from reconciler.render.reach import Reach, reach_of
 from reconciler.render.result import LIMIT_OUTPUT_BYTES, Rendered, RenderRequest
 from reconciler.render.tree import Tree
 from reconciler.yaml.documents import parse_documents
@@ -60,7 +61,7 @@ def render(tree: Tree, request: RenderRequest, kubectl: Kubectl | None) -> Rende
     reach = reach_of(tree, directory, options.components)
     with home_of("kustomize") as home:
         top = write_overlay(home, tree, directory, options) if request.options.has_overlay else directory
-        documents = _documents(tree, request.path, _build(tree, top, program.path, home))
+        documents = _documents(tree, request.path, _build(tree, top, program.path, home, reach))
     return Rendered(tuple(documents), frozenset(reach.read), frozenset(reach.probed), f"kustomize/{program.version}")
 
 
@@ -76,7 +77,7 @@ def overlay(tree: Tree, request: RenderRequest, rendered: Rendered, kubectl: Kub
     reach = reach_of(tree, tree.root / request.path, options.components, is_built=False)
     with home_of("kustomize") as home:
         top = write_overlay(home, tree, tree.root / request.path, options, rendered.documents)
-        documents = _documents(tree, request.path, _build(tree, top, program.path, home)) if rendered.documents else []
+        documents = _documents(tree, request.path, _build(tree, top, program.path, home, reach)) if rendered.documents else []
     tool = f"{rendered.tool}+kustomize/{program.version}"
     return replace(
         rendered, documents=tuple(documents), read=rendered.read | reach.read, probed=rendered.probed | reach.probed, tool=tool
@@ -94,12 +95,12 @@ def _documents(tree: Tree, path: str, output: bytes) -> list[RawDocument]:
     return parse_documents(output, name=name, limit_bytes=LIMIT_OUTPUT_BYTES)
 
 
-def _build(tree: Tree, top: Path, program: str, home: Path) -> bytes:
+def _build(tree: Tree, top: Path, program: str, home: Path, reach: Reach) -> bytes:
     """What the build prints, by way of a file, whose size the limits of this process bound."""
     done = run([program, "kustomize", str(top)], home)
     if done.code != 0:
         where = "spec.render.kustomize" if top.is_relative_to(home) else tree.name(top) or "."
-        raise RenderFailed(f"{where}: kustomize: {_words(done, tree, home)}")
+        raise kustomize_error(tree, where, _words(done, tree, home), reach.read)
     return done.output
 
 

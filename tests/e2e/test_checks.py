@@ -50,6 +50,19 @@ async def test_a_broken_manifest_is_annotated_and_the_next_commit_is_good(system
     assert system.forge.statuses(REPOSITORY, commit) == []
 
 
+@pytest.mark.long
+async def test_a_broken_file_of_a_base_of_kustomize_is_annotated_where_it_is_broken(system):
+    commit = await system.commit({
+        "app/kustomization.yaml": "resources: [base]\n",
+        "app/base/kustomization.yaml": "resources: [web.yaml]\n",
+        "app/base/web.yaml": CONFIG + "---\n" + CONFIG.replace("'VALUE'", "["),
+    })  # fmt: skip
+    await system.redeliver(commit)
+    run = await concluded(system, commit, "failure")
+    (line,) = run.annotations
+    assert (line["path"], line["start_line"]) == ("app/base/web.yaml", 9)
+
+
 async def rerequested(system, commit, branch="main"):
     """What GitHub sends when somebody presses the button; the job's id."""
     url = system.git.url(REPOSITORY)

@@ -145,6 +145,12 @@ def test_a_random_function_that_is_not_called_stands_in_nobodys_way(plant, helm)
     assert len(rendered(plant(files), helm).documents) == 3
 
 
+def test_an_error_in_a_chart_within_the_chart_names_its_file(plant, helm):
+    sub = {"c/charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n"}
+    with pytest.raises(RenderFailed, match=r"^c: helm: .*c/charts/sub/templates/x.yaml:1:"):
+        rendered(plant({**CHART, **sub, "c/charts/sub/templates/x.yaml": "a: {{ .Values.no.such }}\n"}), helm)
+
+
 @pytest.mark.parametrize("place", ["c/pw", "c/templates/x.yaml", "c/charts"])
 def test_a_chart_may_have_no_links(plant, helm, place):
     with pytest.raises(InvalidManifest, match=f"^{place}: is a link, which Helm would follow"):
