@@ -1,7 +1,8 @@
 """No renderer reads a file outside of the tree, however its path is said: every shape of a path in every place where one can be said.
 
 Two guards stand one behind the other: our own checks of paths and links, and the kernel's (Landlock). Each alone must hold against all
-vectors, and without either many get through, so the vectors are known to bite. A guard is taken out by a `sitecustomize` of the fork
+vectors, and without either many get through, so the vectors are known to bite. So must what stands in for the kernel's where it has no
+Landlock: a mount namespace with nothing else in it. A guard is taken out by a `sitecustomize` of the fork
 server. How the kernel's guard works: tests/reconciler/render/test_confine.py.
 """
 
@@ -33,11 +34,15 @@ OPEN_PATHS = "from reconciler.render.tree import Tree; Tree.names = lambda self,
 OPEN_REACH = "from reconciler.render import kustomize, reach; kustomize.reach_of = lambda *a, **k: reach.Reach()\n"
 OPEN_LINKS = "from reconciler.render import helm; helm._refuse_links = lambda *a: None\n"
 OPEN_KERNEL = "from reconciler.render import confine; confine.attempt = lambda *a, **k: confine.Confinement()\n"
+NO_LANDLOCK = "from reconciler.render import landlock; landlock.version = lambda: 0\n"
 OPEN_CHECKS = OPEN_PATHS + OPEN_REACH + OPEN_LINKS
 
 
-def answers(top: Path, chosen: tuple[Vector, ...], without: str = "") -> Mapping[str, Answer]:
-    """What every vector renders to, by its name, where some guards are taken out; `fine` is an application that is as it should be."""
+def answers(top: Path, chosen: tuple[Vector, ...], without: str = "", *, level: str = "") -> Mapping[str, Answer]:
+    """What every vector renders to, by its name, where some guards are taken out; `fine` is an application that is as it should be.
+
+    Level: by what files must be confined.
+    """
     plant_outside(top)
     requests = [vector.plant(top) for vector in chosen]
     (top / "tree/fine").mkdir()
@@ -48,6 +53,8 @@ def answers(top: Path, chosen: tuple[Vector, ...], without: str = "") -> Mapping
 
     async def render() -> Mapping[str, Answer]:
         async with Renderer(ReconcilerSettings(render_timeout=8, helm=Path(HELM) if HELM else None)) as renderer:
+            if level not in renderer.confinement.files:
+                pytest.skip(f"not permitted here: {renderer.confinement}")
             found = await renderer.render(top / "tree", [*requests, fine])
         return {request.application.name: answer for request, answer in zip([*requests, fine], found, strict=True)}
 
@@ -103,6 +110,13 @@ def test_the_checks_alone_hold(tmp_path):
 @pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
 def test_the_kernel_alone_holds(tmp_path):
     assert leaks(answers(tmp_path, ALL, OPEN_CHECKS)) == []
+
+
+@pytest.mark.long
+def test_a_mount_namespace_alone_holds_where_there_is_no_landlock(tmp_path):
+    found = answers(tmp_path, ALL, NO_LANDLOCK + OPEN_CHECKS, level="mounts")
+    assert leaks(found) == []
+    assert isinstance(found["fine"], Rendered)
 
 
 @pytest.mark.long
