@@ -209,6 +209,7 @@ class Statuses:
                 metrics.STATUSES.labels("posted").inc()
                 log.info("status.posted", repository=subject.repository, commit=subject.commit, state=status.state)
         except Held as held:
+            metrics.STATUSES.labels("waiting").inc()
             await self._put_off(subject, wanted, held.until)
             return
         except TrueupError as error:

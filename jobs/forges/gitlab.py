@@ -20,6 +20,8 @@ STATES = {
     StatusState.ERROR: "failed",
 }
 
+RUNNING = "running"
+
 DESCRIPTION_LENGTH = 255
 """More is refused."""
 
@@ -34,15 +36,19 @@ class GitLab:
 
     @as_documented
     async def post_status(self, repository: Repository, commit: str, status: Status, token: str) -> None:
-        """Post a status on a commit; a status that is there already is as good."""
-        path = f"/projects/{project_of(repository)}/statuses/{commit}"
-        await settled(self._api.call("POST", repository, path, token, _body(status)))
+        """Post a status on a commit; a state that is there already is as good.
+
+        GitLab takes no new words for a state that a commit is in: one that waits for something else now is `running` instead.
+        """
+        path, body = f"/projects/{project_of(repository)}/statuses/{commit}", _body(status)
+        is_news = await settled(self._api.call("POST", repository, path, token, body))
+        if not is_news and status.state is StatusState.PENDING and not await self.has(repository, commit, status, token):
+            await settled(self._api.call("POST", repository, path, token, {**body, "state": RUNNING}))
 
     @as_documented
     async def has(self, repository: Repository, commit: str, status: Status, token: str) -> bool:
         """Whether a commit's newest status of this context is this one."""
-        newest = await self._newest(repository, commit, status.context, token)
-        return newest is not None and shows({**newest, "state": newest["status"]}, _body(status))
+        return shows(await self._newest(repository, commit, status.context, token), _body(status))
 
     @as_documented
     async def pending(self, repository: Repository, ref: str, context: str, token: str) -> list[str]:
@@ -52,12 +58,16 @@ class GitLab:
             "GET", repository, f"{path}?ref_name={quote(short(ref), safe='')}&per_page={RECENT}", token
         )
         newest = [(commit["id"], await self._newest(repository, commit["id"], context, token)) for commit in commits]
-        return [commit for commit, status in newest if status is not None and status["status"] in ("pending", "running")]
+        return [commit for commit, status in newest if status is not None and status["state"] == STATES[StatusState.PENDING]]
 
     async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
         path = f"/projects/{project_of(repository)}/repository/commits/{commit}/statuses?name={quote(context, safe='')}"
         statuses = await self._api.call("GET", repository, path, token)  # the newest of each name
-        return next((status for status in statuses if status["name"] == context), None)
+        newest = next((status for status in statuses if status["name"] == context), None)
+        if newest is None:
+            return None
+        state = STATES[StatusState.PENDING] if newest["status"] == RUNNING else newest["status"]
+        return {**newest, "state": state}
 
 
 def _body(status: Status) -> Mapping[str, str]:
@@ -66,8 +76,8 @@ def _body(status: Status) -> Mapping[str, str]:
     return body | ({"target_url": status.target_url} if status.target_url else {})
 
 
-async def settled(call: Awaitable[Any]) -> None:
-    """Bring something into a state; one that has it already is as good.
+async def settled(call: Awaitable[Any]) -> bool:
+    """Bring something into a state; one that has it already is as good: False then.
 
     https://gitlab.com/gitlab-org/gitlab/-/merge_requests/198626
     """
@@ -76,6 +86,8 @@ async def settled(call: Awaitable[Any]) -> None:
     except Denied as error:
         if error.status != 400 or "cannot transition" not in str(error).lower():
             raise
+        return False
+    return True
 
 
 def private_token(token: str) -> Mapping[str, str]:

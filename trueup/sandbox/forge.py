@@ -105,8 +105,8 @@ class ForgeServer:
         body = await request.json()
         sha, token = request.match_info["sha"], request.headers.get("PRIVATE-TOKEN", "")
         known = [s for s in self.statuses(request.match_info["project"], sha) if s.context == body["name"]]
-        if known and known[-1].state == body["state"]:
-            message = f"Cannot transition status via :enqueue from :{body['state']}"
+        if known and (known[-1].state == body["state"] or (known[-1].state, body["state"]) == ("running", "pending")):
+            message = f"Cannot transition status via :enqueue from :{known[-1].state}"
             return web.json_response({"message": message}, status=400)
         self._put((request.match_info["project"], sha), body, body["name"], token)
         return web.json_response({"status": body["state"]}, status=201)

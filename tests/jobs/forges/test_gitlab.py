@@ -46,6 +46,20 @@ async def test_a_status_that_is_there_already_is_as_good(client, shop, forge_ser
     assert len(forge_server.statuses("acme/shop", SHA)) == 1
 
 
+async def test_why_a_commit_waits_is_told_though_it_is_pending_already(client, shop, forge_server):
+    held = [Status(StatusState.PENDING, "trueup", f"held: {why}") for why in ("approve it", "approve the other")]
+    syncing = Status(StatusState.PENDING, "trueup", "syncing")
+    for status in (syncing, syncing, *held):
+        await client.post_status(shop, SHA, status, TOKEN)
+    posted = [(status.state, status.description) for status in forge_server.statuses("acme/shop", SHA)]
+    assert posted == [("pending", "syncing"), ("running", "held: approve it")]
+    assert [await client.has(shop, SHA, status, TOKEN) for status in held] == [True, False]
+    forge_server.commits["acme/shop"] = [SHA]
+    assert await client.pending(shop, "refs/heads/main", "trueup", TOKEN) == [SHA]
+    await client.post_status(shop, SHA, Status(StatusState.SUCCESS, "trueup", "live"), TOKEN)
+    assert forge_server.statuses("acme/shop", SHA)[-1].state == "success"
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "kind", "said"),
     [
