@@ -44,6 +44,7 @@ def owned_of(live: LiveMetadata, application: Name, drift: tuple[Drift, ...]) ->
         run=live.annotations.get(RUN, ""),
         is_kept=FINALIZER in live.finalizers,
         goes_along=DELETION in live.annotations,
+        owners=live.owners,
         drift=drift,
     )
 

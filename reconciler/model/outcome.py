@@ -161,6 +161,8 @@ class Owned:
     """Whether our finalizer keeps the live object."""
     goes_along: bool = False
     """Whether it says itself that it is deleted with its application, once that is no longer declared."""
+    owners: tuple[str, ...] = ()
+    """uids of what the live object names as its owners: the cluster deletes it with them."""
     drift: tuple[Drift, ...] = ()
     """What left the desired state since, where that is known."""
 

@@ -11,6 +11,7 @@ from reconciler.model.declared import Name
 from reconciler.model.objects import Kinds, ObjectKey
 from reconciler.model.options import PruneRule
 from reconciler.model.outcome import WITHHELD, Action, Hold, Owned, Step, digest_of
+from reconciler.plan.cascade import taken_along
 from reconciler.plan.marks import DELETE, PRUNE, PRUNE_ALLOW
 from reconciler.plan.order import deletion_order
 
@@ -38,6 +39,8 @@ PROTECTED = frozenset(
     }
 )
 """Kinds that take data with them."""
+
+HOW_TO_KEEP = "move what is to stay elsewhere, or take its ownerReference out, first"
 
 SHOWN = 3
 """So many objects are named in a reason, the others counted."""
@@ -84,7 +87,7 @@ def deletions(request: PruneRequest) -> Deletions:
     spared = {key: reason for key, owned in candidates.items() if (reason := _spared(owned, request))}
     going = [owned for owned in deletion_order(candidates.values()) if owned.key not in spared]
     doomed = {owned.key: owned for owned in going if not _is_left_by_hook(owned)}
-    if request.approved == digest_of(doomed) or not (holds := tuple(_holds(request, doomed))):
+    if request.approved == digest_of(doomed) or not (holds := (*_holds(request, doomed), *_taking_along(request, going))):
         holds, steps = (), tuple(_step(Action.DELETE, owned, _why_gone(owned)) for owned in going)
     else:
         steps = tuple(_step(Action.HOLD, owned, holds[0].reason) for owned in doomed.values())
@@ -171,6 +174,12 @@ def _holds(request: PruneRequest, doomed: Mapping[ObjectKey, Owned]) -> Iterator
     confirmed = tuple(key for key in keys if doomed[key].prune == PruneRule.CONFIRM)
     if confirmed:
         yield Hold("confirm", f"{_listed(confirmed)} asks for an approval: {PRUNE}: {PruneRule.CONFIRM}", confirmed)
+
+
+def _taking_along(request: PruneRequest, going: Sequence[Owned]) -> Iterator[Hold]:
+    """What is to stay is no part of the set that a person sees: so the set is held, whatever it says of itself."""
+    for key, along in taken_along(going, request.owned, request.kinds).items():
+        yield Hold("takes-along", f"{key} would take along {_listed(along)}, to stay; {HOW_TO_KEEP}", (key,))
 
 
 def _too_many(in_job: int, owned: int) -> str:

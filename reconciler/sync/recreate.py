@@ -11,8 +11,10 @@ from reconciler.model.declared import Application
 from reconciler.model.objects import Document, LiveMetadata, Manifest
 from reconciler.model.options import PruneRule
 from reconciler.model.outcome import Step
+from reconciler.plan.cascade import taken_along
+from reconciler.plan.claim import claim
 from reconciler.plan.marks import PRUNE
-from reconciler.plan.prune import PROTECTED
+from reconciler.plan.prune import HOW_TO_KEEP, PROTECTED
 from reconciler.sync.environment import Environment
 
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -31,14 +33,18 @@ async def recreated(
     """Delete exactly the object that is there, wait until it is gone, and make it anew.
 
     Raises:
-        Unchangeable: when its kind takes data along, and nobody allowed that.
-        Waiting: when it is not gone in time, with what it waits for.
+        Unchangeable: when its kind takes data along, and nobody allowed that; and when it would take along what is to stay.
+        Waiting: when it is not gone in time, with what it waits for; and when it is not the application's any more.
     """
     key = manifest.key
     if (key.group, key.kind) in PROTECTED and manifest.options.prune is not PruneRule.ALLOW:
         raise Unchangeable(f"{refused}; it takes data along, so that needs {PRUNE}: {PruneRule.ALLOW} too", refused.fields)
-    await _delete(manifest, environment.writer(application), environment)
-    environment.cluster.index.doomed(key)
+    index = environment.cluster.index
+    going = [owned] if (owned := index.owned.get(key)) else []
+    for along in taken_along(going, index.owned, environment.cluster.kinds).values():
+        raise Unchangeable(f"{refused}; it would take {along[0]} along; {HOW_TO_KEEP}", refused.fields)
+    await _delete(manifest, application, environment)
+    index.doomed(key)
     live = await _made_anew(manifest, application.sync.timeout_seconds, environment.writer(application))
     return dataclasses.replace(step, reason=why_anew(refused)), live
 
@@ -48,7 +54,7 @@ def why_anew(refused: Unchangeable) -> str:
     return f"deleted and made anew, since {', '.join(refused.fields) or 'a field'} cannot be changed"
 
 
-async def _delete(manifest: Manifest, writer: Writer, environment: Environment) -> None:
+async def _delete(manifest: Manifest, application: Application, environment: Environment) -> None:
     cluster, key = environment.cluster, manifest.key
     kind = cluster.kinds.find(key.group, key.kind, manifest.version)
     for attempt in range(TRIES):
@@ -57,11 +63,13 @@ async def _delete(manifest: Manifest, writer: Writer, environment: Environment) 
             if kind
             else None
         )
-        if document is None:
+        if document is None or kind is None:
             return
         metadata = document["metadata"]
+        if claim(LiveMetadata.of(document, kind), environment.instance).application != application.name:
+            raise Waiting(f"{key} went to somebody else since it was seen")
         try:
-            await writer.delete(
+            await environment.writer(application).delete(
                 key,
                 uid=metadata["uid"],
                 resource_version=metadata["resourceVersion"],

@@ -113,3 +113,42 @@ async def test_a_restart_deletes_nothing_of_what_it_does_not_know_yet(two):
     await two.open()
     await two.sync("web")
     assert two.names() == {"a", "b", "x", "z"}
+
+
+def unchangeable(name, value):
+    marks = "annotations: {trueup.dev/force: recreate}"
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, {marks}}}\nimmutable: true\ndata: {{value: '{value}'}}\n"
+
+
+async def test_what_was_given_away_since_its_change_was_refused_is_not_deleted_to_be_made_anew(scene):
+    await scene.bring({**maps("a"), "apps/web/b.yaml": unchangeable("b", 1)})
+    await scene.commit({"apps/web/b.yaml": unchangeable("b", 2)})
+    uid, client = scene.live("b")["metadata"]["uid"], scene.cluster.client
+    apply = client.apply
+
+    async def late(*arguments, **options):
+        try:
+            return await apply(*arguments, **options)
+        finally:
+            owner = {"metadata": {"annotations": {"trueup.dev/owner": f"trueup/other:/ConfigMap:{scene.space}/b"}}}
+            await scene.kube("PATCH", "configmaps/b", owner, content="application/merge-patch+json")
+
+    client.apply = late
+    try:
+        reports = await scene.sync()
+    finally:
+        client.apply = apply
+    assert (scene.live("b")["metadata"]["uid"], scene.live("b")["data"]) == (uid, {"value": "1"})
+    assert "went to somebody else since it was seen" in reports["web"].message
+
+
+async def test_what_an_operator_made_from_an_object_keeps_that_from_being_made_anew(scene):
+    await scene.bring({**maps("a"), "apps/web/b.yaml": unchangeable("b", 1)})
+    uid = scene.live("b")["metadata"]["uid"]
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "b", "uid": uid}
+    change = {"metadata": {"ownerReferences": [owner]}}
+    await scene.kube("PATCH", "configmaps/a", change, manager="operator", content="application/merge-patch+json")
+    await scene.seen("a")
+    reports = await scene.bring({"apps/web/b.yaml": unchangeable("b", 2)})
+    assert scene.live("b")["metadata"]["uid"] == uid
+    assert f"it would take {scene.space}/ConfigMap/a along" in reports["web"].message

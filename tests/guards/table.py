@@ -1,5 +1,6 @@
 """Every guard of a deletion, and those of drift: where each stands, what stands there without it, which tests fail then."""
 
+from tests.guards.cascade import CASCADE
 from tests.guards.fields import FIELDS_OF_OBJECTS
 from tests.guards.guard import Guard
 from tests.guards.removal import REMOVAL
@@ -351,6 +352,7 @@ STALE = (
 FIELDS = (
     ("What is a candidate", WHAT_GOES),
     ("What is held until a person approves it", HELD),
+    ("What would go along", CASCADE),
     ("When an application is gone", REMOVAL),
     ("Whose an object is", WHOSE),
     ("What must have gone well before", BEFORE),

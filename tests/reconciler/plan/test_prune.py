@@ -91,6 +91,18 @@ def test_what_takes_data_along_is_held(of, prune, held):
     assert [hold.guard for hold in found.holds] == (["protected-kind"] if held else [])
 
 
+def test_what_would_take_along_what_is_to_stay_is_held():
+    space = owned(key("Namespace", "shop", namespace=""), prune=PruneRule.ALLOW)
+    asked = request([space, gone(1)], keep=1)
+    found = deletions(asked)
+    assert actions(found) == [Action.HOLD] * 2
+    ((guard, reason, keys),) = [(hold.guard, hold.reason, hold.keys) for hold in found.holds]
+    assert (guard, keys) == ("takes-along", (space.key,))
+    assert reason.startswith("Namespace/shop would take along shop/ConfigMap/kept-0, to stay; ")
+    approved = deletions(replace(asked, approved=digest_of([space.key, gone(1).key])))
+    assert actions(approved) == [Action.DELETE] * 2
+
+
 def test_a_guard_of_one_object_holds_the_whole_set():
     claim = owned(key("PersistentVolumeClaim", "data"))
     found = deletions(request([claim, gone(1)]))
