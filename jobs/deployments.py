@@ -27,12 +27,13 @@ class Deployments:
         """Whether this repository's forge is told of deployments."""
         return repository.status.deployments and repository.forge in self._forges
 
-    async def post(self, repository: Repository, commit: str, status: Status, token: str) -> None:
-        """Say how the deployment of a commit is, to the environment that the status' context names."""
+    async def post(self, repository: Repository, commit: str, status: Status, token: str, *, is_in_doubt: bool = False) -> None:
+        """Say how the deployment of a commit is, to the environment that the status' context names; in doubt, unless it is said."""
         forge, environment = self._forges[repository.forge], status.context
         deployment, is_finished = await self._known(repository, commit, environment)
-        if not deployment:
-            deployment = await forge.find(repository, commit, environment, token)
+        if is_in_doubt or not deployment:
+            newest = await forge.find(repository, commit, environment, token)
+            deployment, is_finished = newest or deployment, is_finished and newest == deployment
         if status.state is StatusState.PENDING:
             if not deployment or is_finished:  # a finished one is not begun again: there is another
                 deployment = await self._begin(repository, commit, environment, token)
@@ -41,7 +42,8 @@ class Deployments:
         if not deployment and status.state is StatusState.ERROR:
             return  # overtaken before it was begun
         deployment = deployment or await self._begin(repository, commit, environment, token)
-        await forge.finish(repository, deployment, status, token)
+        if not (is_in_doubt and await forge.is_finished(repository, deployment, status, token)):
+            await forge.finish(repository, deployment, status, token)
         await self._remember(repository, commit, environment, deployment, is_finished=True)
 
     async def _begin(self, repository: Repository, commit: str, environment: str, token: str) -> str:

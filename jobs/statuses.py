@@ -228,7 +228,7 @@ class Statuses:
                 token = await self._token(repository)
                 if status.context.startswith(DEPLOYMENT):
                     about = replace(status, context=status.context.removeprefix(DEPLOYMENT))
-                    await self._deployments.post(repository, commit, about, token.value)
+                    await self._deployments.post(repository, commit, about, token.value, is_in_doubt=is_in_doubt)
                     return
                 forge = self._forge(repository, token)
                 if not (is_in_doubt and await _is_told(forge, repository, commit, status, token)):

@@ -20,6 +20,9 @@ class Deployer(Protocol):
     async def finish(self, repository: Repository, deployment: str, status: Status, token: str) -> None:
         """Say how it went."""
 
+    async def is_finished(self, repository: Repository, deployment: str, status: Status, token: str) -> bool:
+        """Whether it is said already how a deployment went; asked when the answer to that was lost."""
+
     async def find(self, repository: Repository, commit: str, environment: str, token: str) -> str:
         """The newest deployment of a commit to an environment; empty for none."""
 

@@ -3,12 +3,13 @@
 https://docs.github.com/en/rest/deployments/deployments
 """
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
-from jobs.forges.forge import Status, StatusState, as_documented, cut, path_of
+from jobs.forges.forge import Status, StatusState, as_documented, cut, path_of, shows
 from jobs.forges.github import Request, call
 from reconciler.model.declared import Repository
 
@@ -32,10 +33,13 @@ class GitHubDeployments:
     @as_documented
     async def finish(self, repository: Repository, deployment: str, status: Status, token: str) -> None:
         """Say how it went; what was live in the environment before becomes inactive."""
-        body = {"state": STATES[status.state], "description": cut(status.description)}
-        if status.target_url:
-            body["log_url"] = status.target_url
-        await self._call("POST", repository, f"/{deployment}/statuses", token, body)
+        await self._call("POST", repository, f"/{deployment}/statuses", token, _body(status))
+
+    @as_documented
+    async def is_finished(self, repository: Repository, deployment: str, status: Status, token: str) -> bool:
+        """Whether its newest status says so."""
+        found = await self._call("GET", repository, f"/{deployment}/statuses?per_page=1", token)  # newest first
+        return bool(found) and shows(found[0], _body(status))
 
     @as_documented
     async def find(self, repository: Repository, commit: str, environment: str, token: str) -> str:
@@ -47,3 +51,8 @@ class GitHubDeployments:
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
         request = Request(self._session, repository, token, PERMISSION)
         return await call(request, method, f"/repos/{quote(path_of(repository))}/deployments{path}", body)
+
+
+def _body(status: Status) -> Mapping[str, str]:
+    body = {"state": STATES[status.state], "description": cut(status.description)}
+    return body | ({"log_url": status.target_url} if status.target_url else {})

@@ -133,6 +133,13 @@ async def test_a_last_word_whose_answer_was_lost_is_no_harm(say, redis, forge_de
     assert len(forge_deployments.all) == 1
 
 
+async def test_what_was_taken_and_its_answer_lost_is_not_said_again(say, states, forge_server):
+    for status in (PENDING, FAILURE, PENDING, SUCCESS):
+        forge_server.losing = 2
+        await say(status, status, may_reopen=True)
+    assert states() == [["pending", "failure"], ["pending", "success"]]
+
+
 async def test_a_plan_is_no_deployment(say, states, forge_server):
     await say(PENDING, SUCCESS, deploys=False)
     assert states() == []

@@ -37,6 +37,7 @@ class ForgeDeployments:
         github, gitlab = "/repos/{owner}/{name}/deployments", "/projects/{project}/deployments"
         router.add_post(github, self._github_create)
         router.add_post(github + "/{id}/statuses", self._github_status)
+        router.add_get(github + "/{id}/statuses", self._github_statuses)
         router.add_get(github, self._github_list)
         router.add_post(gitlab, self._gitlab_create)
         router.add_put(gitlab + "/{id}", self._gitlab_update)
@@ -66,6 +67,12 @@ class ForgeDeployments:
         found.states.append(body["state"])
         found.last = body
         return web.json_response({"id": 1, "state": body["state"]}, status=201)
+
+    async def _github_statuses(self, request: web.Request) -> web.Response:
+        found = self._of(request)
+        if found is None:
+            return web.json_response({"message": "Not Found"}, status=404)
+        return web.json_response([found.last] if len(found.states) > 1 else [])
 
     async def _github_list(self, request: web.Request) -> web.Response:
         query = request.query
