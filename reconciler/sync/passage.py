@@ -143,6 +143,8 @@ class Passage:
         if self.unit.unreadable and self._deletions:
             names = ", ".join(str(name) for name in self.unit.unreadable)
             raise Waiting(f"deletes nothing while {names} cannot be rendered, which may want it now")
+        if not self.unit.was_told and self._deletions:
+            raise Waiting("deletes nothing by what was rendered before the cluster told all that it serves", retry_seconds=1.0)
         await self.unit.all_applied(self.vigil.preempted, has_deletions=self._deletions > 0)
         if self._is_preempted:
             return

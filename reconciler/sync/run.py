@@ -71,6 +71,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
     await environment.cluster.records.intents()
     for target in order.targets if order.asked_at else ():
         await forget_failures(target.name, order.asked_at, environment)
+    was_told = environment.cluster.kinds.is_complete
     sources = await load(order.targets, environment.workshop)
     versions = await _versions(order.targets, sources, environment)
     refused = await accept(sources, order.targets, environment)
@@ -80,7 +81,7 @@ async def sync(order: Order, environment: Environment, observer: Observer) -> Ou
         environment.wanted.pop(target.name, None)
     unreadable = await foresee(order.heads, environment)
     applications = (target.application for target in order.targets)
-    unit = Unit(applications, order.surroundings, unreadable={*refused, *unreadable, *order.unseen})
+    unit = Unit(applications, order.surroundings, unreadable={*refused, *unreadable, *order.unseen}, was_told=was_told)
     async with asyncio.TaskGroup() as group:
         tasks = []
         for target in order.targets:

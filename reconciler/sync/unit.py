@@ -34,11 +34,18 @@ class Unit:
         applications: the members.
         surroundings: how those are that are no members; None: nobody can say.
         unreadable: the members that could not be rendered: nobody knows what they want.
+        was_told: whether the cluster told all that it serves before they were rendered: a chart may leave out what it does not know.
     """
 
     def __init__(
-        self, applications: Iterable[Application], surroundings: Surroundings | None = None, *, unreadable: Iterable[Name] = ()
+        self,
+        applications: Iterable[Application],
+        surroundings: Surroundings | None = None,
+        *,
+        unreadable: Iterable[Name] = (),
+        was_told: bool = True,
     ) -> None:
+        self.was_told = was_told
         self.unreadable = tuple(sorted(unreadable))
         self._members = {application.name for application in applications}
         self._surroundings = surroundings

@@ -206,6 +206,18 @@ async def test_nothing_is_deleted_while_the_cluster_does_not_tell_what_it_serves
     assert scene.names() == {"a", "b"}
 
 
+async def test_nothing_is_deleted_by_what_was_rendered_before_the_cluster_told_what_it_serves(scene):
+    """A chart leaves out what the cluster does not seem to know; the look for a kind that is missing tells all of them."""
+    await scene.bring(maps("a", "b"))
+    kinds = scene.cluster.kinds
+    scene.cluster.kinds = Kinds((k for k in kinds if k.kind != "Service"), failed=["metrics.k8s.io"], version=kinds.version)
+    reports = await scene.bring({**gone("b"), "apps/web/service.yaml": SERVICE})
+    assert (reports["web"].state, scene.cluster.kinds.is_complete) == (SyncState.WAITING, True)
+    assert scene.names() == {"a", "b"}
+    assert (await scene.sync())["web"].state is SyncState.SUCCEEDED
+    assert scene.names() == {"a"}
+
+
 async def test_nothing_is_deleted_while_a_watch_is_not_synced(scene):
     await scene.bring(maps("a", "b"))
     index = scene.cluster.index

@@ -257,6 +257,11 @@ BEFORE = (
         (f"{_GIT}test_what_another_application_of_the_push_may_want_is_left_when_that_cannot_be_rendered",),
     ),
     Guard(
+        "rendered-in-the-dark", "nothing is deleted by what was rendered before the cluster told all that it serves", _PASSAGE,
+        "if not self.unit.was_told and self._deletions:", "if False:",
+        (f"{_HELD}test_nothing_is_deleted_by_what_was_rendered_before_the_cluster_told_what_it_serves",),
+    ),
+    Guard(
         "all-applied", "nothing is deleted before all applications of the commit have applied", _PASSAGE,
         "        await self.unit.all_applied(self.vigil.preempted, has_deletions=self._deletions > 0)\n", "",
         (f"{_HELD}test_nothing_is_deleted_before_every_application_of_the_commit_has_applied",),
