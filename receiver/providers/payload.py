@@ -42,8 +42,9 @@ _ID = re.compile(r"[0-9a-zA-Z{}-]{1,64}")
 OURS = re.compile(r"<!-- trueup|^\[trueup [^\]\n]*\]: #", re.MULTILINE)
 """What comments that we wrote have in them (jobs/planned.py): they command nothing."""
 
-_LOGIN = re.compile(r":[^/@]*@")
-"""A password in an address that is none: `https:u/ada:…@h/a` is a path of the host `https`, as git reads it."""
+_LOGIN = re.compile(r":[^/@]*@|[^/@]@[^/]")
+"""A password in an address that is none: `https:u/ada:…@h/a` is a path of the host `https`, as git reads it, and what stands behind a
+slash in a token is one of `https://to/ken@h/a`."""
 
 _ODD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]")
 

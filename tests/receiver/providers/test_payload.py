@@ -119,6 +119,7 @@ def test_the_commit_of_a_ref_that_is_not_there():
             ("https:U/ada:hunter2@h/a/b", "https:ada:hunter2@h/a", "https://ada:hunter2@h/a/b", "ssh://h:22/@a/b"),
             ("h/a/b", "h/@a/b"),
         ),
+        (("https://to/ken@h/a/b", "https://ada:p/ass@h/a/b", "https://to%2Fken@h/a/b"), ("h/a/b",)),
         (("https://h/" + "a" * 2038, "https://h/" + "a" * 2039, "https://h/" + "a" * 10_000_000), ("h/" + "a" * 2038,)),
         ((), ()),
     ],
