@@ -225,8 +225,12 @@ class Context:
 
     def current_identities(self) -> Sequence[IdentityRecord]:
         """What was learned of repositories at the addresses that are declared now."""
-        found = ((r, self.identities.get(str(r.name))) for r in self.declarations.repositories.values())
-        return [record for r, record in found if record is not None and (record.forge, record.scope) == (str(r.forge), r.scope)]
+        return [record for record in self.identities.values() if self.is_current(record)]
+
+    def is_current(self, record: IdentityRecord) -> bool:
+        """Whether what was learned is of the address that is declared now."""
+        found = self.declarations.repositories.get(Name.parse(record.repository))
+        return found is not None and (record.forge, record.scope) == (str(found.forge), found.scope)
 
     def scopes(self, hooks: Mapping[str, HookRecord]) -> tuple[ScopeRecord, ...]:
         """Whose webhooks are welcome, and with which generations of their secrets."""

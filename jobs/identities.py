@@ -4,7 +4,7 @@ So one that was renamed or moved to another owner is recognised, and another one
 deliveries that were verified, and it decides nothing but whose job a delivery becomes: what is deployed is read at `spec.url`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -45,9 +45,10 @@ def recognised(
     return news if known is None else news.model_copy(update={"replaced": known.id, "replaced_at": now})
 
 
-def mends_of(records: Iterable[IdentityRecord], now: datetime) -> Mapping[str, str]:
-    """What a person should know, by repository."""
-    return {record.repository: mend for record in records if (mend := record.mend(now))}
+def mends_of(context: Context, now: datetime) -> Mapping[str, str]:
+    """What a person should know, by repository; asked for every second or two, of which few are renamed."""
+    moved = [record for record in context.identities.values() if record.renamed or record.replaced]
+    return {record.repository: mend for record in moved if context.is_current(record) and (mend := record.mend(now))}
 
 
 async def recognise(context: Context, job: JobRecord) -> str:
@@ -80,11 +81,11 @@ async def keep_identities(context: Context) -> None:
     if declared.is_complete and (gone := context.identities.keys() - known):
         await store.forget(gone)
         context.identities = {name: record for name, record in context.identities.items() if name in known}
-    metrics.MOVED.set(len(mends_of(context.current_identities(), datetime.now(UTC))))
+    metrics.MOVED.set(len(mends_of(context, datetime.now(UTC))))
 
 
 def troubles(context: Context) -> str:
     """What people should know of some repositories, where they look whether Trueup is well."""
-    found = sorted(mends_of(context.current_identities(), datetime.now(UTC)).values())
+    found = sorted(mends_of(context, datetime.now(UTC)).values())
     more = f" (and {len(found) - TROUBLES} more)" if len(found) > TROUBLES else ""
     return "; ".join(found[:TROUBLES]) + more

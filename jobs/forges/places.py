@@ -31,9 +31,9 @@ def registered(declared: Collection[Repository]) -> Mapping[str, Repository]:
     Repositories that name one scope with several tokens have it looked at with each: none can keep another from its hook.
     """
     found: dict[tuple[object, ...], Repository] = {}
-    for repository in sorted(declared, key=lambda r: r.name):
+    for repository in sorted((r for r in declared if r.webhook_register), key=lambda r: r.name):
         shared = (repository.forge, repository.webhook_scope, repository.api, repository.webhook_secret)
         key = shared if repository.webhook_scope else (repository.name,)
-        if repository.webhook_register and key not in found:
+        if key not in found:
             found[key] = holder_of(repository, declared)
     return {str(hook.name): hook for hook in found.values()}

@@ -65,7 +65,7 @@ class Keeper:
 
     async def _keep(self) -> None:
         looks, refused_now = await self._context.heads.looks(), frozenset(self._context.refused)
-        moved = mends_of(self._context.current_identities(), datetime.now(UTC))
+        moved = mends_of(self._context, datetime.now(UTC))
         changed = {name for name in looks if looks[name] != self._looks.get(name)}
         changed |= {name for name in {*moved, *self._moved} if moved.get(name) != self._moved.get(name)}
         self._dirty.update(key for key in self._resources.known if key[0] == "Repository" and str(key[1]) in changed)

@@ -94,5 +94,5 @@ def test_of_many_some_are_named(world):
     many = [replace(repository, name=Name("trueup", f"r{n}"), scope=SCOPE) for n in range(7)]
     world.context.declarations = replace(world.context.declarations, repositories={r.name: r for r in many})
     world.context.identities = {str(r.name): RENAMED.model_copy(update={"repository": str(r.name)}) for r in many}
-    assert len(mends_of(world.context.current_identities(), NOW)) == 7
+    assert len(mends_of(world.context, NOW)) == 7
     assert troubles(world.context).endswith(" (and 2 more)")
