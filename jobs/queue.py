@@ -53,6 +53,9 @@ TIMEOUT_SECONDS = 3600
 IDLE_SECONDS = 1.0
 """How long a worker sleeps without a token; delayed jobs and lost tokens are found then."""
 
+READ_SECONDS = 0.2
+"""How long a worker starts jobs of what it read of the queue; then it reads anew, since who came meanwhile may go before the rest."""
+
 TOKENS = 1000
 """Tokens that are kept; more jobs than this are found by one look at the queue."""
 
@@ -135,6 +138,9 @@ class Queue:
 class QueueWorker(Worker):
     """arq's worker with a blocking wake."""
 
+    _is_cut = False
+    """Whether there may be more to start than was started."""
+
     async def main(self) -> None:
         """Run until cancelled, or until Redis goes away."""
         self.ctx["redis"] = self.pool
@@ -142,8 +148,22 @@ class QueueWorker(Worker):
             await self._poll_iteration()
             if self.job_counter >= self.max_jobs:
                 await asyncio.wait(self.tasks.values(), timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            else:
+            elif not self._is_cut:
                 await cast("Redis", self.pool).blpop([Keys.wake(self.queue_name)], timeout=IDLE_SECONDS)
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Start those that there is room for, and for a moment only, counted from the first that could be started."""
+        self._is_cut, until = False, None
+        for job_id in job_ids:
+            if self.job_counter >= self.max_jobs:
+                return
+            if until is not None and time.monotonic() > until:
+                self._is_cut = True
+                return
+            if (task := self.tasks.get(job_id.decode())) is None or task.done():
+                before = self.job_counter
+                await super().start_jobs([job_id])
+                until = until or (time.monotonic() + READ_SECONDS if self.job_counter > before else None)
 
     async def finish_job(self, *args: Any) -> None:
         """Put a wake-up away; where Redis is gone it comes again, and finds its job done."""

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from arq.constants import in_progress_key_prefix
 
+from jobs import queue as queue_room
 from jobs.connection import connect
 from jobs.intake import new_job_id
 from jobs.queue import AGAIN, FIRST, LEAD_MS, Queue, Wake, Workload, every, work
@@ -326,3 +327,19 @@ async def test_who_comes_while_all_places_are_taken_may_be_the_next(valkey, redi
         go_on.set()
         await until(lambda: len(begun) == 51)
     assert begun.index(late.id) <= 2
+
+
+async def test_who_comes_while_a_flood_is_begun_goes_before_the_rest_of_it(valkey, redis, keys, monkeypatch):
+    monkeypatch.setattr(queue_room, "READ_SECONDS", 0.0)
+    begun, flood, late = [], [push("a") for _ in range(200)], push("b")
+    store = JobStore(redis, keys, retention_seconds=60)
+    await store.create_many([store.arguments(record, wake=Wake.first(keys, record)) for record in flood])
+
+    async def begin(_, job_id):
+        begun.append(job_id)
+        if len(begun) == 1:
+            await store.create(late, Wake.first(keys, late))
+
+    async with working(valkey.url, keys.queue, {"begin": begin}, concurrency=1000):
+        await until(lambda: len(begun) == 201)
+    assert begun.index(late.id) < 100
