@@ -1,6 +1,6 @@
 """What no single declaration can know: names given twice, references that lead nowhere or are not allowed, circles of dependencies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.declarations.problems import Path, Problem, dotted
@@ -23,8 +23,13 @@ class Written:
         return Problem(self.file, locate(self.text, path, line=self.line), dotted(path), message)
 
 
-def cross_check(written: Sequence[Written]) -> Iterator[Problem]:
-    """Every mistake between declarations that are right each for itself."""
+def cross_check(written: Sequence[Written], mistaken: Collection[tuple[str, Name]] = ()) -> Iterator[Problem]:
+    """Every mistake between declarations that are right each for itself.
+
+    Args:
+        written: those.
+        mistaken: kinds and names of those that are not: who refers to one is not told that it is not there.
+    """
     known: dict[tuple[type, Name], Written] = {}
     for entry in written:
         twin = known.setdefault((type(entry.value), entry.value.name), entry)
@@ -33,9 +38,14 @@ def cross_check(written: Sequence[Written]) -> Iterator[Problem]:
     repositories = {entry.value.name: entry.value for entry in written if isinstance(entry.value, Repository)}
     applications = {entry.value.name: entry.value for entry in written if isinstance(entry.value, Application)}
     for entry in written:
-        if isinstance(entry.value, Application):
+        if isinstance(entry.value, Application) and not _refers(entry.value, mistaken):
             for path, message in faults(entry.value, repositories, applications):
                 yield entry.problem(path, message)
+
+
+def _refers(application: Application, mistaken: Collection[tuple[str, Name]]) -> bool:
+    repositories = [("Repository", source.repository) for source in application.sources]
+    return any(one in mistaken for one in (*repositories, *(("Application", name) for name in application.depends_on)))
 
 
 def faults(

@@ -13,7 +13,7 @@ from reconciler.declarations.check import Written, cross_check
 from reconciler.declarations.problems import Problem, dotted, mistakes
 from reconciler.declarations.schema import API_VERSION, DOCUMENTS
 from reconciler.errors import InvalidDeclaration, InvalidManifest
-from reconciler.model.declared import HOME, Application, Declarations, Repository
+from reconciler.model.declared import HOME, Application, Declarations, Name, Repository
 from reconciler.yaml.documents import parse_documents
 from reconciler.yaml.locate import locate
 
@@ -47,13 +47,15 @@ def load(directory: Path, *, default_namespace: str = HOME) -> Loaded:
     texts = {str(path.relative_to(directory)): path.read_bytes() for path in files_of(directory)}
     written: list[Written] = []
     problems: list[Problem] = []
+    mistaken: set[tuple[str, Name]] = set()
     for file, text in texts.items():
         for found in _parse(file, text, default_namespace):
-            if isinstance(found, Problem):
-                problems.append(found)
-            else:
+            if isinstance(found, Written):
                 written.append(found)
-    problems += cross_check(written)
+            else:
+                problems.append(found.problem)
+                mistaken |= {found.about} if found.about else set()
+    problems += cross_check(written, mistaken)
     digest = hashlib.blake2b(repr(sorted(texts.items())).encode(), digest_size=12).hexdigest()
     if problems:
         return Loaded(Declarations(), tuple(sorted(problems, key=lambda problem: (problem.file, problem.line))), digest)
@@ -73,13 +75,22 @@ def _load_or_tell(directory: Path) -> Loaded:
         return Loaded(Declarations(), (Problem(str(directory), 0, "", str(error)),))
 
 
-def _parse(file: str, text: bytes, namespace: str) -> Iterator[Written | Problem]:
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    """A problem, and of which declaration, where that can be told."""
+
+    problem: Problem
+    about: tuple[str, Name] | None = None
+    """Kind and name."""
+
+
+def _parse(file: str, text: bytes, namespace: str) -> Iterator[Written | _Mistake]:
     try:
         documents = parse_documents(text, name=file)
     except InvalidManifest as error:
         place, _, message = str(error).partition(": ")
         where = place.rpartition("line ")[2]
-        yield Problem(file, int(where) if where.isdigit() else 1, "", message)
+        yield _Mistake(Problem(file, int(where) if where.isdigit() else 1, "", message))
         return
     for raw in documents:
         line = int(raw.source.rpartition(" ")[2])
@@ -95,22 +106,29 @@ class _Place:
     text: bytes
 
 
-def _validate(document: dict[str, Any], place: _Place, namespace: str) -> Iterator[Written | Problem]:
+def _validate(document: dict[str, Any], place: _Place, namespace: str) -> Iterator[Written | _Mistake]:
     model = DOCUMENTS.get(str(document.get("kind")))
     if model is None:
         line = locate(place.text, ("kind",), line=place.line)
         kind = repr(document.get("kind")) if "kind" in document else "a document without kind"
-        yield Problem(
-            place.file, line, "kind", f"{kind} is no declaration; known are Repository and Application of {API_VERSION}"
-        )
+        why = f"{kind} is no declaration; known are Repository and Application of {API_VERSION}"
+        yield _Mistake(Problem(place.file, line, "kind", why))
         return
     try:
         value = model.model_validate(_with_namespace(document, namespace)).value()
     except ValidationError as error:
+        about = _about(document, namespace)
         for path, message in mistakes(error, model):
-            yield Problem(place.file, locate(place.text, path, line=place.line), dotted(path), message)
+            yield _Mistake(Problem(place.file, locate(place.text, path, line=place.line), dotted(path), message), about)
     else:
         yield Written(value, place.file, place.line, place.text)
+
+
+def _about(document: Mapping[str, Any], namespace: str) -> tuple[str, Name] | None:
+    metadata = _with_namespace(document, namespace).get("metadata")
+    if not isinstance(metadata, dict) or not all(isinstance(metadata.get(part), str) for part in ("namespace", "name")):
+        return None
+    return str(document.get("kind")), Name(metadata["namespace"], metadata["name"])
 
 
 def _with_namespace(document: Mapping[str, Any], namespace: str) -> Mapping[str, Any]:

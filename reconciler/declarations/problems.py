@@ -15,7 +15,7 @@ _MESSAGES = {
     "string_pattern_mismatch": "must be lower-case letters, digits, `-` and `.`, as names in Kubernetes are",
     "model_type": "must be a mapping",
     "dict_type": "must be a mapping",
-    "tuple_type": "must be a list",
+    "tuple_type": "must be a list; begin each entry with `- `",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "int_type": "must be a whole number",
@@ -23,6 +23,10 @@ _MESSAGES = {
     "int_from_float": "must be a whole number",
 }
 """By pydantic's type of error: https://docs.pydantic.dev/latest/errors/validation_errors/"""
+
+
+MOST_FIELDS = 6
+"""That are named of a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ def _message(detail: Mapping[str, Any], path: Path, model: type[BaseModel]) -> s
         case "enum" | "literal_error":
             choices = [choice.strip("'") for choice in context["expected"].replace(" or ", ", ").split(", ")]
             return f"{str(detail['input'])[:100]!r} is not possible; {_meant(str(detail['input']), choices)}"
+        case "model_type" if path:
+            return f"must be a mapping; its fields are {', '.join(_fields_at(model, path)[:MOST_FIELDS])}"
         case "too_short":
             return f"needs at least {context['min_length']} entry"
         case "too_long" | "string_too_long":

@@ -71,7 +71,8 @@ def checked(raw: RawDocument) -> Document:
         if not value:
             raise InvalidManifest(f"{raw.source}: {field} is missing; every object needs one, e.g. `{field}: {example}`")
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise InvalidManifest(f"{raw.source}: {field} is no {field}; write one such as `{field}: {example}`")
+            shown = repr(value[:100]) if isinstance(value, str) else _type(value)
+            raise InvalidManifest(f"{raw.source}: {field} is {shown}, which is none; write one such as `{field}: {example}`")
     _check_identity(document, raw.source)
     return document
 
@@ -118,7 +119,8 @@ def _check_identity(document: Document, source: str) -> None:
     what = f"{source}: {document['kind']}"
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
-        raise InvalidManifest(f"{what}: metadata is missing; give the object a metadata.name")
+        is_there = f"is {_type(metadata)} and must be a mapping" if metadata else "is missing"
+        raise InvalidManifest(f"{what}: metadata {is_there}; give the object a metadata.name")
     name = metadata.get("name")
     if not name and "generateName" in metadata:
         raise InvalidManifest(f"{what}: metadata.generateName makes a new object at every sync; use metadata.name")

@@ -25,6 +25,27 @@ _LOADED = re.compile(r"^cannot load (Chart\.yaml|values\.yaml): ")
 _CHART_LACKS = re.compile(r"^validation: (?=chart\.metadata)")
 _RENDERS = re.compile(r"YAML parse error on (\S+): ")
 
+_MENDS = (
+    ("no matches for Id", "kind, name and namespace in a patch must be those of an object that is built"),
+    (
+        "may not add resource with an already registered id",
+        "an object stands in two files of the build; list one of them, or rename it",
+    ),
+    ("doc is missing path", "a patch replaces only what is there; mind its path, or say op: add"),
+    ("missing in charts", "run `helm dependency update` and commit the directory charts"),
+    ("nil pointer evaluating", "what is left of it has no value; give it one, or ask for it by `with` or `default`"),
+    ('" not defined', "mind its name; a template of one's own is called by include"),
+    ("no template ", "mind its name, or define it in a file of templates"),
+    ("specifications of the schema", "mend spec.render.helm.values, or the files in valuesFiles"),
+    ("what it renders is no YAML", "`helm template` shows the lines that are meant; mind nindent and quote"),
+)
+"""By words of Kustomize and Helm, what a person does."""
+
+
+def mend_of(said: str) -> str:
+    """What to do about it, to be put behind; empty where that is not known. Pure."""
+    return next((f"; {mend}" for words, mend in _MENDS if words in said), "")
+
 
 def kustomize_error(tree: Tree, where: str, said: str, read: Iterable[str]) -> InvalidManifest | RenderFailed:
     """What is wrong with a build.
@@ -40,7 +61,7 @@ def kustomize_error(tree: Tree, where: str, said: str, read: Iterable[str]) -> I
     if broken := next((error for name in files if (error := _broken(tree, name)) is not None), None):
         return broken
     place = f"{_place(tree, file, said)}: " if files == [file] else ""
-    return RenderFailed(f"{where}: kustomize: {place}{said}")
+    return RenderFailed(f"{where}: kustomize: {place}{said}{mend_of(said)}")
 
 
 def kustomize_file(said: str, where: str) -> str:
@@ -58,7 +79,7 @@ def helm_error(tree: Tree, where: str, said: str) -> InvalidManifest | RenderFai
         return broken
     said = _CHART_LACKS.sub(f"{join(chart, 'Chart.yaml')}, line 1: ", said)
     said = _RENDERS.sub(r"\1, line 1: what it renders is no YAML: ", said)
-    return RenderFailed(f"{where}: helm: {said}")
+    return RenderFailed(f"{where}: helm: {said}{mend_of(said)}")
 
 
 def _broken(tree: Tree, name: str) -> InvalidManifest | None:

@@ -209,8 +209,7 @@ def _template(argv: Sequence[str], home: Path, tree: Tree, request: RenderReques
     if done.code != 0:
         said = done.words(tree.root).replace(str(home), "the values of the Application").partition("\n\nUse --debug")[0]
         said = _IN_CHART.sub(lambda match: f"{match[1]}{request.path or '.'}/{match[2]}", said)
-        mend = "; run `helm dependency update` and commit the directory charts" if "missing in charts" in said else ""
-        raise helm_error(tree, request.path or ".", f"{said}{mend}")
+        raise helm_error(tree, request.path or ".", said)
     return list(_documents(done.output.decode(errors="replace"), request.path))
 
 

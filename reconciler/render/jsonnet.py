@@ -20,6 +20,12 @@ TOOL = "jsonnet/1"
 _MOST_STACK = 500
 _MOST_WORDS = 1500
 
+_MENDS = (
+    ("Undefined external variable", "give it in spec.render.jsonnet.extVars"),
+    ("Missing argument", "give it in spec.render.jsonnet.tlas, or a default"),
+)
+"""By Jsonnet's words."""
+
 
 def render(tree: Tree, request: RenderRequest) -> Rendered:
     """The objects that the entry file evaluates to.
@@ -44,12 +50,19 @@ def render(tree: Tree, request: RenderRequest) -> Rendered:
             tla_vars=_variables(options.tlas, is_code=False), tla_codes=_variables(options.tlas, is_code=True),
         )  # fmt: skip
     except (RuntimeError, UnicodeDecodeError) as error:
-        said = imports.refused or str(error).strip()[:_MOST_WORDS]
+        said = imports.refused or _told(str(error).strip()[:_MOST_WORDS])
         raise RenderFailed(f"{tree.name(entry)}: jsonnet: {said}") from error
     if imports.refused:
         raise RenderFailed(f"{tree.name(entry)}: jsonnet: {imports.refused}")
     documents = tuple(_documents(output, tree.name(entry)))
     return Rendered(documents, frozenset(imports.read), frozenset(imports.probed), TOOL)
+
+
+def _told(said: str) -> str:
+    """Jsonnet's words, with what to do about what an Application gives; behind the first line, since others follow."""
+    first, line, more = said.partition("\n")
+    mend = next((f"; {mend}" for words, mend in _MENDS if words in first), "")
+    return f"{first}{mend}{line}{more}"
 
 
 def _variables(variables: tuple[JsonnetVariable, ...], *, is_code: bool) -> dict[str, str]:

@@ -130,7 +130,9 @@ class _Search:
         where = self._tree.name(directory)
         found = kustomization_in(directory)
         if found is None:
-            raise InvalidManifest(f"{where or '.'}: there is no kustomization.yaml in this directory, and another names it")
+            raise InvalidManifest(
+                f"{where or '.'}: there is no kustomization.yaml in this directory, and another names it; write one with its resources"
+            )
         self.reach.read |= self._tree.names(found)
         self.reach.probed |= {join(where, name) for name in NAMES if not (directory / name).exists()}
         return found

@@ -34,8 +34,14 @@ _MENDS = (
     ("could not find expected ':'", "is the colon missing, or a quote not closed?"),
     ("unexpected end of stream", "is a quote or bracket not closed?"),
     ("did not find expected ',' or", "is a bracket not closed, or a comma missing?"),
+    ("did not find expected node content", "is a value missing, or a bracket not closed?"),
     ("did not find expected <document start>", "separate documents by a line that is `---` alone, and leave out directives"),
 )
+
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+"""What git leaves in a file where two sides changed the same lines."""
+
+TEMPLATE = "a template stands here, and only those in the directory templates of a chart are rendered; is Chart.yaml missing? quote a mere text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +111,26 @@ def _yaml(part: str, first_line: int, name: str) -> Iterator[_Found]:
     try:
         built = build(part)
     except yaml.MarkedYAMLError as error:
-        _refuse(error, first_line, name)
+        _refuse(error, part, first_line, name)
     except yaml.YAMLError as error:
         raise InvalidManifest(f"{name}, line {first_line}: {str(error).splitlines()[0]}") from error
     if built is not None:
         yield _Found(built.value, first_line + built.line, tuple(first_line + line for line in built.items))
 
 
-def _refuse(error: yaml.MarkedYAMLError, first_line: int, name: str) -> NoReturn:
+def _refuse(error: yaml.MarkedYAMLError, part: str, first_line: int, name: str) -> NoReturn:
+    if conflict := _CONFLICT.search(part):
+        line = first_line + part.count("\n", 0, conflict.start())
+        raise InvalidManifest(
+            f"{name}, line {line}: a conflict of git was left in the file; settle it, and take its marks out"
+        ) from error
     mark = error.problem_mark or error.context_mark
+    at = mark.line if mark else 0
     problem = str(error.problem or error.context)
+    if "{{" in "".join(part.splitlines()[at : at + 1]):
+        problem = TEMPLATE
     mend = next((f"; {mend}" for said, mend in _MENDS if said in problem), "")
-    raise InvalidManifest(f"{name}, line {first_line + (mark.line if mark else 0)}: {problem}{mend}") from error
+    raise InvalidManifest(f"{name}, line {first_line + at}: {problem}{mend}") from error
 
 
 def _json(part: str, first_line: int, name: str) -> list[_Found]:

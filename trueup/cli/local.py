@@ -81,7 +81,9 @@ def validate(directory: Path | None, policies: Path | None, as_json: bool) -> No
         places = " and ".join(str(place) for place in (directory, policies) if place)
         raise Failure(f"{_count(problems, 'problem')} in {places}")
     found = loaded.declarations
-    if not as_json:
+    if not as_json and not (found.repositories or found.applications):
+        say(f"{directory} declares nothing; Repositories and Applications stand in files that end with .yaml or .yml")
+    elif not as_json:
         say(
             f"{_count(found.repositories, 'repository', 'repositories')} and {_count(found.applications, 'application')}, all good"
         )
@@ -104,6 +106,8 @@ def render(application: Name, revisions: tuple[str, ...], directories: tuple[str
         print_json({"items": documents, "policies": _json(findings)})
     else:
         click.echo(yaml.safe_dump_all(documents, sort_keys=False), nl=False)
+        if not documents:
+            say(f"{application} renders to no object; does spec.sources[].git.path lead to its files?", err=True)
         _say_findings(findings, err=True)
     if is_denied(findings):
         raise Denied(findings)

@@ -89,6 +89,9 @@ def test_a_list_of_declarations_is_read(declare):
             "a.yaml:1: apiVersion: is missing", "a.yaml:1: metadata: is missing", "a.yaml:1: spec: is missing"], id="several"),
         pytest.param(APPLICATION, ["a.yaml:6: spec.sources[0].git.repository: there is no Repository trueup/shop"], id="reference"),
         pytest.param(
+            f"{REPOSITORY}  pol: 5m\n---{APPLICATION}", ["a.yaml:6: spec.pol: is no field here; did you mean poll?"],
+            id="reference to what has a mistake itself"),
+        pytest.param(
             f"{REPOSITORY}---{APPLICATION}  health:\n    - kind: Widget\n      healthy: 'true'\n      degraded: status.phase = 'x'\n",
             ["a.yaml:16: spec.health[0].degraded: column 14: token recognition error at: '= '; compare with =="], id="health rule"),
         pytest.param(f"{REPOSITORY}---{REPOSITORY}", ["a.yaml:9: metadata.name: trueup/shop stands in a.yaml:1 already"], id="twice"),

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.errors import InvalidManifest, RenderFailed
-from reconciler.render.blame import helm_error, kustomize_error, kustomize_file
+from reconciler.render.blame import helm_error, kustomize_error, kustomize_file, mend_of
 
 OBJECT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 FROM = "accumulating resources: accumulating resources from 'a.yaml': "
@@ -42,6 +42,28 @@ PATCH = "trouble configuring builtin PatchTransformer with config: `\npath: p.ya
 )
 def test_the_file_that_kustomize_means(said, file):
     assert kustomize_file(said, "app") == file
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        pytest.param(
+            'no resource matches strategic merge patch "x": no matches for Id x',
+            "kind, name and namespace in a patch",
+            id="patch",
+        ),
+        pytest.param("may not add resource with an already registered id: x", "list one of them, or rename it", id="twice"),
+        pytest.param("replace operation does not apply: doc is missing path: /spec/x", "or say op: add", id="path"),
+        pytest.param("found in Chart.yaml, but missing in charts/ directory: x", "run `helm dependency update`", id="dependency"),
+        pytest.param("nil pointer evaluating interface {}.b", "ask for it by `with` or `default`", id="nil"),
+        pytest.param('function "foo" not defined', "is called by include", id="function"),
+        pytest.param('no template "x" associated with template "gotpl"', "mind its name", id="template"),
+        pytest.param("values don't meet the specifications of the schema(s)", "spec.render.helm.values", id="schema"),
+    ],
+)
+def test_what_a_person_does_about_it(said, mend):
+    assert mend in mend_of(said)
+    assert not mend_of("execution error at (app/templates/cm.yaml:5:8): need x")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +150,7 @@ def test_what_is_wrong_with_a_build(plant, text, said, kind, told):
             "app",
             "YAML parse error on app/templates/cm.yaml: error converting YAML to JSON: yaml: line 6: did not find",
             RenderFailed,
-            r"^app: helm: app/templates/cm.yaml, line 1: what it renders is no YAML: .* line 6: did not find$",
+            r"^app: helm: app/templates/cm.yaml, line 1: what it renders is no YAML: .* line 6: did not find; `helm template` shows the lines",
             id="what a template renders",
         ),
         pytest.param(

@@ -78,7 +78,12 @@ def test_imports_stay_in_the_tree(plant, word, path):
         pytest.param("import 'x'", RenderFailed, "import 'x': is not in the repository; looked for d/x, d/vendor/x", id="import"),
         pytest.param("error 'no'", RenderFailed, "no", id="error"),
         pytest.param("local f(x) = f(x + 1) + 1; f(1)", RenderFailed, "max stack frames exceeded", id="recursion"),
-        pytest.param("std.extVar('x')", RenderFailed, "Undefined external variable: x", id="variable"),
+        pytest.param(
+            "std.extVar('x')",
+            RenderFailed,
+            "Undefined external variable: x; give it in spec.render.jsonnet.extVars\n",
+            id="variable",
+        ),
         pytest.param("[1]", InvalidManifest, r"^d/main\.jsonnet \(jsonnet, \[0\]\): must evaluate to objects", id="a number"),
     ],
 )

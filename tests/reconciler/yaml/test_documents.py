@@ -68,6 +68,9 @@ def test_an_entry_that_says_its_kind_keeps_it():
         pytest.param(
             f"{MAP}---\na: b: c\n", "line 5: mapping values are not allowed in this context; mind the indent", id="colon"
         ),
+        pytest.param("a:\nb: [\n", "line 3: did not find expected node content; is a value missing, or a bracket", id="bracket"),
+        pytest.param(f"{MAP}---\na: {{{{ .Values.a }}}}\n", "line 5: a template stands here, and only those in", id="template"),
+        pytest.param("a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> x\n", "line 2: a conflict of git was left", id="conflict"),
         pytest.param("a:\n\tb: 1\n", "line 2: found character that cannot start any token; indent with spaces", id="tab"),
         pytest.param("a: @b\n", "line 1: .*quote a text that begins with @", id="reserved character"),
         pytest.param("a: [1\nb: 2\n", "line 2: .*is a bracket not closed", id="bracket"),

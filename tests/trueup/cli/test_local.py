@@ -249,3 +249,13 @@ def test_without_kubectl_plain_yaml_is_rendered_all_the_same(declarations, shop,
     git = Path(shutil.which("git")).parent
     monkeypatch.setenv("PATH", str(git))
     assert run("render", "web", environment=declarations(url=address)).code == 0
+
+
+def test_what_is_nothing_is_said_to_be_nothing(declarations, tmp_path):
+    (tmp_path / "work" / "apps" / "web").mkdir(parents=True)
+    (tmp_path / "work" / "apps" / "web" / "README.md").write_text("x")
+    ended = run("render", "web", "--source-dir", str(tmp_path / "work"), environment=declarations())
+    assert (ended.code, ended.out) == (0, "")
+    assert "trueup/web renders to no object; does spec.sources[].git.path lead to its files?" in ended.err
+    (tmp_path / "empty").mkdir()
+    assert "declares nothing" in run("validate", str(tmp_path / "empty")).out
