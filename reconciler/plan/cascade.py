@@ -25,6 +25,8 @@ def taken_along(
         kinds: what the cluster serves.
     """
     by_key = {one.key: one for one in going}
+    if not by_key:
+        return {}  # as nearly always, and there may be many thousand objects
     namespaces = {key.name: key for key in by_key if (key.group, key.kind) == NAMESPACE}
     definitions = {key.name: key for key in by_key if (key.group, key.kind) == DEFINITION}
     defined = {(k.group, k.kind): key for k in kinds if (key := definitions.get(f"{k.plural}.{k.group}"))} if definitions else {}

@@ -41,7 +41,7 @@ async def recreated(
         raise Unchangeable(f"{refused}; it takes data along, so that needs {PRUNE}: {PruneRule.ALLOW} too", refused.fields)
     index = environment.cluster.index
     going = [owned] if (owned := index.owned.get(key)) else []
-    for along in taken_along(going, index.owned, environment.cluster.kinds).values():
+    if along := taken_along(going, index.owned, environment.cluster.kinds).get(key):
         raise Unchangeable(f"{refused}; it would take {along[0]} along; {HOW_TO_KEEP}", refused.fields)
     await _delete(manifest, application, environment)
     index.doomed(key)

@@ -22,7 +22,7 @@ from trueup.sandbox.store import Collection
 GROUP = "aggregated.example.com"
 SERVICE = {"name": "things", "namespace": "default"}
 HOST = f"{SERVICE['name']}.{SERVICE['namespace']}.svc"
-SECONDS = 60.0
+SECONDS = 120.0
 """Until the API server has seen that it is there, or away: it looks every half a minute, and at once at what changed."""
 
 Document = dict[str, Any]
@@ -48,7 +48,7 @@ class Aggregated:
         await self._request("POST", f"{self._sandbox.url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _DEFINITION)
         await self.come()
         await self._register()
-        await self.is_served(is_wanted=True)
+        await self.until_told(is_served=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -69,7 +69,7 @@ class Aggregated:
             await self._runner.cleanup()
             self._runner = None
 
-    async def is_served(self, *, is_wanted: bool) -> None:
+    async def until_told(self, *, is_served: bool) -> None:
         """Wait until discovery tells what is served here, or that it does not know."""
 
         async def look() -> bool:
@@ -78,7 +78,7 @@ class Aggregated:
                 groups = (await response.json(content_type=None))["items"]
             versions = [v for group in groups if group["metadata"]["name"] == GROUP for v in group["versions"]]
             is_told = any(v.get("freshness") != "Stale" and v.get("resources") for v in versions)
-            return is_told if is_wanted else any(v.get("freshness") == "Stale" for v in versions)
+            return is_told if is_served else any(v.get("freshness") == "Stale" for v in versions)
 
         await until(look, seconds=SECONDS)
 
