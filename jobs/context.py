@@ -83,8 +83,9 @@ class Context:
     queue: Queue
     statuses: Statuses
     comments: Comments
-    limits: Limits
     """Beneath pull requests."""
+    limits: Limits
+    """Of what forges allow."""
     mirrors: Mirrors
     renderer: Renderer
     memory: Memory

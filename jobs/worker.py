@@ -83,7 +83,9 @@ class Worker:
             periodic=(every(TICK_SECONDS, tick, "tick"),),
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(forever("heartbeat", self._beat, BEAT_SECONDS))
+            group.create_task(forever("heartbeat", self.heartbeat.beat, BEAT_SECONDS))
+            group.create_task(self._once_declared(forever("recovery", self._recover_if_lost, BEAT_SECONDS)))
+            group.create_task(self._once_declared(forever("lost", lambda: wake_lost(context), BEAT_SECONDS)))
             group.create_task(context.resources.follow_forever(Access.of(context.settings), context.settings))
             group.create_task(follow_declarations(context))
             group.create_task(self._once_declared(forever("statuses", self._drain_statuses, 0.0)))
@@ -128,15 +130,12 @@ class Worker:
             raise
         await work
 
-    async def _beat(self) -> None:
-        """Say that we live; see whether Redis lost everything, and whether somebody died."""
+    async def _recover_if_lost(self) -> None:
+        """Where Redis lost everything, one worker looks at all that it knew; it may take long, and is no reason to be taken for dead."""
         context = self.context
-        await self.heartbeat.beat()
-        if context.declared.is_set():
-            if await context.redis.set(context.keys.epoch, context.worker, nx=True):
-                log.warning("redis.was_empty", note="every head is looked at")
-                await recover(context)
-            await wake_lost(context)
+        if await context.redis.set(context.keys.epoch, context.worker, nx=True):
+            log.warning("redis.was_empty", note="every head is looked at")
+            await recover(context)
 
     async def _begin_anew(self) -> None:
         """Say at once what whoever died had no time to say; the tick, which does the same, may be seconds away."""
@@ -175,56 +174,44 @@ async def tick(arq_context: Mapping[str, Any]) -> None:
 @asynccontextmanager
 async def open_worker(settings: JobSettings, url: str) -> AsyncIterator[Worker]:
     """Everything that a worker needs, built and taken down again."""
-    instance, keys = Instance(settings.instance), Keys(settings.instance)
-    place = claim_state(settings.state)
-    redis = connect(url)
+    claimed = claim_state(settings.state)
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(os.close, place.descriptor)
-        stack.push_async_callback(redis.aclose)
-        secrets = await stack.enter_async_context(open_secrets(settings))
-        limits = Limits(redis, keys)
-        session = await stack.enter_async_context(aiohttp.ClientSession(middlewares=(limits.note,)))
-        renderer = await stack.enter_async_context(Renderer(settings))
-        log.info("render.confined", **asdict(renderer.confinement))
-        memory = Memory(settings)
-        stack.callback(memory.close)
-        mirrors = Stores(settings, secrets)
-        stack.push_async_callback(mirrors.close)
-        jobs = JobStore(redis, keys, retention_seconds=settings.retention)
-        tokens = Tokens(secrets, tuple(settings.git_protocols))
-        told = Checks(redis, keys, GitHubChecks(session), jobs), Deployments(redis, keys, deployers(session), jobs)
-        statuses = Statuses(redis, keys, place.worker, clients(session), tokens, *told)
-        stack.push_async_callback(statuses.close)
-        heartbeat = Heartbeat(redis, keys, place.worker)
-        context = Context(
-            settings=settings,
-            instance=instance,
-            worker=place.worker,
-            url=url,
-            redis=redis,
-            keys=keys,
-            jobs=jobs,
-            parts=PartStore(redis, keys, jobs),
-            applications=ApplicationStore(redis, keys),
-            heads=HeadStore(redis, keys),
-            queue=Queue(redis),
-            statuses=statuses,
-            comments=Comments(redis, keys, place.worker, jobs, conversations(session), tokens, seal_key(settings)),
-            limits=limits,
-            mirrors=mirrors,
-            renderer=renderer,
-            memory=memory,
-            secrets=secrets,
-            tokens=tokens,
-            seal_key=seal_key(settings),
-            resources=Resources(instance, settings.resource_namespaces),
-            hooks={place: hook_clients(session, place) for place in Place},
-        )
-        await until_done(lambda: heartbeat.bury(place.predecessor, keys))
+        stack.callback(os.close, claimed.descriptor)
+        context = await _context(settings, url, claimed.worker, stack)
+        heartbeat = Heartbeat(context.redis, context.keys, claimed.worker)
+        await until_done(lambda: heartbeat.bury(claimed.predecessor, context.keys))
         try:
-            yield Worker(context, heartbeat, place.predecessor)
+            yield Worker(context, heartbeat, claimed.predecessor)
         finally:
             await heartbeat.stop()
+
+
+async def _context(settings: JobSettings, url: str, worker: str, stack: contextlib.AsyncExitStack) -> Context:
+    """The means of a worker; what must be closed, the stack closes."""
+    redis, keys = connect(url), Keys(settings.instance)
+    stack.push_async_callback(redis.aclose)
+    secrets = await stack.enter_async_context(open_secrets(settings))
+    limits = Limits(redis, keys)
+    session = await stack.enter_async_context(aiohttp.ClientSession(middlewares=(limits.note,)))
+    renderer = await stack.enter_async_context(Renderer(settings))
+    log.info("render.confined", **asdict(renderer.confinement))
+    memory = Memory(settings)
+    stack.callback(memory.close)
+    mirrors = Stores(settings, secrets)
+    stack.push_async_callback(mirrors.close)
+    jobs = JobStore(redis, keys, retention_seconds=settings.retention)
+    tokens, seal = Tokens(secrets, tuple(settings.git_protocols)), seal_key(settings)
+    told = Checks(redis, keys, GitHubChecks(session), jobs), Deployments(redis, keys, deployers(session), jobs)
+    statuses = Statuses(redis, keys, worker, clients(session), tokens, *told)
+    stack.push_async_callback(statuses.close)
+    return Context(
+        settings=settings, instance=Instance(settings.instance), worker=worker, url=url, redis=redis, keys=keys, jobs=jobs,
+        parts=PartStore(redis, keys, jobs), applications=ApplicationStore(redis, keys), heads=HeadStore(redis, keys),
+        queue=Queue(redis), statuses=statuses, limits=limits, tokens=tokens, secrets=secrets, seal_key=seal,
+        comments=Comments(redis, keys, worker, jobs, conversations(session), tokens, seal),
+        hooks={place: hook_clients(session, place) for place in Place},
+        mirrors=mirrors, renderer=renderer, memory=memory, resources=Resources(Instance(settings.instance), settings.resource_namespaces),
+    )  # fmt: skip
 
 
 @asynccontextmanager

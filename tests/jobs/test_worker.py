@@ -1,4 +1,4 @@
-"""What a worker notices with each beat, and that it begins nothing before it knows what is declared."""
+"""What a worker notices by itself, and that it begins nothing before it knows what is declared."""
 
 import asyncio
 import contextlib
@@ -25,37 +25,22 @@ async def watched(own_valkey, keys, monkeypatch):
     async def recover(context):
         recovered.append(context.worker)
 
-    async def wake_lost(_):
-        pass
-
     monkeypatch.setattr(room, "recover", recover)
-    monkeypatch.setattr(room, "wake_lost", wake_lost)
     redis = connect(own_valkey.url)
-    declared = asyncio.Event()
     workers = [
-        Worker(SimpleNamespace(redis=redis, keys=keys, worker=name, declared=declared), Heartbeat(redis, keys, name), "")
-        for name in ("w1", "w2")
+        Worker(SimpleNamespace(redis=redis, keys=keys, worker=name), Heartbeat(redis, keys, name), "") for name in ("w1", "w2")
     ]
-    yield redis, workers, declared, recovered
+    yield redis, workers, recovered
     await redis.aclose()
 
 
 async def test_one_worker_recovers_when_redis_lost_everything_and_only_then(watched):
-    redis, workers, declared, recovered = watched
-
-    async def beat():
-        await asyncio.gather(*(worker._beat() for worker in workers))
-
-    await beat()
-    assert recovered == [], "before anything is declared there is nothing to look at"
-    declared.set()
-    await beat()
-    await beat()
-    assert len(recovered) == 1
-    await redis.flushall()
-    await beat()
-    await beat()
-    assert len(recovered) == 2
+    redis, workers, recovered = watched
+    for count in (1, 2):
+        for _ in range(2):
+            await asyncio.gather(*(worker._recover_if_lost() for worker in workers))
+        assert len(recovered) == count
+        await redis.flushall()
 
 
 REPOSITORY = """
@@ -107,3 +92,20 @@ async def test_before_declarations_are_read_nothing_is_taken_for_undeclared(tmp_
 async def _ended(context, job_id):
     job = await context.jobs.load(job_id)
     return job if job.state.is_final else None
+
+
+@pytest.mark.long
+async def test_who_recovers_for_long_still_says_that_it_lives(tmp_path, valkey, keys, forge_server, monkeypatch):
+    began = asyncio.Event()
+
+    async def recover(_):
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(room, "recover", recover)
+    async with running(tmp_path, valkey, keys, forge_server) as (worker, mend):
+        mend()
+        await began.wait()
+        context = worker.context
+        await context.redis.delete(context.keys.worker(context.worker))
+        await until(lambda: context.redis.exists(context.keys.worker(context.worker)), seconds=15)
