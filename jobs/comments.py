@@ -16,6 +16,7 @@ import structlog
 from jobs import metrics
 from jobs.connection import Redis
 from jobs.forges.conversation import Conversation
+from jobs.forges.forge import ANSWER_SECONDS
 from jobs.forges.tokens import Tokens
 from jobs.keys import JOB_SECONDS, Keys
 from jobs.limits import Held, Limits
@@ -24,7 +25,7 @@ from jobs.records import JobRecord, JobState
 from jobs.retry import backoff
 from jobs.store import status_scripts
 from jobs.store.jobs import JobStore
-from reconciler.errors import Transient, TrueupError
+from reconciler.errors import ForgeUnavailable, Transient, TrueupError
 from reconciler.model.declared import Declarations, Forge, Name, Repository
 
 log = structlog.get_logger()
@@ -37,8 +38,11 @@ BATCH = 20
 WAIT_SECONDS = 1.0
 """How soon a plan is looked at again that is not at its end."""
 
-WRITING_SECONDS = 40
-"""How long a comment is left to the worker that writes it, should that worker hang: some calls of ten seconds each."""
+TOGETHER_SECONDS = 4 * ANSWER_SECONDS
+"""For all calls that one comment needs: a token, the comment that is looked for, and the write."""
+
+WRITING_SECONDS = int(TOGETHER_SECONDS) + 2
+"""How long a comment is left to the worker that writes it, should that worker hang."""
 
 TRIES = 20
 """Of a forge that does not answer, an hour and more in all; the next plan tries again."""
@@ -154,17 +158,26 @@ class Comments:
         await self._done(name, number, job.id)
 
     async def _put(self, repository: Repository, number: int, known: Mapping[str, str], text: str, mark: str) -> None:
-        """Make the comment this text: the one that is known, else the one that is found, else a new one."""
+        """Make the comment this text, no later than it is left to this worker, unless it is known to be."""
         digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
         if known.get("id") and known.get("posted") == digest:
             return
-        api, token = self.conversations[repository.forge], await self.token(repository)
-        comment_id = known.get("id") or await api.find_comment(repository, number, mark, token)
-        if not comment_id or not await api.edit_comment(repository, number, comment_id, text, token):
-            comment_id = await api.write_comment(repository, number, text, token)
+        try:
+            async with asyncio.timeout(TOGETHER_SECONDS):
+                comment_id = await self._written(repository, number, known.get("id", ""), text, mark)
+        except TimeoutError as error:
+            raise ForgeUnavailable(f"{repository.name}: {repository.api}: not done within {TOGETHER_SECONDS:g} s") from error
         await self._redis.hset(self._keys.comment(str(repository.name), number), mapping={"id": comment_id, "posted": digest})
         metrics.COMMENTS.labels("written").inc()
         log.info("comment.written", repository=str(repository.name), pull=number)
+
+    async def _written(self, repository: Repository, number: int, known_id: str, text: str, mark: str) -> str:
+        """The id of the comment that has this text now: the one that is known, else the one that is found, else a new one."""
+        api, token = self.conversations[repository.forge], await self.token(repository)
+        comment_id = known_id or await api.find_comment(repository, number, mark, token)
+        if comment_id and await api.edit_comment(repository, number, comment_id, text, token):
+            return comment_id
+        return await api.write_comment(repository, number, text, token)
 
     def _seal(self, name: str, number: int) -> str:
         """Of one pull request, the same whenever it is asked for."""

@@ -128,8 +128,9 @@ class AzureConversation:
 def _names(identity: Mapping[str, Any]) -> Iterator[str]:
     """What an account is called: not the name that it shows, which people choose themselves."""
     account, domain = (str(identity["properties"].get(name, {}).get("$value", "")).casefold() for name in ("Account", "Domain"))
-    yield account
-    yield f"{domain}\\{account}"
+    if account:  # else whoever an event does not name would be called so
+        yield account
+        yield f"{domain}\\{account}"
 
 
 def _standing(info: Mapping[str, Any]) -> Standing:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from jobs import comments as room
 from jobs.comments import TRIES, Comments, is_worth_telling
 from jobs.forges.clients import conversations
 from jobs.forges.tokens import Tokens
@@ -23,6 +24,16 @@ from trueup.sandbox.forge_pulls import StoredPull
 
 REPOSITORY = "acme/shop"
 STEP = StepRecord(action=Action.UPDATE, object="x", identity="x", reason="x")
+
+
+class NeverAnswers:
+    """A forge that goes on listing its comments."""
+
+    asked = 0
+
+    async def find_comment(self, *_):
+        self.asked += 1
+        await asyncio.Event().wait()
 
 
 @pytest.fixture
@@ -187,6 +198,20 @@ async def test_it_is_tried_again_when_the_forge_asks_for_patience(  # noqa: PLR0
     await redis.delete(keys.limited(shop.api, "trueup/forge"))
     await redis.zadd(keys.comments, {"trueup/shop|7": 0})
     await drain(comments)
+    assert len(written()) == 1
+
+
+async def test_it_is_given_up_before_another_worker_may_take_it_over(  # noqa: PLR0917
+    make, shop, planned, drain, written, redis, keys, monkeypatch
+):
+    monkeypatch.setattr(room, "TOGETHER_SECONDS", 0.1)
+    slow, quick = make(), make()
+    slow.conversations = {Forge.GITHUB: (answers := NeverAnswers())}
+    await slow.want(shop, 7, await planned())
+    await drain(slow)
+    assert answers.asked == 1
+    await redis.zadd(keys.comments, {"trueup/shop|7": 0})
+    await drain(quick)
     assert len(written()) == 1
 
 

@@ -68,6 +68,11 @@ async def test_on_a_server_the_domain_counts(api, shop, azure_pulls, person, sta
     assert await api.standing(shop, person, TOKEN) is standing
 
 
+async def test_who_is_not_named_is_not_an_account_without_a_name(api, shop, azure_pulls):
+    azure_pulls.people = [Person("")]
+    assert await api.standing(shop, "", TOKEN) is Standing.NONE
+
+
 async def test_permissions_that_are_not_told_are_none(api, shop, azure_pulls, monkeypatch):
     azure_pulls.people = [WRITER]
     monkeypatch.setattr(Person, "entry", {"descriptor": WRITER.descriptor, "allow": CONTRIBUTE, "deny": 0})
