@@ -189,7 +189,9 @@ async def _forge(trial: _Trial, session: aiohttp.ClientSession, commit: str) -> 
     """Try the tokens for statuses and pull requests by reading with them: nothing is written."""
     repository, policy = trial.repository, trial.repository.status
     forge = clients(session).get(repository.forge)
-    if not policy.enabled or policy.secret is None or forge is None:
+    if forge is None:
+        trial.leave("status", f"forge: {repository.forge} takes no statuses")
+    elif not policy.enabled or policy.secret is None:
         trial.leave("status", "no status is posted on commits: name a token in spec.commitStatus.secretRef")
     elif not commit:
         trial.leave("status", "no commit is known whose status could be read")
