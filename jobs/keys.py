@@ -189,9 +189,9 @@ class Keys:
         """hash, two hours: what a forge said last of a token's `limit`, what is `remaining` of it, and until when (`reset`)."""
         return self._key("statuses", "allowance", api, secret)
 
-    def written(self, api: str, secret: str, span: str) -> str:
-        """string (a count), two minutes or hours: how often a forge was asked of something with a token in a minute or hour."""
-        return self._key("statuses", "written", api, secret, span)
+    def written(self, api: str, secret: str, minute: int) -> str:
+        """string (a count), two minutes: how often a forge was asked of something with a token in a minute."""
+        return self._key("statuses", "written", api, secret, str(minute))
 
     def turns(self, api: str, secret: str, who: str) -> str:
         """string (seconds since 1970), expires with it: the last turn that was given to those who wait for a limit's end."""

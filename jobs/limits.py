@@ -9,7 +9,6 @@ import contextlib
 import contextvars
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import aiohttp
 
@@ -20,12 +19,12 @@ from jobs.store import limit_scripts
 from reconciler.errors import ForgeUnavailable, TrueupError
 from reconciler.model.declared import Forge, Repository, SecretRef
 
-MINUTE_WRITES = 80
-HOUR_WRITES = 500
-"""GitHub's limits of what creates content. Whether a status does is not said, so the hour's holds back only what may wait.
+MINUTE_WRITES = 180
+"""What GitHub allows at one address: 900 points, of which a write costs five. Its limits of what creates content are for what tells people,
+so statuses are not held back for them; where it thinks otherwise it says so, and is obeyed.
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"""
 
-MINUTE_KEPT = 20
+MINUTE_KEPT = 60
 """Of a minute's writes, for those that may not wait."""
 
 PART_KEPT, PART_KEPT_LAST = 5, 50
@@ -48,31 +47,21 @@ class Held(ForgeUnavailable):
         """In seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """How much was written with a token, this time among it."""
-
-    minute: int
-    hour: int
-
-
-def hold_seconds(allowance: Allowance, written: Written | None, now: float, *, may_wait: bool) -> float:
+def hold_seconds(allowance: Allowance, written: int | None, now: float, *, may_wait: bool) -> float:
     """How long something waits before a forge is asked of it; 0 where it need not.
 
     Args:
         allowance: what the forge said last, less what was asked since.
-        written: in this minute and hour, where the forge counts that.
-        now: seconds since 1970; minutes and hours are whole ones since then.
+        written: how often it was asked in this minute, this time among it; None where the forge does not count that.
+        now: seconds since 1970; minutes are whole ones since then.
         may_wait: whether something else is more urgent.
     """
     waits = [0.0]
     kept = allowance.limit // (PART_KEPT if may_wait else PART_KEPT_LAST)
     if allowance.remaining < kept or allowance.remaining < 0:
         waits.append(allowance.reset - now)
-    if written is not None and written.minute > MINUTE_WRITES - (MINUTE_KEPT if may_wait else 0):
+    if written is not None and written > MINUTE_WRITES - (MINUTE_KEPT if may_wait else 0):
         waits.append(60 - now % 60)
-    if written is not None and written.hour > HOUR_WRITES and may_wait:
-        waits.append(3600 - now % 3600)
     return max(waits)
 
 
@@ -139,17 +128,16 @@ class Limits:
         """Count one more; what is held is not counted."""
         now = time.time()
         about = self._keys.allowance(repository.api, name)
-        minute = self._keys.written(repository.api, name, f"m{now // 60:.0f}")
-        hour = self._keys.written(repository.api, name, f"h{now // 3600:.0f}")
+        minute = self._keys.written(repository.api, name, int(now // 60))
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hincrby(about, "remaining", -1).incr(minute).incr(hour).expire(minute, 120).expire(hour, 7200)
-            remaining, in_minute, in_hour, *_ = await pipe.execute()
-        written = Written(in_minute, in_hour) if repository.forge is Forge.GITHUB else None
+            pipe.hincrby(about, "remaining", -1).incr(minute).expire(minute, 120)
+            remaining, in_minute, _ = await pipe.execute()
+        written = in_minute if repository.forge is Forge.GITHUB else None
         left = Allowance(allowance.limit, remaining, allowance.reset)
         seconds = hold_seconds(left, written, now, may_wait=may_wait)
         if seconds > 0:
             async with self._redis.pipeline(transaction=True) as pipe:
-                await pipe.hincrby(about, "remaining", 1).decr(minute).decr(hour).execute()
+                await pipe.hincrby(about, "remaining", 1).decr(minute).execute()
         return seconds
 
 

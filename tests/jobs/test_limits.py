@@ -14,7 +14,7 @@ from jobs.forges.forge import Allowance, Status, StatusState
 from jobs.forges.github_checks import GitHubChecks
 from jobs.forges.tokens import Tokens
 from jobs.lease import Heartbeat
-from jobs.limits import Held, Limits, Written, hold_seconds
+from jobs.limits import Held, Limits, hold_seconds
 from jobs.statuses import Statuses
 from jobs.store.jobs import JobStore
 from reconciler.errors import ForgeUnavailable, SourceUnavailable, Stalled
@@ -24,8 +24,8 @@ from tests.servers.git_http import GivenSecrets
 from trueup.sandbox.forge import ForgeServer
 
 SHOP, SECRET = on_forge("https://git.example/api"), SecretRef("trueup", "forge")
-NOW = 1_800_000_000.0 - 1_800_000_000 % 3600 + 3600 - 100
-"""Twenty seconds after a minute has begun, a hundred before an hour has."""
+NOW = 1_800_000_000.0 - 1_800_000_000 % 60 + 20
+"""Twenty seconds after a minute has begun."""
 
 
 @pytest.mark.parametrize(
@@ -59,26 +59,23 @@ async def test_it_ends(redis, keys):
 @pytest.mark.parametrize(
     ("left", "written", "soon", "later"),
     [
-        pytest.param(4999, (1, 1), 0, 0, id="there is enough"),
-        pytest.param(1000, (1, 1), 0, 0, id="the last that may wait"),
-        pytest.param(999, (1, 1), 0, 600, id="a fifth is kept"),
-        pytest.param(100, (1, 1), 0, 600, id="the last of ours"),
-        pytest.param(99, (1, 1), 600, 600, id="a fiftieth is left to others"),
-        pytest.param(-1, (1, 1), 600, 600, id="used up"),
-        pytest.param(4999, (60, 60), 0, 0, id="the last in a minute that may wait"),
-        pytest.param(4999, (61, 61), 0, 40, id="a minute's last twenty are kept"),
-        pytest.param(4999, (80, 80), 0, 40, id="the last in a minute"),
-        pytest.param(4999, (81, 81), 40, 40, id="a minute is full"),
-        pytest.param(4999, (1, 500), 0, 0, id="the last in an hour that may wait"),
-        pytest.param(4999, (1, 501), 0, 100, id="an hour is full"),
-        pytest.param(4999, (81, 501), 40, 100, id="the longer of both"),
+        pytest.param(4999, 1, 0, 0, id="there is enough"),
+        pytest.param(1000, 1, 0, 0, id="the last that may wait"),
+        pytest.param(999, 1, 0, 600, id="a fifth is kept"),
+        pytest.param(100, 1, 0, 600, id="the last of ours"),
+        pytest.param(99, 1, 600, 600, id="a fiftieth is left to others"),
+        pytest.param(-1, 1, 600, 600, id="used up"),
+        pytest.param(4999, 120, 0, 0, id="the last in a minute that may wait"),
+        pytest.param(4999, 121, 0, 40, id="a third of a minute is kept"),
+        pytest.param(4999, 180, 0, 40, id="the last in a minute"),
+        pytest.param(4999, 181, 40, 40, id="a minute is full"),
+        pytest.param(99, 181, 600, 600, id="the longer of both"),
         pytest.param(4999, None, 0, 0, id="a forge that does not count what is written"),
     ],
 )
 def test_how_long_something_waits(left, written, soon, later):
     allowance = Allowance(5000, left, NOW + 600)
-    counted = written and Written(*written)
-    assert [hold_seconds(allowance, counted, NOW, may_wait=may_wait) for may_wait in (False, True)] == [soon, later]
+    assert [hold_seconds(allowance, written, NOW, may_wait=may_wait) for may_wait in (False, True)] == [soon, later]
 
 
 @pytest.mark.parametrize(("left", "held"), [(0, 0.0), (-1, 600.0)])
@@ -111,14 +108,15 @@ async def test_the_least_that_was_said_within_a_time_counts(redis, keys, said, k
 
 
 async def test_those_that_wait_get_a_turn_each_and_count_for_nothing(redis, keys, monkeypatch):
-    now = time.time() // 3600 * 3600 + 7200
+    now = time.time() // 60 * 60 + 60
     monkeypatch.setattr(room, "time", SimpleNamespace(time=lambda: now))
     await noted(redis, keys, (5000, 4999, now + 3000))
     limits = Limits(redis, keys)
-    turns = [await limits.until(SHOP, SECRET) for _ in range(83)]
-    assert turns == [None] * 80 + [now + 60, now + 60.75, now + 61.5]
+    turns = [await limits.until(SHOP, SECRET) for _ in range(183)]
+    assert turns[:180] == [None] * 180
+    assert turns[180:] == pytest.approx([now + 60, now + 60 + 1 / 3, now + 60 + 2 / 3], abs=1e-3)
     assert await limits.until(SHOP, SECRET, may_wait=True) == now + 60
-    assert await noted(redis, keys) == Allowance(5000, 4919, now + 3000)
+    assert await noted(redis, keys) == Allowance(5000, 4819, now + 3000)
 
 
 @pytest.mark.parametrize(("forge", "names"), [(Forge.GITHUB, "X-RateLimit"), (Forge.GITLAB, "RateLimit")])
