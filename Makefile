@@ -53,7 +53,7 @@ imports: .venv/ready ## the import contracts
 bench: .venv/ready ## figures beside a raw floor; ONLY="push drift" for some, CLUSTER=sandbox, SIZE=n, MINUTES=n
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-docs: .venv/ready ## generated pages: configuration, cli, api
+docs: .venv/ready ## generated pages: configuration, cli, tables of others, definitions
 	@$(BIN)/python -m docs.generate
 
 lock: .venv/ready ## renew requirements.lock

@@ -1,10 +1,11 @@
-"""Writes what is generated: configuration.md, cli.md, tables of health.md, operations.md and deletions.md, and the definitions.
+"""Writes what is generated: configuration.md, cli.md, tables of declarations, health, operations and deletions, and the definitions.
 
 Run by `make docs`; a test says when they are stale.
 """
 
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ from reconciler.health import kubernetes
 from reconciler.health.clauses import ConditionRule
 from reconciler.health.rules import FIELDS, RULES, Rule
 from reconciler.health.static import exists
+from reconciler.model.objects import Document
 from reconciler.settings import variable_of
 from tests.guards.guard import Guard
 from tests.guards.table import FIELDS as FIELDS_OF_GUARDS
@@ -218,6 +220,46 @@ def _guards(rows: Iterable[Guard]) -> str:
     )
 
 
+FIELD_TABLES = """
+In the tables `[]` stands for each of a list. `trueup validate` names a field that is none of these, and in a cluster `kubectl explain tapp.spec`
+says the same.
+"""
+
+
+def declarations() -> str:
+    """The page about declarations: its own words, and a table of fields for each kind."""
+    words = (HERE / "declarations.md").read_text().partition(MARK)[0]
+    tables = (_table_of(definition["spec"]) for definition in reversed(definitions()))
+    return words + MARK + FIELD_TABLES + "".join(tables)
+
+
+def _table_of(spec: Document) -> str:
+    fields = spec["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return f"\n## Fields of {spec['names']['kind']}\n\n| `spec.` | default | meaning |\n|---|---|---|\n{''.join(_fields(fields, ''))}"
+
+
+def _fields(schema: Document, above: str) -> Iterator[str]:
+    """A row for each field, parts before what they consist of; how one source is rendered has the fields of `render`."""
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        path, below = (f"{name}[]", field["items"]) if "items" in field else (name, field)
+        choice = f" One of {', '.join(f'`{each}`' for each in below['enum'])}." if "enum" in below else ""
+        yield f"| `{above}{path}` | {_default(field, is_required=name in required)} | {_cell(field['description'])}{choice} |\n"
+        if f"{above}{path}" != "sources[].render":
+            yield from _fields(below, f"{above}{path}.")
+
+
+def _default(field: Document, *, is_required: bool) -> str:
+    if is_required:
+        return "*required*"
+    default = field.get("default")
+    return "-" if default in (None, "", [], {}) else f"`{json.dumps(default).strip(chr(34))}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def custom_resources() -> dict[Path, str]:
     """The definitions of Repository and Application, a file each."""
     head = "# Made by `make docs` from reconciler/declarations/schema.py.\n"
@@ -234,6 +276,7 @@ def pages() -> dict[Path, str]:
     return {
         HERE / "configuration.md": configuration(),
         HERE / "cli.md": commands(),
+        HERE / "declarations.md": declarations(),
         HERE / "health.md": health(),
         HERE / "operations.md": operations(),
         HERE / "deletions.md": deletions(),

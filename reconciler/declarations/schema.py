@@ -107,7 +107,10 @@ class SyncSpec(Part):
     prune: Flag = Field(default=True, description="Delete what is no longer in Git, within the guards.")
     timeout: Seconds = Field(default=300.0, description="How long to wait until everything is healthy.")
     adopt: AdoptPolicy = Field(default=AdoptPolicy.KNOWN, description="Objects that other tools made: take from known ones.")
-    foreign: ForeignPolicy | None = Field(default=None, description="Fields that others put beside ours.")
+    foreign: ForeignPolicy | None = Field(
+        default=None,
+        description="Fields that others put beside ours; left out: `remove` what people's tools put, `report` the rest.",
+    )
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.ORPHAN, description="When the Application is gone.")
     ignore: tuple[IgnoreSpec, ...] = Field(default=(), max_length=100, description="Fields that are left to others.")
 
