@@ -11,8 +11,8 @@ from urllib.parse import quote
 import aiohttp
 
 from jobs.forges.api import Api, basic
-from jobs.forges.conversation import Line, paged
 from jobs.forges.forge import RECENT, Denied, Status, StatusState, as_documented, cut, short, shows
+from jobs.forges.lists import Line, paged
 from jobs.planned import PLAN_SUFFIX
 from reconciler.errors import Stalled
 from reconciler.model.declared import Repository

@@ -14,8 +14,9 @@ import aiohttp
 
 from jobs.forges.api import Api
 from jobs.forges.azure import VERSION, head_of, location_of, login, open_lines, path_in
-from jobs.forges.conversation import COMMENTS, DECLARED_AT, Line, Pull, is_edited
+from jobs.forges.conversation import DECLARED_AT, Pull, is_edited
 from jobs.forges.forge import Denied, as_documented
+from jobs.forges.lists import LONGEST, Line
 from jobs.orders import Standing
 from reconciler.model.declared import Repository
 
@@ -56,7 +57,7 @@ class AzureConversation:
     async def find_comment(self, repository: Repository, number: int, marker: str, token: str) -> str:
         """The id of our comment that begins with *marker*; empty when there is none. All threads come at once."""
         threads = (await self._call("GET", repository, f"/pullrequests/{number}/threads?{VERSION}", token))["value"]
-        for thread in threads[:COMMENTS]:
+        for thread in threads[:LONGEST]:
             for comment in thread["comments"][:1]:
                 if str(comment.get("content", "")).startswith(marker) and not comment.get("isDeleted"):
                     return _id(thread, comment)

@@ -21,9 +21,9 @@ from jobs.derive import Purpose
 from jobs.forges import hooks as room
 from jobs.forges.api import Api
 from jobs.forges.azure import VERSION, location_of, login, path_in
-from jobs.forges.conversation import Line
 from jobs.forges.forge import Denied, as_documented, path_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
+from jobs.forges.lists import Line
 from reconciler.errors import Stalled
 from reconciler.model.declared import Forge, Repository
 

@@ -4,14 +4,13 @@ https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commit-statuses/
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.conversation import Line
 from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, short, shows
 from reconciler.model.declared import Repository
 
@@ -28,9 +27,6 @@ KEY_LENGTH = 40
 """Of a status; longer ones are refused."""
 
 DESCRIPTION_LENGTH = 255
-
-PAGES = 20
-"""Of a list; some have but fifty lines."""
 
 
 class Bitbucket:
@@ -81,21 +77,6 @@ def _body(repository: Repository, commit: str, status: Status) -> Mapping[str, s
         "description": cut(status.description, DESCRIPTION_LENGTH),
         "url": status.target_url or f"https://bitbucket.org/{quote(path_of(repository))}/commits/{commit}",
     }
-
-
-async def paged_by_link(ask: Callable[[str], Awaitable[Any]], path: str) -> AsyncIterator[Line]:
-    """The lines of a list that comes in pages, each of which links to the next.
-
-    Of a link only the query counts: the token is for this host.
-    """
-    at = path
-    for _ in range(PAGES):
-        answer = await ask(at)
-        for line in answer["values"]:
-            yield line
-        if not answer.get("next"):
-            return
-        at = f"{path.partition('?')[0]}?{urlsplit(answer['next']).query}"
 
 
 def _path(repository: Repository) -> str:

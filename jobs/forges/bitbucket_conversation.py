@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.bitbucket import paged_by_link
-from jobs.forges.conversation import DECLARED_AT, Line, Pull, is_edited
+from jobs.forges.conversation import DECLARED_AT, Pull, is_edited
 from jobs.forges.forge import Denied, as_documented, path_of
+from jobs.forges.lists import Line, paged_by_link
 from jobs.orders import Standing
 from reconciler.model.declared import Repository
 

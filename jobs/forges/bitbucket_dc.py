@@ -3,15 +3,14 @@
 https://developer.atlassian.com/server/bitbucket/how-tos/updating-build-status-for-commits/
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.conversation import Line
-from jobs.forges.forge import PAGES, RECENT, Status, StatusState, as_documented, cut, path_of, shows
+from jobs.forges.forge import RECENT, Status, StatusState, as_documented, cut, path_of, shows
 from reconciler.errors import Stalled
 from reconciler.model.declared import Repository
 
@@ -70,18 +69,6 @@ def path_in(repository: Repository) -> str:
     """Where the API has a repository."""
     project, name = named_in(repository)
     return f"/projects/{quote(project)}/repos/{quote(name)}"
-
-
-async def paged_by_start(page: Callable[[int], Awaitable[Any]]) -> AsyncIterator[Line]:
-    """The lines of a list that comes in pages, each of which says where the next one starts; at most ten."""
-    start = 0
-    for _ in range(PAGES):
-        answer = await page(start)
-        for line in answer["values"]:
-            yield line
-        if answer.get("isLastPage", True):
-            return
-        start = int(answer["nextPageStart"])
 
 
 def _body(repository: Repository, commit: str, status: Status) -> Mapping[str, str]:

@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.bitbucket_dc import named_in, paged_by_start, path_in
-from jobs.forges.conversation import DECLARED_AT, GONE, Line, Pull, is_edited
+from jobs.forges.bitbucket_dc import named_in, path_in
+from jobs.forges.conversation import DECLARED_AT, GONE, Pull, is_edited
 from jobs.forges.forge import Denied, as_documented
+from jobs.forges.lists import Line, paged_by_start
 from jobs.orders import Standing
 from reconciler.errors import ForgeUnavailable
 from reconciler.model.declared import Repository
@@ -107,7 +108,7 @@ class BitbucketDataCenterConversation:
         return False
 
     def _lines(self, repository: Repository, path: str, token: str) -> AsyncIterator[Line]:
-        return paged_by_start(lambda start: self._api.call("GET", repository, f"{path}&start={start}", token))
+        return paged_by_start(lambda start: self._api.call("GET", repository, f"{path}&start={start}", token), PAGE)
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
         return await self._api.call(method, repository, path_in(repository) + path, token, body)

@@ -12,15 +12,18 @@ import aiohttp
 
 from jobs.derive import Purpose
 from jobs.forges.api import Api
-from jobs.forges.bitbucket_dc import paged_by_start, path_in
+from jobs.forges.bitbucket_dc import path_in
 from jobs.forges.forge import as_documented, path_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
+from jobs.forges.lists import paged_by_start
 from reconciler.model.declared import Forge, Repository
 
 PERMISSIONS = {
     Place.REPOSITORY: "the permission to administer this repository (an HTTP access token with `Repository admin`)",
     Place.OWNER: "the permission to administer this project (an HTTP access token with `Project admin`)",
 }
+
+PAGE = 100
 
 EVENTS = ("repo:refs_changed", "pr:opened", "pr:from_ref_updated", "pr:modified", "pr:comment:added")
 
@@ -40,7 +43,7 @@ class BitbucketDataCenterHooks:
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks, with what became of the latest delivery of ours."""
-        lines = paged_by_start(lambda start: self._call("GET", repository, f"?start={start}&limit=100", token))
+        lines = paged_by_start(lambda start: self._call("GET", repository, f"?start={start}&limit={PAGE}", token), PAGE)
         return [await self._with_latest(repository, line, token) async for line in lines]
 
     @as_documented

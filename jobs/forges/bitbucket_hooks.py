@@ -11,9 +11,9 @@ import aiohttp
 
 from jobs.derive import Purpose
 from jobs.forges.api import Api
-from jobs.forges.bitbucket import paged_by_link
 from jobs.forges.forge import as_documented, path_of
 from jobs.forges.hooks import DECLARED_AT, Hook, Place, Wish
+from jobs.forges.lists import paged_by_link
 from reconciler.model.declared import Repository
 
 SCOPES = "the scope `webhook` (`read:`, `write:` and `delete:webhook:bitbucket` of an API token, with `username` beside it)"

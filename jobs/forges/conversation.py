@@ -1,8 +1,8 @@
 """What is asked of a forge about pull requests: what they are, who may command, and the comments beneath them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 from jobs.forges.forge import Denied
 from jobs.orders import Standing
@@ -10,9 +10,6 @@ from reconciler.model.declared import Repository
 
 DECLARED_AT = "spec.pullRequests.secretRef (left out: of spec.commitStatus.secretRef)"
 """Which field names the Secret with the token, for messages."""
-
-COMMENTS = 1000
-"""Comments that are looked through for ours, and pull requests that are listed."""
 
 GONE = frozenset({403, 404, 410})
 """How it is answered that a comment is not there any more, or is somebody else's who wrote our marker."""
@@ -56,20 +53,6 @@ class Conversation(Protocol):
 
     async def react(self, repository: Repository, number: int, comment: str, token: str, *, is_good: bool) -> None:
         """Show that a comment was read."""
-
-
-Line: TypeAlias = Mapping[str, Any]
-"""One object of a list, as a forge shows it."""
-
-
-async def paged(page: Callable[[int], Awaitable[Sequence[Line]]], size: int) -> AsyncIterator[Line]:
-    """The lines of a list that comes in pages of a size, numbered from 1; at most so many as are looked through."""
-    for number in range(1, COMMENTS // size + 1):
-        lines = await page(number)
-        for line in lines:
-            yield line
-        if len(lines) < size:
-            return
 
 
 async def is_edited(edit: Awaitable[object], gone: Collection[int] = GONE) -> bool:

@@ -35,16 +35,15 @@ DIGITS = 12
 ANSWER_BYTES = 16 * 1024 * 1024
 """Of an answer; logs of deliveries hold payloads."""
 
-PAGES = 10
-"""Of a list that is read to its end, a hundred lines each."""
-
 RECENT = 20
 """Commits of a branch that are looked at for statuses left pending after Redis was lost."""
-
 
 FULL = ("maximum number of statuses", "number of jobs has exceeded", "job limit")
 """GitHub takes a thousand statuses of one commit and context; GitLab as many jobs in a pipeline as its plan has, and a status is one.
 https://docs.github.com/en/rest/commits/statuses#create-a-commit-status, https://docs.gitlab.com/administration/instance_limits/"""
+
+MOVED = "moved project"
+"""GitLab refuses with 405 what would change a project by its old path: https://docs.gitlab.com/api/rest/#redirects"""
 
 
 class StatusState(enum.StrEnum):
@@ -64,10 +63,6 @@ class Status:
     context: str
     description: str
     target_url: str = ""
-
-
-MOVED = "moved project"
-"""GitLab refuses with 405 what would change a project by its old path: https://docs.gitlab.com/api/rest/#redirects"""
 
 
 class Full(Stalled):

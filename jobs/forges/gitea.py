@@ -4,13 +4,13 @@ https://docs.gitea.com/api/#tag/repository/operation/repoCreateStatus; Forgejo h
 """
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.forge import PAGES, RECENT, Status, as_documented, cut, path_of, short, shows
+from jobs.forges.forge import RECENT, Status, as_documented, cut, path_of, short, shows
+from jobs.forges.lists import Line, paged
 from reconciler.model.declared import Repository
 
 PERMISSION = "the scope `write:repository`, of an account that may write to this repository"
@@ -48,13 +48,12 @@ class Gitea:
         newest = [(commit["sha"], await self._newest(repository, commit["sha"], context, token)) for commit in commits]
         return [commit for commit, status in newest if status is not None and status["status"] == "pending"]
 
-    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
+    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Line | None:
         path = f"/repos/{quote(path_of(repository))}/commits/{commit}/statuses?sort=recentupdate&limit={LINES}"
-        for page in range(1, PAGES + 1):
-            statuses = await self._api.call("GET", repository, f"{path}&page={page}", token)  # newest first
-            newest: Mapping[str, Any] | None = next((status for status in statuses if status["context"] == context), None)
-            if newest is not None or len(statuses) < LINES:
-                return newest
+        newest_first = paged(lambda page: self._api.call("GET", repository, f"{path}&page={page}", token), LINES)
+        async for status in newest_first:
+            if status["context"] == context:
+                return status
         return None
 
 

@@ -11,10 +11,11 @@ from urllib.parse import quote
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.conversation import COMMENTS, DECLARED_AT, Line, paged
+from jobs.forges.conversation import DECLARED_AT
 from jobs.forges.forge import as_documented, path_of
 from jobs.forges.gitea import LINES
 from jobs.forges.github_conversation import GitHubConversation
+from jobs.forges.lists import LONGEST, Line, paged
 from jobs.orders import Standing
 from reconciler.model.declared import Repository
 
@@ -33,7 +34,7 @@ class GiteaConversation(GitHubConversation):
     async def find_comment(self, repository: Repository, number: int, marker: str, token: str) -> str:
         """The id of our comment that begins with *marker*; empty when there is none. All comments come at once."""
         lines = await self._call("GET", repository, f"/issues/{number}/comments", token)
-        return next((str(line["id"]) for line in lines[:COMMENTS] if str(line["body"]).startswith(marker)), "")
+        return next((str(line["id"]) for line in lines[:LONGEST] if str(line["body"]).startswith(marker)), "")
 
     @as_documented
     async def standing(self, repository: Repository, person: str, token: str) -> Standing:

@@ -11,9 +11,10 @@ import aiohttp
 
 from jobs.derive import Purpose
 from jobs.forges.api import Api
-from jobs.forges.forge import PAGES, as_documented, path_of
+from jobs.forges.forge import as_documented, path_of
 from jobs.forges.gitea import LINES
 from jobs.forges.hooks import DECLARED_AT, Hook, Wish
+from jobs.forges.lists import paged
 from reconciler.model.declared import Repository
 
 EVENTS = ("push", "delete", "pull_request", "pull_request_sync", "pull_request_comment")
@@ -32,13 +33,8 @@ class GiteaOwnerHooks:
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks."""
-        found: list[Hook] = []
-        for page in range(1, PAGES + 1):
-            lines = await self._call("GET", repository, f"?limit={LINES}&page={page}", token)
-            found += map(_hook, lines)
-            if len(lines) < LINES:
-                break
-        return found
+        lines = paged(lambda page: self._call("GET", repository, f"?limit={LINES}&page={page}", token), LINES)
+        return [_hook(line) async for line in lines]
 
     @as_documented
     async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:

@@ -14,7 +14,8 @@ import aiohttp
 import gidgethub
 from gidgethub.abc import GitHubAPI
 
-from jobs.forges.forge import ANSWER_SECONDS, PAGES, RECENT, Refusal, Status, as_documented, cut, path_of, read, short, shows
+from jobs.forges.forge import ANSWER_SECONDS, RECENT, Refusal, Status, as_documented, cut, path_of, read, short, shows
+from jobs.forges.lists import Line, paged
 from reconciler.errors import ForgeUnavailable, TrueupError
 from reconciler.model.declared import Repository
 
@@ -48,13 +49,12 @@ class GitHub:
         newest = [(commit["sha"], await self._newest(repository, commit["sha"], context, token)) for commit in commits]
         return [commit for commit, status in newest if status is not None and status["state"] == "pending"]
 
-    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Mapping[str, Any] | None:
+    async def _newest(self, repository: Repository, commit: str, context: str, token: str) -> Line | None:
         path = f"/repos/{_path(repository)}/commits/{commit}/statuses?per_page={LINES}"
-        for page in range(1, PAGES + 1):
-            statuses = await self._call("GET", repository, f"{path}&page={page}", token)  # newest first
-            newest: Mapping[str, Any] | None = next((status for status in statuses if status["context"] == context), None)
-            if newest is not None or len(statuses) < LINES:
-                return newest
+        newest_first = paged(lambda page: self._call("GET", repository, f"{path}&page={page}", token), LINES)
+        async for status in newest_first:
+            if status["context"] == context:
+                return status
         return None
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:

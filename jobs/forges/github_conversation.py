@@ -10,15 +10,14 @@ from urllib.parse import quote
 
 import aiohttp
 
-from jobs.forges.conversation import DECLARED_AT, Line, Pull, is_edited, paged
+from jobs.forges.conversation import DECLARED_AT, Pull, is_edited
 from jobs.forges.forge import as_documented, path_of
-from jobs.forges.github import Request, call
+from jobs.forges.github import LINES, Request, call
+from jobs.forges.lists import Line, paged
 from jobs.orders import Standing
 from reconciler.model.declared import Repository
 
 PERMISSION = "the permission to write pull requests (`pull_requests: write`, or the scope `repo`) on this repository"
-
-PAGE = 100
 
 
 class GitHubConversation:
@@ -85,7 +84,7 @@ class GitHubConversation:
         await self._call("POST", repository, f"/issues/comments/{quote(comment)}/reactions", token, body)
 
     def _pages(self, repository: Repository, path: str, token: str) -> AsyncIterator[Line]:
-        return paged(lambda page: self._call("GET", repository, f"{path}&per_page={PAGE}&page={page}", token), PAGE)
+        return paged(lambda page: self._call("GET", repository, f"{path}&per_page={LINES}&page={page}", token), LINES)
 
     async def _call(self, method: str, repository: Repository, path: str, token: str, body: Any = None) -> Any:
         request = Request(self._session, repository, token, PERMISSION, DECLARED_AT)

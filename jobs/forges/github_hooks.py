@@ -11,10 +11,11 @@ from urllib.parse import quote
 import aiohttp
 
 from jobs.derive import Purpose
-from jobs.forges.forge import PAGES, as_documented, path_of
-from jobs.forges.github import Request, call
+from jobs.forges.forge import as_documented, path_of
+from jobs.forges.github import LINES, Request, call
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
-from reconciler.errors import ForgeUnavailable, Stalled
+from jobs.forges.lists import paged
+from reconciler.errors import Stalled
 from reconciler.model.declared import Repository
 
 PERMISSIONS = {
@@ -36,13 +37,8 @@ class GitHubHooks:
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks of a repository."""
-        found: list[Hook] = []
-        for page in range(1, PAGES + 1):
-            lines = await self._call("GET", repository, f"?per_page=100&page={page}", token)
-            found += [_hook(line) for line in _listed(lines, repository) if line.get("name", "web") == "web"]
-            if len(lines) < 100:
-                break
-        return found
+        lines = paged(lambda page: self._call("GET", repository, f"?per_page={LINES}&page={page}", token), LINES)
+        return [_hook(line) async for line in lines if line.get("name", "web") == "web"]
 
     @as_documented
     async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:
@@ -73,8 +69,8 @@ class GitHubHooks:
     @as_documented
     async def attempts(self, repository: Repository, hook: Hook, token: str) -> list[Attempt]:
         """The latest hundred lines of its log."""
-        lines = await self._call("GET", repository, f"/{hook.id}/deliveries?per_page=100", token)
-        return [_attempt(line) for line in _listed(lines, repository)]
+        lines = await self._call("GET", repository, f"/{hook.id}/deliveries?per_page={LINES}", token)
+        return [_attempt(line) for line in lines]
 
     @as_documented
     async def redeliver(self, repository: Repository, hook: Hook, attempt: Attempt, token: str) -> None:
@@ -89,12 +85,6 @@ class GitHubHooks:
 
 def _config(wish: Wish) -> dict[str, str]:
     return {"url": wish.address, "content_type": "json", "insecure_ssl": "0", "secret": wish.secrets[Purpose.HMAC]}
-
-
-def _listed(lines: Any, repository: Repository) -> list[Mapping[str, Any]]:
-    if not isinstance(lines, list):
-        raise ForgeUnavailable(f"{repository.name}: {repository.api} speaks, but not as GitHub does")
-    return lines
 
 
 def _hook(line: Mapping[str, Any]) -> Hook:

@@ -10,9 +10,10 @@ from urllib.parse import quote
 import aiohttp
 
 from jobs.forges.api import Api
-from jobs.forges.conversation import DECLARED_AT, Line, Pull, is_edited, paged
+from jobs.forges.conversation import DECLARED_AT, Pull, is_edited
 from jobs.forges.forge import as_documented
 from jobs.forges.gitlab import private_token, project_of
+from jobs.forges.lists import Line, paged
 from jobs.orders import Standing
 from reconciler.model.declared import Repository
 

@@ -10,16 +10,18 @@ import aiohttp
 
 from jobs.derive import Purpose
 from jobs.forges.api import Api
-from jobs.forges.forge import PAGES, as_documented
+from jobs.forges.forge import as_documented
 from jobs.forges.gitlab import private_token, project_of
 from jobs.forges.hooks import DECLARED_AT, Attempt, Hook, Place, Wish
-from reconciler.errors import ForgeUnavailable
+from jobs.forges.lists import paged
 from reconciler.model.declared import Repository
 
 PERMISSIONS = {
     Place.REPOSITORY: "the scope `api` and the role Maintainer in this project",
     Place.OWNER: "the scope `api` and the role Owner in this group; webhooks of groups are a matter of GitLab Premium",
 }
+
+PAGE = 100
 
 EVENTS = ("push_events", "tag_push_events", "merge_requests_events", "note_events")
 
@@ -34,15 +36,8 @@ class GitLabHooks:
     @as_documented
     async def hooks(self, repository: Repository, token: str) -> list[Hook]:
         """All hooks of a project."""
-        found: list[Hook] = []
-        for page in range(1, PAGES + 1):
-            lines = await self._call("GET", repository, f"?per_page=100&page={page}", token)
-            if not isinstance(lines, list):
-                raise ForgeUnavailable(f"{repository.name}: {repository.api} speaks, but not as GitLab does")
-            found += map(_hook, lines)
-            if len(lines) < 100:
-                break
-        return found
+        lines = paged(lambda page: self._call("GET", repository, f"?per_page={PAGE}&page={page}", token), PAGE)
+        return [_hook(line) async for line in lines]
 
     @as_documented
     async def create(self, repository: Repository, wish: Wish, token: str) -> Hook:
