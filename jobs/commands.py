@@ -9,7 +9,7 @@ from jobs.context import Context
 from jobs.forges.conversation import Pull
 from jobs.intake import asked_for
 from jobs.orders import NEEDS, USAGE, Order, Standing, Verb, read
-from jobs.planned import fenced, form_of, hidden
+from jobs.planned import code, fenced, form_of, hidden
 from jobs.plans import not_offered, replan
 from jobs.records import ApplicationRecord, DecisionRecord, JobKind, JobRecord, JobState
 from jobs.store.jobs import JobFilter
@@ -57,7 +57,7 @@ async def _carry_out(context: Context, job: JobRecord, repository: Repository) -
     is_good, message, lines = await _obeyed(context, job, repository, (pull, standing))
     await api.react(repository, pull.number, job.pull.comment, token, is_good=is_good)
     if lines:
-        text = "\n".join([f"`{_code(job.pull.command)}`", "", *lines, "", hidden(OURS, form_of(repository.forge))])
+        text = "\n".join([code(job.pull.command), "", *lines, "", hidden(OURS, form_of(repository.forge))])
         await api.write_comment(repository, pull.number, text, token)
     await context.end(job, JobState.SUCCEEDED if is_good else JobState.FAILED, message)
 
@@ -108,19 +108,18 @@ async def _planned(context: Context, repository: Repository, pull: Pull) -> tupl
 
 
 async def _started(context: Context, job: JobRecord, order: Order, names: Sequence[str]) -> tuple[bool, str, Sequence[str]]:
-    """A job for each application."""
+    """A job for each application, the same one when the command is begun again."""
     lines: list[str] = []
     count = 0
     for name in names:
         record = await context.applications.get(name)
         if record is None or (order.verb is Verb.APPROVE and not record.held_digest):
-            lines.append(f"- `{name}`: {'nothing of it is held' if record else 'not known yet'}")
+            lines.append(f"- {code(name)}: {'nothing of it is held' if record else 'not known yet'}")
             continue
-        made = _job(job, order, record)
-        await context.enqueue(made)
+        made = await context.enqueue(_job(job, order, record), once=f"command:{job.id}:{name}")
         count += 1
         link = context.link_to(made)
-        lines.append(f"- `{name}`: {f'[job {made.id}]({link})' if link else f'job `{made.id}`'}")
+        lines.append(f"- {code(name)}: {f'[job {made.id}]({link})' if link else f'job {code(made.id)}'}")
     return count > 0, f"{order.verb}: {count} of {len(names)} applications", lines
 
 
@@ -145,7 +144,3 @@ def _decision(order: Order, application: ApplicationRecord) -> DecisionRecord | 
         case Verb.ROLLBACK:
             return DecisionRecord(to=order.to, reason=order.reason)
     return None
-
-
-def _code(text: str) -> str:
-    return text.replace("`", "")

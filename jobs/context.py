@@ -142,9 +142,16 @@ class Context:
             stages=(StageRecord(name="received", at=now, detail=detail),), **fields,
         )  # fmt: skip
 
-    async def enqueue(self, record: JobRecord) -> None:
-        """Store a job, and wake any worker for it."""
-        await self.jobs.create(record, Wake.first(self.keys, record))
+    async def enqueue(self, record: JobRecord, *, once: str = "") -> JobRecord:
+        """Store a job, and wake any worker for it; the job, or the one that was stored before under the same name.
+
+        Args:
+            record: the job.
+            once: what it is known by to whoever may ask for it again, if anybody.
+        """
+        key = self.keys.delivery("once", once) if once else ""
+        job_id = await self.jobs.create(record, Wake.first(self.keys, record), delivery_key=key)
+        return record.model_copy(update={"id": job_id})
 
     async def end(self, job: JobRecord, state: JobState, message: str, **more: str) -> bool:
         """Bring a job to its end: once, counted and logged; False when somebody else did."""

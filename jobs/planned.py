@@ -77,12 +77,11 @@ def marker(instance: str, seal: str, form: Form = Form.HTML) -> str:
 def conclude_plan(syncs: Sequence[SyncRecord]) -> tuple[JobState, str]:
     """The state of a plan whose applications came to this, and one line that says what counts."""
     failed = [sync for sync in syncs if sync.state is SyncState.FAILED]
-    told = summary(syncs)
-    if failed:
-        first = failed[0]
-        others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return JobState.FAILED, f"{first.application.rpartition('/')[2]}: {first.message}{others}"
-    return JobState.SUCCEEDED, told
+    if not failed:
+        return JobState.SUCCEEDED, summary(syncs)
+    first = failed[0]
+    others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return JobState.FAILED, f"{first.application.rpartition('/')[2]}: {first.message}{others}"
 
 
 def summary(syncs: Iterable[SyncRecord]) -> str:
@@ -99,14 +98,14 @@ def comment(job: JobRecord, instance: str, link: str, *, mark: str, form: Form =
     Args:
         job: the plan, at its end.
         instance: whose plan it is.
-        mark: what it begins with, see `marker`.
         link: the job's address for people; empty where there is none.
+        mark: what it begins with, see `marker`.
         form: what the forge shows.
     """
     base = job.pull.base.removeprefix("refs/heads/") if job.pull else ""
-    state = "" if job.state is JobState.SUCCEEDED else ("❌ " if job.state is JobState.FAILED else "")
-    what = _code(job.commit[:12]) if job.commit else "this"
-    title = f"### {state}Trueup: what merging {what} into {_code(base)} would change"
+    state = "❌ " if job.state is JobState.FAILED else ""
+    what = code(job.commit[:12]) if job.commit else "this"
+    title = f"### {state}Trueup: what merging {what} into {code(base)} would change"
     tail = _tail(job, instance, link)
     tail = f"<sub>{tail}</sub>" if form is Form.HTML else tail
     room = LONGEST[form] - len(title) - len(tail) - 200
@@ -135,7 +134,7 @@ def _tail(job: JobRecord, instance: str, link: str) -> str:
         else ""
     )
     more = f" [All of it]({link})." if link else ""
-    return f"Planned{seconds} by {_code(instance)}.{more}{fork} Commands: `/trueup plan`, `/trueup help`."
+    return f"Planned{seconds} by {code(instance)}.{more}{fork} Commands: `/trueup plan`, `/trueup help`."
 
 
 def _is_fork(job: JobRecord) -> bool:
@@ -163,7 +162,7 @@ def _plain(sync: SyncRecord, *, is_open: bool) -> str:
     lines = _lines(sync)
     if not is_open and len(lines) > FOLDED_LINES:
         lines = [*lines[:FOLDED_LINES], f"… and {_number(len(lines) - FOLDED_LINES, 'more line')}"]
-    title = f"{_sign(sync)}{_code(sync.application)} in {_code(sync.cluster)}: {summary([sync])}"
+    title = f"{_sign(sync)}{code(sync.application)} in {code(sync.cluster)}: {summary([sync])}"
     return f"{title}\n\n{fenced(lines, 'diff')}\n"
 
 
@@ -219,13 +218,14 @@ def fenced(lines: Sequence[str], language: str = "") -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
+def code(text: str) -> str:
+    """As code, with no backtick in it."""
+    return f"`{_line(text).replace('`', '')}`" if text else "`?`"
+
+
 def _line(text: str) -> str:
     """On one line, without what a screen would obey."""
     return "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
-
-
-def _code(text: str) -> str:
-    return f"`{_line(text).replace('`', '')}`" if text else "`?`"
 
 
 def _html(text: str) -> str:

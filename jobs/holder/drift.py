@@ -48,7 +48,7 @@ class _Repair:
     part: Part
     found: Findings
     progress: Progress
-    created: "asyncio.Task[None]"
+    created: "asyncio.Task[str]"
     report: SyncReport
 
 

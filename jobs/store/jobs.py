@@ -78,9 +78,13 @@ class JobStore:
         found: Sequence[tuple[bytes, int]] = await self._create(keys=keys, args=args, client=client)
         return found
 
-    async def create(self, record: JobRecord, wake: Wake | None = None, *, work: bytes = b"") -> None:
-        """Store a job and wake somebody for it, in one step; or say who does it already, see `parts.begun_by`."""
-        await self.create_many([self.arguments(record, wake=wake, work=work)])
+    async def create(self, record: JobRecord, wake: Wake | None = None, *, delivery_key: str = "", work: bytes = b"") -> str:
+        """Store a job and wake somebody for it, in one step; or say who does it already, see `parts.begun_by`.
+
+        Its id; where its delivery is known, the id of the job that was stored for that.
+        """
+        ((job_id, _),) = await self.create_many([self.arguments(record, delivery_key=delivery_key, wake=wake, work=work)])
+        return job_id.decode()
 
     async def load(self, job_id: str) -> JobRecord | None:
         """One job; None when there is none, or no more."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from jobs.forges.github_conversation import GitHubConversation
+from reconciler.errors import ForgeUnavailable
 from tests.e2e.test_plans import branch, comment_of, system_with, told
 from tests.servers.system import REPOSITORY, config_map
 
@@ -71,6 +73,26 @@ async def test_who_may_command_what(tmp_path, valkey, text, permission, said, re
         assert comment.reactions == [reaction], job
         assert [said in answer for answer in answers(system)] == ([True] if said else [])
         assert not [kind for kind in ("manual", "pause", "approval") if await jobs_of(system, kind)]
+
+
+@pytest.mark.long
+async def test_what_was_commanded_is_not_done_again_when_the_forge_did_not_take_the_answer(tmp_path, valkey, monkeypatch):
+    react, calls = GitHubConversation.react, []
+
+    async def lost(*args, **more):
+        calls.append(more)
+        if len(calls) == 1:
+            raise ForgeUnavailable("no answer")
+        await react(*args, **more)
+
+    monkeypatch.setattr(GitHubConversation, "react", lost)
+    async with system_with(tmp_path, valkey, FILES) as system:
+        system.forge.pulls.permissions = {"ada": "write"}
+        await told(system, await branch(system, {"apps/web/a.yaml": config_map("a", "two")}))
+        comment, job = await say(system, "/trueup pause web migration")
+        assert (job["state"], comment.reactions, len(calls)) == ("succeeded", ["rocket"], 2)
+        (paused,) = await jobs_of(system, "pause")
+        assert f"/jobs/{paused['id']}" in answers(system)[0]
 
 
 @pytest.mark.long
