@@ -1,6 +1,6 @@
 """From a pull request to the plan of what merging it would change: by any worker up to the applications, then by their clusters' holders."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 
@@ -11,7 +11,7 @@ from jobs.forges.forge import path_of
 from jobs.planned import conclude_plan
 from jobs.records import JobKind, JobRecord, JobState, PullRecord
 from reconciler.errors import NotVerified, TrueupError
-from reconciler.git.merge import merge
+from reconciler.git.merge import Merge, merge
 from reconciler.model.declared import Application, ForkPolicy, Repository
 from reconciler.sync.verified import verified
 
@@ -24,8 +24,8 @@ async def plan(context: Context, job: JobRecord) -> None:
     if repository is None:
         await context.end(job, JobState.IGNORED, f"no Repository is declared for {job.scope or job.repository}")
         return
-    name, applications = str(repository.name), context.declarations.following(repository.name, pull.base)
-    if reason := why_none(context, repository, pull, applications):
+    applications = context.declarations.following(repository.name, pull.base)
+    if reason := why_none(repository, pull, applications, silent=context.comments.why_silent(repository)):
         await context.end(job, JobState.IGNORED, reason)
         return
     if not await _is_newest(context, job):
@@ -35,8 +35,7 @@ async def plan(context: Context, job: JobRecord) -> None:
         await conclude(context, job, JobState.FAILED, not_offered(repository))
         return
     await context.tell_forge(job, repository, JobState.RUNNING, "planning")
-    mirror = context.mirrors.of(repository)
-    found = await merge(mirror, pull.base, job.ref)
+    found = await merge(context.mirrors.of(repository), pull.base, job.ref)
     if found.head != job.commit:
         job = await _move_on(context, job, repository, found.head)
     await context.jobs.update(job.id, before=found.base, merge=found.commit)
@@ -45,26 +44,30 @@ async def plan(context: Context, job: JobRecord) -> None:
     if found.why_none:
         await conclude(context, job, JobState.FAILED, f"cannot be merged into {short(pull.base)}: {found.why_none}")
         return
-    changed = await mirror.changed(found.base, found.commit) if found.base != found.commit else frozenset[str]()
-    cache = context.inputs_of(repository.name)
-    await cache.refresh(context.heads, name)
-    touched = cache.affected(pull.base, applications, changed) if changed else set()
-    await context.jobs.add_stage(job.id, "affected", f"{len(touched)} of {len(applications)} applications affected")
-    if not touched:
+    affected = await _affected(context, repository, pull.base, found, applications)
+    await context.jobs.add_stage(job.id, "affected", f"{len(affected)} of {len(applications)} applications affected")
+    if affected:
+        await dispatch(context, job, affected)
+    else:
         await conclude(context, job, JobState.SUCCEEDED, "no application is affected")
-        return
-    await dispatch(context, job, [applications[one] for one in sorted(touched)])
 
 
-def why_none(context: Context, repository: Repository, pull: PullRecord, applications: Mapping[str, Application]) -> str:
-    """Why no plan is made of a pull request; empty when one is."""
+def why_none(repository: Repository, pull: PullRecord, applications: Collection[str], *, silent: str) -> str:
+    """Why no plan is made of a pull request; empty when one is.
+
+    Args:
+        repository: that it goes into.
+        pull: as its event, or a command beneath it, says.
+        applications: those that follow what it goes into.
+        silent: why nothing can be written beneath it; empty when it can.
+    """
     what = f"pull request {pull.number}"
     if not applications:
         return f"no application follows {short(pull.base)} of {repository.name}"
     if not repository.pulls.plan:
         return f"{what}: spec.pullRequests.plan of {repository.name} is false"
-    if why := context.comments.why_silent(repository):
-        return f"{what}: {why}"
+    if silent:
+        return f"{what}: {silent}"
     if pull.is_fork and repository.pulls.forks is ForkPolicy.IGNORE:
         return f"{what} is from a fork, which spec.pullRequests.forks of {repository.name} ignores"
     if pull.is_fork and repository.pulls.forks is ForkPolicy.ASK and not pull.is_asked:
@@ -131,6 +134,19 @@ async def replan(context: Context, repository: Repository, pull: Pull, *, detail
 def _pull(job: JobRecord) -> PullRecord:
     assert job.pull is not None
     return job.pull
+
+
+async def _affected(
+    context: Context, repository: Repository, base: str, merged: Merge, applications: Mapping[str, Application]
+) -> list[Application]:
+    """The applications that read something of what merging changes, by name."""
+    is_news = merged.commit != merged.base
+    changed = await context.mirrors.of(repository).changed(merged.base, merged.commit) if is_news else ()
+    if not changed:
+        return []
+    cache = context.inputs_of(repository.name)
+    await cache.refresh(context.heads, str(repository.name))
+    return [applications[name] for name in sorted(cache.affected(base, applications, changed))]
 
 
 async def _is_newest(context: Context, job: JobRecord) -> bool:

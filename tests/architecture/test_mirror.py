@@ -57,7 +57,6 @@ ELSEWHERE = {
     "jobs/forges/gitea_conversation.py": ("tests/jobs/forges/test_conversation.py", "all forges, by the same table"),
     "jobs/forges/github_conversation.py": ("tests/jobs/forges/test_conversation.py", "all forges, by the same table"),
     "jobs/forges/gitlab_conversation.py": ("tests/jobs/forges/test_conversation.py", "all forges, by the same table"),
-    "jobs/plans.py": ("tests/e2e/test_plans.py", "from the event to the comment, with git and a cluster"),
     "jobs/commands.py": ("tests/e2e/test_commands.py", "from the comment to the job, with a forge that knows people"),
     "reconciler/sync/proposal.py": ("tests/e2e/test_plans.py", "two renders and dry runs: judged by what people are told"),
     "jobs/holder/farewells.py": ("tests/e2e/test_farewell.py", "last hooks in a living cluster"),
