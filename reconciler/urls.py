@@ -78,12 +78,12 @@ def parse_url(text: str, *, needs_path: bool = True) -> GitUrl:
 
 def _parse(text: str, *, needs_path: bool) -> GitUrl:
     if text.startswith("/"):
-        return GitUrl("file", "", None, text)
+        return _file(text)
     if "://" not in text and (match := _SCP.fullmatch(text)):
         return GitUrl("ssh", match["host"].lower(), None, match["path"], user=match["user"] or "")
     parts = urlsplit(text)
     if parts.scheme == "file":
-        return GitUrl("file", "", None, parts.path)
+        return _file(parts.path)
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"{parts.scheme or 'no'} protocol; write https://, ssh:// or git@host:path")
     if not parts.hostname or (needs_path and not parts.path.strip("/")):
@@ -93,6 +93,12 @@ def _parse(text: str, *, needs_path: bool) -> GitUrl:
     return GitUrl(
         parts.scheme, parts.hostname, parts.port, parts.path.lstrip("/"), parts.password is not None, parts.username or ""
     )
+
+
+def _file(path: str) -> GitUrl:
+    if not path.strip("/"):
+        raise ValueError("the address names no path; write /directory or file:///directory")
+    return GitUrl("file", "", None, path)
 
 
 def _azure_scope(host: str, path: str) -> str:

@@ -60,6 +60,9 @@ def test_scope_of_a_url(url, protocol, scope):
         "-x@-oProxyCommand=x:a",
         "git@host:-x",
         "x",
+        "/",
+        "file:///",
+        "file://host",
     ],
 )
 def test_refused_urls(url):
