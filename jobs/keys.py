@@ -23,6 +23,9 @@ DEPLOYMENTS_LENGTH = 20_000
 DEPLOYMENTS_SECONDS = 90 * 24 * 3600
 """How many deployments of all applications are remembered, and how long: ten megabytes."""
 
+RECOVERY_SECONDS = 3600
+"""How long all is left to the one worker that looks at it again, should that worker hang."""
+
 WORKER_SECONDS = 4
 """A worker that has not said for so long that it lives is dead; it says so every second."""
 
@@ -43,6 +46,11 @@ class Keys:
     def epoch(self) -> str:
         """string, no expiry: when it is missing, Redis lost everything and every head is looked at again."""
         return self._key("epoch")
+
+    @property
+    def recovering(self) -> str:
+        """string, RECOVERY_SECONDS: the worker that looks at every head again."""
+        return self._key("recovering")
 
     @property
     def scopes(self) -> str:

@@ -29,13 +29,14 @@ from jobs.forges.tokens import Tokens
 from jobs.holder.clusters import Clusters
 from jobs.hooks import care_for_hooks
 from jobs.identities import keep_identities, troubles
-from jobs.keys import Keys
+from jobs.keys import RECOVERY_SECONDS, Keys
 from jobs.lease import BEAT_SECONDS, Heartbeat, claim_state
 from jobs.limits import Limits
 from jobs.probes import Check, probes
 from jobs.queue import Queue, Workload, every, work
 from jobs.settings import JobSettings
 from jobs.statuses import Statuses
+from jobs.store import status_scripts
 from jobs.store.applications import ApplicationStore
 from jobs.store.heads import HeadStore
 from jobs.store.jobs import JobStore
@@ -131,11 +132,16 @@ class Worker:
         await work
 
     async def _recover_if_lost(self) -> None:
-        """Where Redis lost everything, one worker looks at all that it knew; it may take long, and is no reason to be taken for dead."""
-        context = self.context
-        if await context.redis.set(context.keys.epoch, context.worker, nx=True):
+        """Where Redis lost everything, one worker looks at every head; it may take long, and another does so should that one die."""
+        context, keys = self.context, self.context.keys
+        if await context.redis.exists(keys.epoch):
+            return
+        await self.heartbeat.beat()  # that we live was lost, too: another would take over at once
+        take = context.redis.register_script(status_scripts.TAKE)
+        if await take(keys=[keys.recovering], args=[context.worker, keys.worker(""), RECOVERY_SECONDS]):
             log.warning("redis.was_empty", note="every head is looked at")
             await recover(context)
+            await context.redis.set(keys.epoch, context.worker)
 
     async def _begin_anew(self) -> None:
         """Say at once what whoever died had no time to say; the tick, which does the same, may be seconds away."""

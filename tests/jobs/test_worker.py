@@ -19,28 +19,43 @@ from tests.servers.patience import until
 
 @pytest.fixture
 async def watched(own_valkey, keys, monkeypatch):
-    """Two workers on one Redis, and the names of those that began to recover."""
-    recovered = []
+    """Two workers on one Redis, the names of those that began to recover, and of those that fail in it."""
+    recovered, failing = [], set()
 
     async def recover(context):
         recovered.append(context.worker)
+        if context.worker in failing:
+            raise ConnectionError
 
     monkeypatch.setattr(room, "recover", recover)
     redis = connect(own_valkey.url)
     workers = [
         Worker(SimpleNamespace(redis=redis, keys=keys, worker=name), Heartbeat(redis, keys, name), "") for name in ("w1", "w2")
     ]
-    yield redis, workers, recovered
+    yield redis, workers, recovered, failing
     await redis.aclose()
 
 
 async def test_one_worker_recovers_when_redis_lost_everything_and_only_then(watched):
-    redis, workers, recovered = watched
+    redis, workers, recovered, _ = watched
     for count in (1, 2):
         for _ in range(2):
             await asyncio.gather(*(worker._recover_if_lost() for worker in workers))
         assert len(recovered) == count
         await redis.flushall()
+
+
+async def test_when_it_dies_meanwhile_another_recovers(watched):
+    _, (first, second), recovered, failing = watched
+    failing.add("w1")
+    with pytest.raises(ConnectionError):
+        await first._recover_if_lost()
+    await second._recover_if_lost()
+    assert recovered == ["w1"], "who lives tries it again by itself"
+    await first.heartbeat.stop()
+    for _ in range(2):
+        await second._recover_if_lost()
+    assert recovered == ["w1", "w2"]
 
 
 REPOSITORY = """
