@@ -17,6 +17,7 @@ from reconciler.settings import variable_of
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(p for package in ("trueup", "receiver", "jobs", "reconciler") for p in (ROOT / package).rglob("*.py"))
+ROOMS = sorted(p for package in ("receiver", "jobs", "reconciler") for p in (ROOT / package).iterdir() if p.name[0] != "_")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
 
 
@@ -35,6 +36,12 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_room_stands_in_the_architecture(room):
+    table = (ROOT / "docs" / "architecture.md").read_text().partition(f"| `{room.parent.name}/` |")[2].partition("\n\n")[0]
+    assert f"`{room.name}`" in table
 
 
 TEXT = {page.name: page.read_text() for page in PAGES}
