@@ -38,7 +38,7 @@ WHAT_GOES = (
     Guard(
         "partial-discovery", "nothing is deleted while the cluster does not tell all that it serves", _PRUNE,
         "if not kinds.is_complete:", "if False:",
-        (f"{_HELD}test_nothing_is_deleted_while_the_cluster_does_not_tell_what_it_serves",),
+        (f"{_UNIT}test_nothing_is_deleted_while_the_cluster_does_not_tell_what_it_serves",),
     ),
     Guard(
         "kind-not-served", "nothing is deleted of a kind that is not served now", _PRUNE,
@@ -124,7 +124,7 @@ HELD = (
             ("", "Namespace", f"{_HELD}test_what_takes_data_along_is_held[a Namespace-without leave]"),
             ("", "PersistentVolume", f"{_HELD}test_what_takes_data_along_is_held[a volume-without leave]"),
             ("", "PersistentVolumeClaim", f"{_HELD}test_what_takes_data_along_is_held[a claim-without leave]"),
-            ("apiextensions.k8s.io", "CustomResourceDefinition", f"{_HELD}test_a_definition_is_held_and_so_are_its_objects"),
+            ("apiextensions.k8s.io", "CustomResourceDefinition", f"{_UNIT}test_what_takes_data_along_is_held[definition]"),
         )
     ),
     Guard(

@@ -5,6 +5,7 @@ import time
 
 from reconciler.errors import SourceRefused, SourceUnavailable
 from reconciler.git.export import export
+from reconciler.sync.gaps import refused_at
 from tests.servers.git_http import repository_at
 from tests.servers.git_packs import (
     MAIN,
@@ -15,13 +16,14 @@ PLAIN = "a.yaml"
 
 
 async def taken_out(maker, remote, root, ref=MAIN, **more):
-    """What a fetch and an export leave: the files, or the error."""
+    """What a fetch and an export leave: the files, or the error of whoever reads all of them."""
     began = time.monotonic()
     mirror = maker(repository_at(remote.url, **more))
     root.mkdir()
     try:
         commit = await mirror.fetch(ref)
-        await mirror.ensure(commit)
+        if refused := refused_at(await mirror.ensure(commit), "/"):
+            raise refused
         await export(mirror, commit, "", root)
         found = sorted(os.fsdecode(file.relative_to(root)) for file in root.rglob("*") if not file.is_dir() or file.is_symlink())
     except (SourceRefused, SourceUnavailable) as error:
