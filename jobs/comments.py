@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import structlog
+from redis.exceptions import RedisError
 
 from jobs import metrics
 from jobs.connection import Redis
@@ -118,19 +119,30 @@ class Comments:
             instance: whose comments they are.
             link: a job's address for people; empty where there is none.
         """
-        now = time.time()
-        for field in await self._redis.zrange(self._keys.comments, "-inf", now, byscore=True, offset=0, num=BATCH):
-            name, _, number = field.decode().rpartition("|")
-            lock = self._keys.commenting(name, int(number))
-            if not await self._take(keys=[lock], args=[self._worker, self._keys.worker(""), WRITING_SECONDS]):
-                await self._redis.zadd(self._keys.comments, {field: now + WAIT_SECONDS}, xx=True)
-                continue
-            try:
-                await self._write(declarations.repositories.get(Name.parse(name)), (name, int(number)), instance, link)
-            finally:
-                await self._give_back(keys=[lock], args=[self._worker])
+        try:
+            async with asyncio.TaskGroup() as group:  # so that a forge that hangs holds up no other's
+                for field in await self._redis.zrange(
+                    self._keys.comments, "-inf", time.time(), byscore=True, offset=0, num=BATCH
+                ):
+                    name, _, number = field.decode().rpartition("|")
+                    repository = declarations.repositories.get(Name.parse(name))
+                    group.create_task(self._take_turn(repository, (name, int(number)), instance, link))
+        except* (RedisError, OSError) as failures:
+            raise failures.exceptions[0] from None
         nearest = await self._redis.zrange(self._keys.comments, 0, 0, withscores=True)
         return max(0.0, nearest[0][1] - time.time()) if nearest else None
+
+    async def _take_turn(self, repository: Repository | None, about: tuple[str, int], instance: str, link: Link) -> None:
+        """Write one comment, unless another worker is about it."""
+        lock = self._keys.commenting(*about)
+        if not await self._take(keys=[lock], args=[self._worker, self._keys.worker(""), WRITING_SECONDS]):
+            name, number = about
+            await self._redis.zadd(self._keys.comments, {f"{name}|{number}": time.time() + WAIT_SECONDS}, xx=True)
+            return
+        try:
+            await self._write(repository, about, instance, link)
+        finally:
+            await self._give_back(keys=[lock], args=[self._worker])
 
     async def _write(self, repository: Repository | None, about: tuple[str, int], instance: str, link: Link) -> None:
         name, number = about

@@ -15,10 +15,11 @@ from jobs.limits import Limits
 from jobs.records import JobKind, JobState, PullRecord, StepRecord
 from jobs.store.jobs import JobStore
 from reconciler.errors import ForgeUnavailable
-from reconciler.model.declared import Forge, PullRequestPolicy, SecretRef
+from reconciler.model.declared import Forge, Name, PullRequestPolicy, SecretRef
 from reconciler.model.outcome import Action
 from tests.servers.forges import TOKEN, declared, on_forge
 from tests.servers.git_http import GivenSecrets
+from tests.servers.patience import until
 from tests.servers.records import job_record, sync_record
 from trueup.sandbox.forge_pulls import StoredPull
 
@@ -213,6 +214,17 @@ async def test_it_is_given_up_before_another_worker_may_take_it_over(  # noqa: P
     await redis.zadd(keys.comments, {"trueup/shop|7": 0})
     await drain(quick)
     assert len(written()) == 1
+
+
+async def test_a_forge_that_hangs_holds_up_no_other(comments, shop, planned, written):
+    slow = replace(shop, name=Name("trueup", "slow"), forge=Forge.GITEA)
+    comments.conversations = {**comments.conversations, Forge.GITEA: NeverAnswers()}
+    for repository in (slow, shop):
+        await comments.want(repository, 7, await planned())
+    draining = asyncio.create_task(comments.drain(declared(slow, shop), "trueup", lambda _: ""))
+    await until(written)
+    assert not draining.done()
+    draining.cancel()
 
 
 async def test_what_a_status_was_told_counts_for_comments(comments, shop, planned, drain, written, forge_server, redis, keys):  # noqa: PLR0917
