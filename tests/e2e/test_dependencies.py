@@ -106,6 +106,7 @@ async def test_what_fails_stops_those_that_depend_on_it_and_they_say_so(system):
     assert (mended["state"], states(mended)) == ("succeeded", {"store": "succeeded", "api": "succeeded", "web": "succeeded"})
 
 
+@pytest.mark.long
 async def test_what_becomes_healthy_by_itself_lets_those_go_on_that_wait_for_it(system):
     job = await system.ended(await system.push({**CHAIN, "apps/store/a.yaml": deployment("store", "app:broken")}))
     assert job["state"] == "failed"
@@ -147,6 +148,7 @@ async def test_an_application_waits_for_one_of_another_repository_and_goes_on_at
     assert 0 < (applied - healthy).total_seconds() < 5  # looked at again without an event: after a minute
 
 
+@pytest.mark.long
 @two_repositories
 async def test_what_waits_does_not_keep_others_of_its_push_or_a_newer_one(system):
     job_id = await system.push(PAIR)

@@ -56,6 +56,7 @@ async def test_a_commit_waits_for_what_the_rule_says(system):
     await system.until(is_healthy, "the newest rule judges it healthy")
 
 
+@pytest.mark.long
 async def test_a_rule_that_does_not_fit_its_object_fails_the_sync_at_once_and_says_so(system, monkeypatch):
     monkeypatch.setattr("reconciler.kube.wait.GRACE_SECONDS", 0.2)
     declare(system, "data.value > 1", timeout="5m")

@@ -162,6 +162,7 @@ async def test_a_newer_commit_does_not_wait_for_a_kind(system):
     assert (await system.ended(old))["state"] == "superseded"
 
 
+@pytest.mark.long
 async def test_other_definitions_cost_nothing(system, discoveries):
     job_id = await system.push(tree(a=WIDGET, b=config_map("web")))
     await system.until(lambda: has(system, "web"), "the rest is applied")

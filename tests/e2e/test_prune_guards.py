@@ -190,6 +190,7 @@ async def test_nothing_is_deleted_while_the_new_is_not_healthy(scene):
     assert scene.names() == {"a", "b"}
 
 
+@pytest.mark.long
 async def test_nothing_is_deleted_while_a_kind_is_not_served(scene):
     await scene.bring(maps("a", "b"))
     thing = "apiVersion: nobody.example.com/v1\nkind: Thing\nmetadata: {name: one}\n"

@@ -250,6 +250,7 @@ async def test_policies_are_part_of_every_declaration(policed, later, expected):
         assert policed.web.digest != digest, "it is synced again"
 
 
+@pytest.mark.long
 async def test_policies_that_break_leave_those_before_in_force(policed):
     policed.file("policies.yaml", FAITH)
     context = policed.world.context

@@ -245,6 +245,7 @@ async def kill_rounds(server, keys, *, rounds):
     await redis.aclose()
 
 
+@pytest.mark.long
 async def test_workers_outlive_three_deaths_of_redis_under_load(own_valkey, keys):
     await kill_rounds(own_valkey, keys, rounds=3)
 

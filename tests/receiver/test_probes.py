@@ -33,6 +33,7 @@ async def test_without_redis_it_is_not_ready_and_names_it_but_lives(own_valkey, 
         assert (await door.ask("GET", "/readyz", role="")).status == 200
 
 
+@pytest.mark.long
 async def test_a_redis_that_is_silent_is_found_out_in_time(own_valkey, keys):
     async with front_door(own_valkey.url, keys) as door:
         pid = own_valkey._server._process.pid

@@ -17,6 +17,7 @@ from jobs.connection import connect
 from jobs.derive import Purpose, derive_secret
 from jobs.keys import Keys
 from jobs.records import ScopeRecord
+from jobs.schedule import interval_number
 from jobs.store.applications import ApplicationStore
 from receiver.settings import ReceiverSettings
 from tests.servers.forge_checks import ForgeChecks
@@ -33,6 +34,8 @@ REPOSITORY = "acme/shop"
 TOKEN = "t0ken"
 KEY = "ab" * 32
 SECONDS = 20.0
+UNPOLLED_SECONDS = 100_000 * 3600.0
+"""Between two looks at the heads of a repository that nobody is to look at."""
 
 
 DEPLOYMENT = """apiVersion: apps/v1
@@ -86,7 +89,7 @@ class System:
         """The real control plane, where it runs on one."""
         self._prepare = prepare
         self.checks, self.deployments = ForgeChecks(), ForgeDeployments()
-        self.poll = "100000h"
+        self.poll = f"{UNPOLLED_SECONDS // 3600:.0f}h"
         self.pulls = ""
         """Of the Repository: fields of spec.pullRequests."""
         self.webhook = ""
@@ -118,9 +121,12 @@ class System:
         secret.mkdir(parents=True, exist_ok=True)
         (secret / "token").write_text("f0rge")
         self.declare()
-        if self.redis_url:  # or the look at every head that follows a new Redis comes in the middle of a test
+        if self.redis_url:  # or the look at every head that follows a new Redis, or the first poll, comes in the middle of a test
             async with connect(self.redis_url) as redis:
-                await redis.set(Keys(self.instance).epoch, "test")
+                keys = Keys(self.instance)
+                await redis.set(keys.epoch, "test")
+                number = interval_number("trueup/shop", UNPOLLED_SECONDS, time.time())
+                await redis.set(keys.tick(f"poll:trueup/shop:{number}"), "test")
         if self._prepare is not None:
             await self._prepare(self)
         await self.start()

@@ -114,6 +114,7 @@ async def test_what_redis_forgot_is_said_again(world, holding, monkeypatch):
     assert await until(lambda: names(world)) == {"in-cluster": world.held.cluster.uid}
 
 
+@pytest.mark.long
 async def test_a_lease_that_is_lost_is_given_up_and_won_again(world, holding):
     with structlog.testing.capture_logs() as lines:
         holding()

@@ -26,6 +26,7 @@ async def is_gone(system, name):
     return await system.until(look, f"{name} is gone")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_restarted", [False, True], ids=["at once", "after a restart"])
 async def test_deletions_wait_for_discovery_are_told_and_go_on_without_a_push(system, is_restarted):
     await system.ended(await system.push({f"apps/web/{name}.yaml": config_map(name) for name in "abc"}))
