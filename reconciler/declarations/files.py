@@ -37,9 +37,11 @@ def load(directory: Path, *, default_namespace: str = HOME) -> Loaded:
         default_namespace: of declarations that name none.
 
     Raises:
-        InvalidDeclaration: when there is no such directory.
+        InvalidDeclaration: when it is no directory.
         OSError: when a file cannot be read, or went away meanwhile.
     """
+    if directory.is_file():
+        raise InvalidDeclaration(f"{directory.absolute()} is a file; name its directory, since declarations refer to each other")
     if not directory.is_dir():
         raise InvalidDeclaration(
             f"{directory.absolute()}: no such directory; TRUEUP_DECLARATIONS must name one with Repositories and Applications"

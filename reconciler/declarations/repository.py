@@ -98,7 +98,7 @@ class VerifySpec(Part):
             try:
                 parse_signers({f"keys[{index}]": key.encode() for index, key in enumerate(self.keys)}, "spec.verify")
             except SourceRefused as error:
-                raise ValueError(str(error)) from error
+                raise ValueError(str(error).removeprefix("spec.verify: ")) from error
         return self
 
     def value(self) -> Verification:

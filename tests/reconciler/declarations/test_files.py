@@ -114,6 +114,21 @@ def test_a_directory_that_is_not_there_is_named():
         load(Path("/nowhere"))
 
 
+def test_a_key_that_is_none_is_told_by_its_place(declare):
+    (problem,) = told(declare(a=f"{REPOSITORY}  verify: {{keys: [nonsense]}}\n"))
+    assert problem.partition(" ")[2].startswith(
+        "spec.verify: keys[0]: line 1 names no signer; write: ada@example.com ssh-ed25519"
+    )
+
+
+def test_a_file_is_told_from_a_directory(declare):
+    file = declare(a=REPOSITORY) / "a.yaml"
+    with pytest.raises(
+        InvalidDeclaration, match=r"a\.yaml is a file; name its directory, since declarations refer to each other"
+    ):
+        load(file)
+
+
 def test_the_example_of_the_repository_is_right():
     assert told(Path(__file__).parents[3] / "deploy/examples") == []
 
