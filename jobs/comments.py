@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import structlog
-from redis.exceptions import RedisError
 
 from jobs import metrics
 from jobs.connection import Redis
+from jobs.errands import Errands
 from jobs.forges.conversation import Conversation
 from jobs.forges.forge import ANSWER_SECONDS
 from jobs.forges.tokens import Tokens
@@ -34,7 +34,10 @@ log = structlog.get_logger()
 Link: TypeAlias = Callable[[JobRecord], str]
 
 BATCH = 20
-"""Comments that one drain looks at."""
+"""Comments that one drain looks at, beside those under way."""
+
+AT_ONCE = 60
+"""Comments that one worker writes at once."""
 
 WAIT_SECONDS = 1.0
 """How soon a plan is looked at again that is not at its end."""
@@ -72,6 +75,7 @@ class Comments:
         self._tokens = tokens
         self._seal_key = seal_key
         self._limits = Limits(redis, keys)
+        self._under_way = Errands[bytes]()
         self.due = asyncio.Event()
         """Set when a comment is wanted, or may be written by now."""
 
@@ -119,18 +123,20 @@ class Comments:
             instance: whose comments they are.
             link: a job's address for people; empty where there is none.
         """
-        try:
-            async with asyncio.TaskGroup() as group:  # so that a forge that hangs holds up no other's
-                for field in await self._redis.zrange(
-                    self._keys.comments, "-inf", time.time(), byscore=True, offset=0, num=BATCH
-                ):
-                    name, _, number = field.decode().rpartition("|")
-                    repository = declarations.repositories.get(Name.parse(name))
-                    group.create_task(self._take_turn(repository, (name, int(number)), instance, link))
-        except* (RedisError, OSError) as failures:
-            raise failures.exceptions[0] from None
-        nearest = await self._redis.zrange(self._keys.comments, 0, 0, withscores=True)
-        return max(0.0, nearest[0][1] - time.time()) if nearest else None
+        limit = len(self._under_way) + BATCH
+        for field in await self._redis.zrange(self._keys.comments, "-inf", time.time(), byscore=True, offset=0, num=limit):
+            if field not in self._under_way and len(self._under_way) < AT_ONCE:
+                name, _, number = field.decode().rpartition("|")
+                repository = declarations.repositories.get(Name.parse(name))
+                self._under_way.begin(field, self._take_turn(repository, (name, int(number)), instance, link))
+        await self._under_way.settle()
+        first = await self._redis.zrange(self._keys.comments, 0, len(self._under_way), withscores=True)
+        nearest = next((score for field, score in first if field not in self._under_way), None)
+        return None if nearest is None else max(0.0, nearest - time.time())
+
+    async def close(self) -> None:
+        """End what is being written."""
+        await self._under_way.close()
 
     async def _take_turn(self, repository: Repository | None, about: tuple[str, int], instance: str, link: Link) -> None:
         """Write one comment, unless another worker is about it."""

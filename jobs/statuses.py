@@ -19,6 +19,7 @@ from jobs import metrics
 from jobs.checks import Checks
 from jobs.connection import Redis
 from jobs.deployments import Deployments
+from jobs.errands import Errands
 from jobs.forges.forge import ANSWER_SECONDS, Forge, Full, Status, StatusState
 from jobs.forges.tokens import Token, Tokens
 from jobs.keys import JOB_SECONDS, Keys
@@ -38,9 +39,6 @@ AT_ONCE_EACH = 20
 LOOKED_AT = 50_000
 """Statuses that are due, among which the first of each repository are found: a flood of one hides no other's. A look at ten thousand
 takes Redis some milliseconds."""
-
-PATIENCE_SECONDS = 0.5
-"""How long a drain waits for those that it has begun; then it looks for new ones."""
 
 REFUSED_SECONDS = 300.0
 REFUSED_TRIES = 288
@@ -92,7 +90,7 @@ class Statuses:
         self._limits = Limits(redis, keys)
         self._checks = checks
         self._deployments = deployments
-        self._under_way: dict[Subject, asyncio.Task[None]] = {}
+        self._under_way = Errands[Subject]()
         self._want = redis.register_script(status_scripts.WANT)
         self._due = redis.register_script(status_scripts.DUE)
         self._posted = redis.register_script(status_scripts.POSTED)
@@ -126,22 +124,15 @@ class Statuses:
             return None
         due = await self._due(keys=[self._keys.statuses], args=[time.time(), LOOKED_AT, AT_ONCE_EACH])
         for subject in self._next(map(Subject.parse, due)):
-            self._under_way[subject] = asyncio.create_task(self._post(subject, declarations))
-        if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=PATIENCE_SECONDS)
-        done = {subject: task for subject, task in self._under_way.items() if task.done()}
-        self._under_way = {subject: task for subject, task in self._under_way.items() if subject not in done}
-        for task in done.values():
-            task.result()
+            self._under_way.begin(subject, self._post(subject, declarations))
+        await self._under_way.settle()
         first = await self._redis.zrange(self._keys.statuses, 0, len(self._under_way), withscores=True)
         nearest = next((score for field, score in first if Subject.parse(field) not in self._under_way), None)
         return None if nearest is None else max(0.0, nearest - time.time())
 
     async def close(self) -> None:
         """End what is being posted."""
-        for task in self._under_way.values():
-            task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await self._under_way.close()
 
     def _next(self, due: Iterable[Subject]) -> list[Subject]:
         """Those that are begun now; the others when there is room."""

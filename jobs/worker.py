@@ -210,11 +210,12 @@ async def _context(settings: JobSettings, url: str, worker: str, stack: contextl
     told = Checks(redis, keys, GitHubChecks(session), jobs), Deployments(redis, keys, deployers(session), jobs)
     statuses = Statuses(redis, keys, worker, clients(session), tokens, *told)
     stack.push_async_callback(statuses.close)
+    comments = Comments(redis, keys, worker, jobs, conversations(session), tokens, seal)
+    stack.push_async_callback(comments.close)
     return Context(
         settings=settings, instance=Instance(settings.instance), worker=worker, url=url, redis=redis, keys=keys, jobs=jobs,
         parts=PartStore(redis, keys, jobs), applications=ApplicationStore(redis, keys), heads=HeadStore(redis, keys),
-        queue=Queue(redis), statuses=statuses, limits=limits, tokens=tokens, secrets=secrets, seal_key=seal,
-        comments=Comments(redis, keys, worker, jobs, conversations(session), tokens, seal),
+        queue=Queue(redis), statuses=statuses, comments=comments, limits=limits, tokens=tokens, secrets=secrets, seal_key=seal,
         hooks={place: hook_clients(session, place) for place in Place},
         mirrors=mirrors, renderer=renderer, memory=memory, resources=Resources(Instance(settings.instance), settings.resource_namespaces),
     )  # fmt: skip

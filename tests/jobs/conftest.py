@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs import statuses
+from jobs import errands
 from tests.servers.held import held_cluster
 
 
@@ -15,5 +15,5 @@ async def world(tmp_path, valkey, keys):
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch):
-    """A drain waits until what it posts is posted, also where the machine is busy; tests of what is slow say otherwise."""
-    monkeypatch.setattr(statuses, "PATIENCE_SECONDS", 20.0)
+    """A drain waits until what it begins is done, also where the machine is busy; tests of what is slow say otherwise."""
+    monkeypatch.setattr(errands, "PATIENCE_SECONDS", 20.0)

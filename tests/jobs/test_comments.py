@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jobs import comments as room
+from jobs import errands
 from jobs.comments import TRIES, Comments, is_worth_telling
 from jobs.forges.clients import conversations
 from jobs.forges.tokens import Tokens
@@ -216,15 +217,21 @@ async def test_it_is_given_up_before_another_worker_may_take_it_over(  # noqa: P
     assert len(written()) == 1
 
 
-async def test_a_forge_that_hangs_holds_up_no_other(comments, shop, planned, written):
-    slow = replace(shop, name=Name("trueup", "slow"), forge=Forge.GITEA)
-    comments.conversations = {**comments.conversations, Forge.GITEA: NeverAnswers()}
-    for repository in (slow, shop):
-        await comments.want(repository, 7, await planned())
-    draining = asyncio.create_task(comments.drain(declared(slow, shop), "trueup", lambda _: ""))
-    await until(written)
-    assert not draining.done()
-    draining.cancel()
+async def test_a_forge_that_hangs_holds_up_no_other(comments, shop, planned, written, monkeypatch):
+    monkeypatch.setattr(errands, "PATIENCE_SECONDS", 0.1)
+    slow, hanging = replace(shop, name=Name("trueup", "slow"), forge=Forge.GITEA), NeverAnswers()
+    comments.conversations = {**comments.conversations, Forge.GITEA: hanging}
+
+    async def drained():
+        await comments.drain(declared(slow, shop), "trueup", lambda _: "")
+        return written()
+
+    await comments.want(slow, 7, await planned())
+    await until(lambda: drained() if not hanging.asked else True)
+    await comments.want(shop, 7, await planned())
+    await until(drained)
+    assert hanging.asked == 1, "it is under way all the time"
+    await comments.close()
 
 
 async def test_what_a_status_was_told_counts_for_comments(comments, shop, planned, drain, written, forge_server, redis, keys):  # noqa: PLR0917

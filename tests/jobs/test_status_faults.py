@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from jobs import statuses as statuses_room
+from jobs import errands
 from jobs.checks import Checks
 from jobs.deployments import Deployments
 from jobs.forges import api as api_room
@@ -37,7 +37,7 @@ PUSHES = 2000
 REPOSITORIES = 20
 A_SECOND = 100
 ANSWER_SECONDS = 1.0
-PATIENCE_SECONDS = statuses_room.PATIENCE_SECONDS
+PATIENCE_SECONDS = errands.PATIENCE_SECONDS
 """As workers have it; the other tests of this room wait longer."""
 
 GRACE_SECONDS = 0.25
@@ -109,7 +109,7 @@ class Watched(ForgeServer):
 def hurried(monkeypatch):
     for room in (api_room, forge_room, github_room):
         monkeypatch.setattr(room, "ANSWER_SECONDS", ANSWER_SECONDS)
-    monkeypatch.setattr(statuses_room, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(errands, "PATIENCE_SECONDS", PATIENCE_SECONDS)
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ import time
 import pytest
 import structlog
 
-from jobs import statuses as statuses_room
+from jobs import errands
 from jobs.checks import Checks
 from jobs.deployments import Deployments
 from jobs.forges.forge import Status, StatusState
@@ -201,7 +201,7 @@ async def test_a_token_that_may_not_read_statuses_still_writes_them(statuses, sh
 
 
 async def test_a_forge_that_does_not_answer_takes_no_place_of_others(statuses, shop, forge_server, monkeypatch):
-    monkeypatch.setattr(statuses_room, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(errands, "PATIENCE_SECONDS", 0.1)
     async with ForgeServer() as silent:
         silent.silent = asyncio.Event()
         hanging = on_forge(silent.url, name="hanging")
