@@ -23,7 +23,7 @@ string. Foreign errors are translated once, at the edge that met them, `from` th
 The idea: https://github.com/fluxcd/source-controller, `internal/error/error.go`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reconciler.model.gates import Finding
 from reconciler.model.outcome import Awaited
@@ -116,3 +116,13 @@ class ForgeUnavailable(Transient):
 
 class StoreUnavailable(Transient):
     """Redis does not answer, or not in time."""
+
+
+def mend_of(said: str, mends: Iterable[tuple[str, str]]) -> str:
+    """What to do about the words of a program that is not ours, to be put behind them; empty where that is not known.
+
+    Args:
+        said: those words.
+        mends: what stands in them, and what a person does then; the first that fits counts.
+    """
+    return next((f"; {mend}" for words, mend in mends if words in said), "")

@@ -96,9 +96,9 @@ class VerifySpec(Part):
             raise ValueError("needs keys or secretRef: without a key nothing could be verified")
         if self.keys:
             try:
-                parse_signers({f"keys[{index}]": key.encode() for index, key in enumerate(self.keys)}, "spec.verify")
+                parse_signers({f"keys[{index}]": key.encode() for index, key in enumerate(self.keys)})
             except SourceRefused as error:
-                raise ValueError(str(error).removeprefix("spec.verify: ")) from error
+                raise ValueError(str(error)) from error
         return self
 
     def value(self) -> Verification:

@@ -49,40 +49,45 @@ class Signers:
         return hashlib.blake2b(repr((self.ssh, self.revoked, self.openpgp, self.cosign)).encode(), digest_size=12).hexdigest()
 
 
-def parse_signers(entries: Mapping[str, bytes], what: str) -> Signers:
+def parse_signers(entries: Mapping[str, bytes], what: str = "") -> Signers:
     """The signers that entries name.
 
     Args:
         entries: the data of a Secret, or what stands in a declaration, by names that messages tell.
-        what: how messages begin: where the keys are from.
+        what: how messages begin: where the keys are from; empty: with the entry.
 
     Raises:
         SourceRefused: naming the entry, its line, and how it is written.
     """
     if sum(map(len, entries.values())) > LIMIT_BYTES:
-        raise SourceRefused(f"{what}: more than {LIMIT_BYTES >> 20} MiB of keys")
+        raise SourceRefused(_at(what, f"more than {LIMIT_BYTES >> 20} MiB of keys"))
     ssh: list[str] = []
     openpgp = b""
     names: list[str] = []
     cosign: list[bytes] = []
     for entry, content in sorted(entries.items()):
+        place = _at(what, entry)
         if entry == REVOKED:
             continue
-        if keys := _openpgp(content, f"{what}: {entry}"):
+        if keys := _openpgp(content, place):
             openpgp += keys
             names.append(entry)
             continue
         if content.lstrip().startswith(b"-----BEGIN PUBLIC KEY-----"):
-            cosign.append(_pem(content, f"{what}: {entry}"))
+            cosign.append(_pem(content, place))
             names.append(entry)
             continue
-        lines = list(_allowed(content, f"{what}: {entry}"))
+        lines = list(_allowed(content, place))
         ssh += lines
         names += [line.partition(" ")[0] for line in lines]
     if not (ssh or openpgp or cosign):
-        raise SourceRefused(f"{what}: there is no key in it; put in allowed signers of SSH, or an armored OpenPGP public key")
-    revoked = "\n".join(_lines(entries.get(REVOKED, b""), f"{what}: {REVOKED}"))
+        raise SourceRefused(_at(what, "there is no key in it; put in allowed signers of SSH, or an armored OpenPGP public key"))
+    revoked = "\n".join(_lines(entries.get(REVOKED, b""), _at(what, REVOKED)))
     return Signers("\n".join(ssh), revoked, openpgp, tuple(cosign), tuple(dict.fromkeys(names)))
+
+
+def _at(*parts: str) -> str:
+    return ": ".join(filter(None, parts))
 
 
 def _pem(content: bytes, what: str) -> bytes:

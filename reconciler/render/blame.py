@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.errors import InvalidManifest, RenderFailed
+from reconciler.errors import InvalidManifest, RenderFailed, mend_of
 from reconciler.model.objects import RawDocument
 from reconciler.render.tree import Tree, join
 from reconciler.yaml.documents import LIMIT_BYTES, parse_documents
@@ -25,7 +25,7 @@ _LOADED = re.compile(r"^cannot load (Chart\.yaml|values\.yaml): ")
 _CHART_LACKS = re.compile(r"^validation: (?=chart\.metadata)")
 _RENDERS = re.compile(r"YAML parse error on (\S+): ")
 
-_MENDS = (
+MENDS = (
     ("no matches for Id", "kind, name and namespace in a patch must be those of an object that is built"),
     (
         "may not add resource with an already registered id",
@@ -42,11 +42,6 @@ _MENDS = (
 """By words of Kustomize and Helm, what a person does."""
 
 
-def mend_of(said: str) -> str:
-    """What to do about it, to be put behind; empty where that is not known. Pure."""
-    return next((f"; {mend}" for words, mend in _MENDS if words in said), "")
-
-
 def kustomize_error(tree: Tree, where: str, said: str, read: Iterable[str]) -> InvalidManifest | RenderFailed:
     """What is wrong with a build.
 
@@ -61,7 +56,7 @@ def kustomize_error(tree: Tree, where: str, said: str, read: Iterable[str]) -> I
     if broken := next((error for name in files if (error := _broken(tree, name)) is not None), None):
         return broken
     place = f"{_place(tree, file, said)}: " if files == [file] else ""
-    return RenderFailed(f"{where}: kustomize: {place}{said}{mend_of(said)}")
+    return RenderFailed(f"{where}: kustomize: {place}{said}{mend_of(said, MENDS)}")
 
 
 def kustomize_file(said: str, where: str) -> str:
@@ -79,7 +74,7 @@ def helm_error(tree: Tree, where: str, said: str) -> InvalidManifest | RenderFai
         return broken
     said = _CHART_LACKS.sub(f"{join(chart, 'Chart.yaml')}, line 1: ", said)
     said = _RENDERS.sub(r"\1, line 1: what it renders is no YAML: ", said)
-    return RenderFailed(f"{where}: helm: {said}{mend_of(said)}")
+    return RenderFailed(f"{where}: helm: {said}{mend_of(said, MENDS)}")
 
 
 def _broken(tree: Tree, name: str) -> InvalidManifest | None:
@@ -105,7 +100,7 @@ def _is_nameless(document: Mapping[str, Any]) -> bool:
 
 
 def _documents(tree: Tree, name: str) -> list[RawDocument]:
-    """Raises InvalidManifest."""
+    """The documents of a file, none where there is no such file; raises InvalidManifest."""
     path = tree.root / name
     if not path.is_file():
         return []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reconciler.errors import InvalidManifest, RenderFailed
+from reconciler.errors import InvalidManifest, RenderFailed, mend_of
 from reconciler.model.objects import RawDocument
 from reconciler.model.rendering import JsonnetOptions, JsonnetVariable
 from reconciler.render.result import Rendered, RenderRequest
@@ -61,8 +61,7 @@ def render(tree: Tree, request: RenderRequest) -> Rendered:
 def _told(said: str) -> str:
     """Jsonnet's words, with what to do about what an Application gives; behind the first line, since others follow."""
     first, line, more = said.partition("\n")
-    mend = next((f"; {mend}" for words, mend in _MENDS if words in first), "")
-    return f"{first}{mend}{line}{more}"
+    return f"{first}{mend_of(first, _MENDS)}{line}{more}"
 
 
 def _variables(variables: tuple[JsonnetVariable, ...], *, is_code: bool) -> dict[str, str]:

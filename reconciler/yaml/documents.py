@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import orjson
 import yaml
 
-from reconciler.errors import InvalidManifest
+from reconciler.errors import InvalidManifest, mend_of
 from reconciler.model.objects import RawDocument
 from reconciler.yaml.builder import build
 from reconciler.yaml.scalars import parse_json_number
@@ -129,8 +129,7 @@ def _refuse(error: yaml.MarkedYAMLError, part: str, first_line: int, name: str) 
     problem = str(error.problem or error.context)
     if "{{" in "".join(part.splitlines()[at : at + 1]):
         problem = TEMPLATE
-    mend = next((f"; {mend}" for said, mend in _MENDS if said in problem), "")
-    raise InvalidManifest(f"{name}, line {first_line + at}: {problem}{mend}") from error
+    raise InvalidManifest(f"{name}, line {first_line + at}: {problem}{mend_of(problem, _MENDS)}") from error
 
 
 def _json(part: str, first_line: int, name: str) -> list[_Found]:
