@@ -56,17 +56,22 @@ async def recognise(context: Context, job: JobRecord) -> str:
     repository = context.repository_of(job)
     if job.delivery is None or not job.delivery.repository_id or repository is None:
         return ""
-    store, now = IdentityStore(context.redis, context.keys), datetime.now(UTC)
+    now, known = datetime.now(UTC), context.identities.get(str(repository.name))
+    record = recognised(known, repository, job.delivery, now)
+    if record is not None and record != known:  # as nearly never: it may have been learned meanwhile
+        record = await _learn(context, repository, job.delivery, now)
+    return "" if record is None else record.mend(now)
+
+
+async def _learn(context: Context, repository: Repository, delivery: DeliveryRecord, now: datetime) -> IdentityRecord | None:
+    store = IdentityStore(context.redis, context.keys)
     before = await store.get(str(repository.name))
-    record = recognised(before, repository, job.delivery, now)
-    if record is None:
-        return ""
-    mend = record.mend(now)
-    if record != before:
+    record = recognised(before, repository, delivery, now)
+    if record is not None and record != before:
         await store.put(record)
-        if mend:
+        if mend := record.mend(now):
             log.warning("repository.moved", repository=record.repository, note=mend)
-    return mend
+    return record
 
 
 async def keep_identities(context: Context) -> None:

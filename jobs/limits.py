@@ -95,9 +95,11 @@ class Limits:
     async def until(self, repository: Repository, secret: SecretRef | None, *, may_wait: bool = False) -> float | None:
         """When the forge may be asked, in seconds since 1970, which is the turn of whoever asks here; None: now, and it is counted."""
         name, now = _name(secret), time.time()
-        limited = await self._redis.get(self._keys.limited(repository.api, name))
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.get(self._keys.limited(repository.api, name)).hgetall(self._keys.allowance(repository.api, name))
+            limited, said = await pipe.execute()
         seconds, spacing = (0.0 if limited is None else float(limited) - now), SPACING_SECONDS
-        allowance = Allowance.parse(await self._redis.hgetall(self._keys.allowance(repository.api, name)))
+        allowance = Allowance.parse(said)
         if seconds <= 0 and allowance is not None:
             seconds = await self._reserve(repository, name, allowance, may_wait=may_wait)
             spacing = 60 / MINUTE_WRITES if repository.forge is Forge.GITHUB else SPACING_SECONDS
