@@ -15,9 +15,9 @@ from tests.receiver.providers.made.case import Case, ignored
 from tests.servers import other_forges
 from tests.servers.azure_hooks import AzureHooks
 from tests.servers.azure_pulls import AzurePulls
-from tests.servers.system import System, config_map
+from tests.servers.shop import Shop, shop_at
+from tests.servers.system import config_map
 from trueup.sandbox.forge import ForgeServer
-from trueup.sandbox.forge_pulls import StoredPull
 
 pytestmark = pytest.mark.long
 
@@ -25,12 +25,10 @@ PLACE, SHOP = "acme/my project/_git/shop", "my project/shop"
 """Where git has the repository, and by which name the forge knows it."""
 
 
-class Shop:
-    """The repository at a forge, with Trueup around it."""
+class AzureShop(Shop):
+    """The repository at Azure DevOps, which knows it by another name than git."""
 
-    def __init__(self, system, server, pulls_there=None):
-        self.system, self.forge, self.there = system, server, pulls_there
-        self.scope = f"127.0.0.1:{system.git.port}/{PLACE}"
+    forge_name, place, known_as = "azure", PLACE, SHOP
 
     @property
     def url(self):
@@ -39,13 +37,6 @@ class Shop:
     async def send(self, event, resource):
         payload = azure.event(event, resource) | {"id": str(uuid4())}
         return await sent(self.system, Case(event, "azure", event, payload, ignored("x")), self.scope)
-
-    async def branch(self, files, **pull):
-        """A pull request with one more commit."""
-        bare = self.system.git.path(PLACE)
-        await self.system.git.git(bare, "update-ref", "refs/heads/topic", "refs/heads/main")
-        commit = await self.system.git.commit(PLACE, files, message="topic", branch="topic")
-        return self.forge.pulls.open(SHOP, StoredPull(7, commit, "topic", **pull))
 
     def shown(self, pull, **more):
         head = {"commitId": pull.commit}
@@ -60,41 +51,21 @@ class Shop:
         resource["comment"] |= {"id": 1, "author": {"uniqueName": author}, "_links": {"threads": thread}}
         return said, await self.send(pulls.NOTE, {**resource, "pullRequest": self.shown(pull)})
 
-    async def comments(self, number):
-        """All of them, as soon as there are so many."""
-
-        async def look():
-            found = self.forge.pulls.comments(SHOP, 7)
-            return found if len(found) >= number else None
-
-        return await self.system.until(look, f"there are {number} comments")
-
 
 @asynccontextmanager
 async def shop_at_azure(tmp_path, valkey, hooks=None):
     """With *hooks* Trueup registers its own."""
-    hooks, register = hooks or AzureHooks(), str(bool(hooks)).lower()
-    pulls_there = AzurePulls()
-    async with ForgeServer(other_forges.add_routes, pulls_there.add_routes, hooks.add_routes) as server:
-
-        async def prepare(system):
-            system._more = (
-                f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: shop-at-azure}}\n"
-                f"spec: {{url: '{Shop(system, server).url}', forge: azure, api: '{server.url}', poll: 100000h, "
-                f"commitStatus: {{secretRef: {{name: forge}}}}, webhook: {{register: {register}}}}}\n"
-                f"---\napiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: web}}\n"
-                f"spec: {{sources: [{{git: {{repository: shop-at-azure, path: apps}}}}], "
-                f"destination: {{namespace: {system.namespace}, createNamespace: true}}}}\n"
-            )
-            system.declare()
-            await system.git.commit(PLACE, {"apps/a.yaml": config_map("a", "1")}, message="first")
-
-        async with System(tmp_path, applications={}, redis_url=valkey.url, prepare=prepare) as system:
-            shop = Shop(system, server, pulls_there)
-            main = await system.git.commit(PLACE, {"apps/b.yaml": config_map("b", "1")}, message="second")
-            pushed = azure.push(azure.update(after=main), url=shop.url)["resource"]
-            assert (await shop.send("git.push", pushed))["state"] == "succeeded"
-            yield shop
+    hooks, webhook = hooks or AzureHooks(), f"{{register: {str(bool(hooks)).lower()}}}"
+    there = AzurePulls()
+    async with (
+        ForgeServer(other_forges.add_routes, there.add_routes, hooks.add_routes) as server,
+        shop_at(AzureShop, server, tmp_path, valkey.url, webhook=webhook) as shop,
+    ):
+        shop.there = there
+        main = await shop.system.git.commit(PLACE, {"apps/b.yaml": config_map("b", "1")}, message="second")
+        pushed = azure.push(azure.update(after=main), url=shop.url)["resource"]
+        assert (await shop.send("git.push", pushed))["state"] == "succeeded"
+        yield shop
 
 
 async def test_a_pull_request_gets_its_plan_and_takes_commands(tmp_path, valkey):
@@ -123,19 +94,12 @@ async def test_a_pull_request_gets_its_plan_and_takes_commands(tmp_path, valkey)
         shop.forge.pulls.permissions = {"ada@example.com": "write", "eve@example.com": "read"}
         said, job = await shop.say(pull, "please\n/trueup pause 2h migration of the database")
         assert (job["state"], job["actor"], said.reactions) == ("succeeded", "ada@example.com", ["like"])
-        assert f"/jobs/{(await paused(shop))['id']}" in (await shop.comments(3))[2].body
+        assert f"/jobs/{(await shop.paused())['id']}" in (await shop.comments(3))[2].body
         for author in ("eve@example.com", "mallory@example.com"):
             said, job = await shop.say(pull, "/trueup resume", author)
-            assert (job["state"], job["message"]) == ("failed", f"{author} may not write to trueup/shop-at-azure")
+            assert (job["state"], job["message"]) == ("failed", f"{author} may not write to trueup/shop-there")
             assert said.reactions == []
         assert len(shop.forge.pulls.comments(SHOP, 7)) == 5, "who may not command is answered nothing"
-
-
-async def paused(shop):
-    _, found = await shop.system.get("/api/v1/jobs?application=trueup/web")
-    (pause,) = [job for job in found["items"] if job["kind"] == "pause"]
-    assert (await shop.system.ended(pause["id"]))["state"] == "succeeded"
-    return pause
 
 
 async def test_a_fork_is_not_planned_and_told_why(tmp_path, valkey):

@@ -13,54 +13,29 @@ from tests.receiver.providers.made.case import Case, ignored
 from tests.servers import other_forges
 from tests.servers.bitbucket_pulls import BitbucketPulls, uuid_of
 from tests.servers.forges import APIS
-from tests.servers.system import System, config_map
+from tests.servers.shop import Shop, shop_at
+from tests.servers.system import config_map
 from trueup.sandbox.forge import ForgeServer
-from trueup.sandbox.forge_pulls import StoredPull
 
 pytestmark = pytest.mark.long
 
 SHOP = "acme/shop"
 
 
-class Shop:
-    """The repository at a forge, with Trueup around it."""
-
-    def __init__(self, system, server):
-        self.system, self.forge = system, server
-        self.scope = f"127.0.0.1:{system.git.port}/{SHOP}"
-
-    @property
-    def url(self):
-        return self.system.git.url(SHOP)
+class BitbucketShop(Shop):
+    """The repository at Bitbucket."""
 
     async def send(self, event, payload):
-        return await sent(self.system, Case(event, self.name, event, payload, ignored("x")), self.scope)
-
-    async def branch(self, files, **pull):
-        """A pull request with one more commit."""
-        bare, git = self.system.git.path(SHOP), self.system.git
-        await git.git(bare, "update-ref", "refs/heads/topic", "refs/heads/main")
-        commit = await git.commit(SHOP, files, message="topic", branch="topic")
-        await git.git(bare, "update-ref", "refs/pull-requests/7/from", commit)
-        return self.forge.pulls.open(SHOP, StoredPull(7, commit, "topic", **pull))
+        return await sent(self.system, Case(event, self.forge_name, event, payload, ignored("x")), self.scope)
 
     async def say(self, pull, text, author="ada"):
         """Write a comment and send its event; the comment, and its job at the end."""
         said = self.forge.pulls.say(SHOP, 7, author, text)
         return said, await self.send(self.commented, self.comment(pull, said))
 
-    async def comments(self, number):
-        """All of them, as soon as there are so many."""
 
-        async def look():
-            found = self.forge.pulls.comments(SHOP, 7)
-            return found if len(found) >= number else None
-
-        return await self.system.until(look, f"there are {number} comments")
-
-
-class Cloud(Shop):
-    name, success = "bitbucket", "SUCCESSFUL"
+class Cloud(BitbucketShop):
+    forge_name, api, success = "bitbucket", APIS["bitbucket"], "SUCCESSFUL"
     opened, updated, commented = "pullrequest:created", "pullrequest:updated", "pullrequest:comment_created"
     reactions, actor = [], f"ada {uuid_of('ada')}"
 
@@ -82,10 +57,16 @@ class Cloud(Shop):
         return self.shown(pull) | {"comment": {"id": said.id, "content": {"raw": said.body}}, "actor": actor}
 
 
-class DataCenter(Shop):
-    name, success = "bitbucket-dc", "SUCCESSFUL"
+class DataCenter(BitbucketShop):
+    forge_name, api, success = "bitbucket-dc", APIS["bitbucket-dc"], "SUCCESSFUL"
     opened, updated, commented = "pr:opened", "pr:from_ref_updated", "pr:comment:added"
     reactions, actor = ["thumbsup"], "ada"
+
+    async def branch(self, files, **pull):
+        """A pull request, whose head the server keeps beside the branches."""
+        found = await super().branch(files, **pull)
+        await self.system.git.git(self.system.git.path(SHOP), "update-ref", "refs/pull-requests/7/from", found.commit)
+        return found
 
     def pushed(self, commit):
         return "repo:refs_changed", bitbucket.server(
@@ -102,36 +83,24 @@ class DataCenter(Shop):
         return self.shown(pull) | {"comment": {"id": said.id, "text": said.body}, "actor": {"name": said.author}}
 
 
-@pytest.fixture(params=[Cloud, DataCenter], ids=lambda kind: kind.name)
+@pytest.fixture(params=[Cloud, DataCenter], ids=lambda kind: kind.forge_name)
 def kind(request):
     return request.param
 
 
 @asynccontextmanager
-async def shop_at(kind, tmp_path, valkey):
-    async with ForgeServer(other_forges.add_routes, BitbucketPulls().add_routes) as server:
-
-        async def prepare(system):
-            system._more = (
-                f"apiVersion: trueup.dev/v1alpha1\nkind: Repository\nmetadata: {{name: shop-there}}\n"
-                f"spec: {{url: '{kind(system, server).url}', forge: {kind.name}, api: '{server.url}{APIS[kind.name]}', poll: 100000h, "
-                f"commitStatus: {{secretRef: {{name: forge}}}}}}\n"
-                f"---\napiVersion: trueup.dev/v1alpha1\nkind: Application\nmetadata: {{name: web}}\n"
-                f"spec: {{sources: [{{git: {{repository: shop-there, path: apps}}}}], "
-                f"destination: {{namespace: {system.namespace}, createNamespace: true}}}}\n"
-            )
-            system.declare()
-            await system.git.commit(SHOP, {"apps/a.yaml": config_map("a", "1")}, message="first")
-
-        async with System(tmp_path, applications={}, redis_url=valkey.url, prepare=prepare) as system:
-            shop = kind(system, server)
-            main = await system.git.commit(SHOP, {"apps/b.yaml": config_map("b", "1")}, message="second")
-            assert (await shop.send(*shop.pushed(main)))["state"] == "succeeded"
-            yield shop
+async def shop_at_bitbucket(kind, tmp_path, valkey):
+    async with (
+        ForgeServer(other_forges.add_routes, BitbucketPulls().add_routes) as server,
+        shop_at(kind, server, tmp_path, valkey.url) as shop,
+    ):
+        main = await shop.system.git.commit(SHOP, {"apps/b.yaml": config_map("b", "1")}, message="second")
+        assert (await shop.send(*shop.pushed(main)))["state"] == "succeeded"
+        yield shop
 
 
 async def test_a_pull_request_gets_its_plan_and_takes_commands(kind, tmp_path, valkey):
-    async with shop_at(kind, tmp_path, valkey) as shop:
+    async with shop_at_bitbucket(kind, tmp_path, valkey) as shop:
         pull = await shop.branch({"apps/a.yaml": config_map("a", "2")})
         job = await shop.send(shop.opened, shop.shown(pull))
         assert (job["state"], job["message"], job["commit"]) == ("succeeded", "1 to change, in 1 application", pull.commit)
@@ -157,7 +126,7 @@ async def test_a_pull_request_gets_its_plan_and_takes_commands(kind, tmp_path, v
         said, job = await shop.say(pull, "please\n/trueup pause 2h migration of the database")
         assert (job["state"], job["actor"], said.reactions) == ("succeeded", shop.actor, shop.reactions)
         answer = (await shop.comments(3))[2].body
-        assert f"/jobs/{(await paused(shop))['id']}" in answer
+        assert f"/jobs/{(await shop.paused())['id']}" in answer
         assert answer.endswith("\n\n[trueup answers]: #")
         for author in ("eve", "mallory"):
             _, job = await shop.say(pull, "/trueup resume", author)
@@ -167,15 +136,8 @@ async def test_a_pull_request_gets_its_plan_and_takes_commands(kind, tmp_path, v
         assert len(shop.forge.pulls.comments(SHOP, 7)) == 6, "who may not command is answered nothing"
 
 
-async def paused(shop):
-    _, found = await shop.system.get("/api/v1/jobs?application=trueup/web")
-    (pause,) = [job for job in found["items"] if job["kind"] == "pause"]
-    assert (await shop.system.ended(pause["id"]))["state"] == "succeeded"
-    return pause
-
-
 async def test_a_fork_is_planned_at_data_center(tmp_path, valkey):
-    async with shop_at(DataCenter, tmp_path, valkey) as shop:
+    async with shop_at_bitbucket(DataCenter, tmp_path, valkey) as shop:
         pull = await shop.branch({"apps/a.yaml": config_map("a", "2")}, fork="eve/shop")
         assert (await shop.send(shop.opened, shop.shown(pull)))["state"] == "succeeded"
         (plan,) = await shop.comments(1)
@@ -183,7 +145,7 @@ async def test_a_fork_is_planned_at_data_center(tmp_path, valkey):
 
 
 async def test_a_fork_is_told_in_cloud_why_it_is_not_planned(tmp_path, valkey):
-    async with shop_at(Cloud, tmp_path, valkey) as shop:
+    async with shop_at_bitbucket(Cloud, tmp_path, valkey) as shop:
         pull = await shop.branch({"apps/a.yaml": config_map("a", "2")}, fork="eve/shop")
         told = "it is from a fork, whose commits bitbucket does not offer here; push its branch to acme/shop to have it planned"
         for event in (shop.opened, shop.updated):

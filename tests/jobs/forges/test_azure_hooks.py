@@ -7,7 +7,6 @@ import base64
 import dataclasses
 
 import pytest
-from aiohttp import web
 
 from jobs.derive import Purpose
 from jobs.forges import hooks
@@ -17,36 +16,21 @@ from reconciler.errors import ForgeUnavailable, Stalled
 from reconciler.model.declared import Forge
 from tests.servers.azure_hooks import PROJECT, REPOSITORY
 from tests.servers.forges import TOKEN, on_forge
+from tests.servers.hook_door import hook_door
 
 SECRETS = {Purpose.HMAC: "never-sent", Purpose.TOKEN: "new-secret", Purpose.SIGNING: "never-sent"}
 COMMENTED = "ms.vss-code.git-pullrequest-comment-event"
 
 
-class Door:
-    """Takes what carries the one password; answers `status` otherwise told."""
-
-    def __init__(self):
-        self.status = 0
-        self.taken = []
-
-    async def receive(self, request):
-        right = "Basic " + base64.b64encode(b"trueup:new-secret").decode()
-        if request.headers.get("Authorization") == right:
-            self.taken.append((await request.json())["eventType"])
-        return web.Response(status=self.status or (202 if request.headers.get("Authorization") == right else 401))
+def is_ours(request, _):
+    """Whether it carries the one password."""
+    return request.headers.get("Authorization") == "Basic " + base64.b64encode(b"trueup:new-secret").decode()
 
 
 @pytest.fixture
 async def door():
-    door = Door()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", door.receive)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    door.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield door
-    await runner.cleanup()
+    async with hook_door(is_ours, lambda payload: payload["eventType"]) as door:
+        yield door
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import hmac
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import web
 
 from jobs.derive import Purpose
 from jobs.forges import hooks
@@ -20,6 +19,7 @@ from jobs.forges.hooks import Attempt, Desk, Logged, Place, Probed, Wish
 from reconciler.errors import ForgeUnavailable, Stalled
 from reconciler.model.declared import Forge
 from tests.servers.forges import APIS, TOKEN, on_forge
+from tests.servers.hook_door import hook_door
 
 SECRETS = {Purpose.HMAC: "new-secret", Purpose.TOKEN: "new-secret", Purpose.SIGNING: "whsec_bmV3LXNlY3JldA=="}
 FORGES = [forge for forge in hook_clients(None) if forge is not Forge.AZURE]
@@ -29,33 +29,16 @@ UNTOLD = {Forge.GITEA, Forge.FORGEJO, Forge.BITBUCKET}
 REPOSITORY = "acme/shop"
 
 
-class Door:
-    """Takes what is signed with the one secret; answers `status` otherwise told."""
-
-    def __init__(self):
-        self.status = 0
-        self.taken = []
-
-    async def receive(self, request):
-        body = await request.read()
-        signature = hmac.new(b"new-secret", body, hashlib.sha256).hexdigest()
-        is_ours = bool({"new-secret", signature, f"sha256={signature}"} & set(request.headers.values()))
-        if is_ours and not self.status:
-            self.taken.append((await request.json()).get("after", "ping"))
-        return web.Response(status=self.status or (202 if is_ours else 401))
+def is_ours(request, body):
+    """Whether it is signed with the new secret, or carries it."""
+    signature = hmac.new(b"new-secret", body, hashlib.sha256).hexdigest()
+    return bool({"new-secret", signature, f"sha256={signature}"} & set(request.headers.values()))
 
 
 @pytest.fixture
 async def door():
-    door = Door()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", door.receive)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    door.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield door
-    await runner.cleanup()
+    async with hook_door(is_ours, lambda payload: payload.get("after", "ping")) as door:
+        yield door
 
 
 @pytest.fixture
