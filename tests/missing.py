@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 
+from reconciler.render import landlock
 from tests.contract.offered import NOT_OFFERED
 from tests.tools.build import PACKAGES, find
 
@@ -18,6 +19,8 @@ def main() -> None:
     """Print what is not tested here, and one line for each tool that is missing."""
     sys.stdout.write("Not run here: tests marked `cluster` or `long` (make test-cluster) and `chaos` (make chaos).\n")
     sys.stdout.write(f"Not offered by the sandbox, and tested there to be missing (tests/contract): {', '.join(NOT_OFFERED)}.\n")
+    if not landlock.version():
+        sys.stdout.write("This kernel has no Landlock: its guard of files is not tested; mounts are, where it permits them.\n")
     for program in PACKAGES:
         if find(program) is None:
             sys.stdout.write(

@@ -40,12 +40,11 @@ def load(directory: Path, *, default_namespace: str = HOME) -> Loaded:
         InvalidDeclaration: when it is no directory.
         OSError: when a file cannot be read, or went away meanwhile.
     """
-    if directory.is_file():
-        raise InvalidDeclaration(f"{directory.absolute()} is a file; name its directory, since declarations refer to each other")
     if not directory.is_dir():
-        raise InvalidDeclaration(
-            f"{directory.absolute()}: no such directory; TRUEUP_DECLARATIONS must name one with Repositories and Applications"
-        )
+        mend = "TRUEUP_DECLARATIONS must name one with Repositories and Applications"
+        if directory.is_file():
+            mend = "it is a file: name its directory, since declarations refer to each other"
+        raise InvalidDeclaration(f"{directory.absolute()}: no such directory; {mend}")
     texts = {str(path.relative_to(directory)): path.read_bytes() for path in files_of(directory)}
     written: list[Written] = []
     problems: list[Problem] = []

@@ -3,6 +3,7 @@
 Left out: groups. What they come to for somebody is what the real ones tell of him.
 """
 
+import abc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ class BitbucketPulls:
             place.add_routes(router)
 
 
-class _Place:
+class _Place(abc.ABC):
     def __init__(self, known: BitbucketPulls) -> None:
         self.known = known
 
@@ -54,8 +55,8 @@ class _Place:
     def pulls(self) -> ForgePulls:
         return self.known.pulls
 
-    def refused(self, status: int, words: str) -> web.Response:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def refused(self, status: int, words: str) -> web.Response: ...
 
     def guarded(self, handler: Handler) -> Handler:
         """Answer who has a token, of pull requests and comments that there are."""

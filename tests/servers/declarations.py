@@ -72,3 +72,19 @@ def condition(resource: Mapping[str, Any], kind: str) -> tuple[str, str, str]:
         if found["type"] == kind:
             return found["status"], found.get("reason", ""), found.get("message", "")
     return "", "", ""
+
+
+SHOP_AND_WEB = """
+apiVersion: trueup.dev/v1alpha1
+kind: Repository
+metadata: {name: shop}
+spec: {url: 'URL', forge: generic}
+---
+apiVersion: trueup.dev/v1alpha1
+kind: Application
+metadata: {name: web}
+spec:
+  sources: [{git: {repository: shop, path: apps/web}}]
+  destination: {namespace: web}
+"""
+"""As a person writes them; URL is the repository's address."""

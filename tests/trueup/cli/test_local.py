@@ -9,22 +9,11 @@ import pytest
 import yaml
 
 from tests.servers.command_line import run
+from tests.servers.declarations import SHOP_AND_WEB
 from trueup.sandbox.githttp import GitServer
 
 ROOT = Path(__file__).parents[3]
-GOOD = """
-apiVersion: trueup.dev/v1alpha1
-kind: Repository
-metadata: {name: shop}
-spec: {url: 'URL', forge: generic}
----
-apiVersion: trueup.dev/v1alpha1
-kind: Application
-metadata: {name: web}
-spec:
-  sources: [{git: {repository: shop, path: apps/web}}]
-  destination: {namespace: web}
-"""
+GOOD = SHOP_AND_WEB
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: hunter2}\n"
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {value: 'VALUE'}\n"
 SPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n"

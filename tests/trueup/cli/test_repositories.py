@@ -6,21 +6,9 @@ import json
 import pytest
 
 from tests.servers.command_line import run
+from tests.servers.declarations import SHOP_AND_WEB
 from tests.servers.system import config_map
 from trueup.sandbox.githttp import GitServer
-
-DECLARED = """apiVersion: trueup.dev/v1alpha1
-kind: Repository
-metadata: {name: shop}
-spec: {url: 'URL', forge: generic}
----
-apiVersion: trueup.dev/v1alpha1
-kind: Application
-metadata: {name: web}
-spec:
-  sources: [{git: {repository: shop, path: apps/web}}]
-  destination: {namespace: web}
-"""
 
 
 @pytest.fixture
@@ -28,7 +16,7 @@ def environment(tmp_path):
     server = GitServer(tmp_path / "git")
     asyncio.run(server.commit("acme/shop", {"apps/web/a.yaml": config_map("web")}, message="one"))
     (tmp_path / "declarations").mkdir()
-    (tmp_path / "declarations" / "all.yaml").write_text(DECLARED.replace("URL", str(server.path("acme/shop"))))
+    (tmp_path / "declarations" / "all.yaml").write_text(SHOP_AND_WEB.replace("URL", str(server.path("acme/shop"))))
     return {
         "TRUEUP_DECLARATIONS": str(tmp_path / "declarations"), "TRUEUP_STATE": str(tmp_path / "state"),
         "TRUEUP_GIT_PROTOCOLS": "file",
