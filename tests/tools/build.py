@@ -42,6 +42,8 @@ def build(program: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if found := find(program):
             return found
+        if shutil.which("go") is None:
+            raise FileNotFoundError("go")
         sys.stderr.write(f"tools: building {program}; it takes some minutes, once\n")
         new = target.with_suffix(".new")
         command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(new), PACKAGES[program]]
