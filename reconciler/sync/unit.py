@@ -43,7 +43,7 @@ class Unit:
         surroundings: Surroundings | None = None,
         *,
         unreadable: Iterable[Name] = (),
-        was_told: bool = True,
+        was_told: bool,
     ) -> None:
         self.was_told = was_told
         self.unreadable = tuple(sorted(unreadable))
