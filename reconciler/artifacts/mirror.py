@@ -264,7 +264,7 @@ class ArtifactMirror(Mirror):
         async with self.directory.exclusive() as lock:
             call = Call(f"{what}: cannot be taken in", self.timeout_seconds, stdin=stream, descriptors=(lock,))
             await self.git.run(self.directory.path, "fast-import", "--quiet", "--force", "--date-format=raw", call=call)
-            await self.directory.bound(lock)
+            await self.directory.bound(lock, {kept})
         commit = (await self.read_git("rev-parse", "--verify", "--end-of-options", kept)).decode().strip()
         log.info("artifact.fetched", repository=self._name, version=found.version, digest=found.digest, commit=commit)
         return commit

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 from reconciler.errors import SourceRefused, SourceUnavailable, TrueupError
@@ -104,15 +104,19 @@ class Directory:
             if self.identity == identity:
                 await asyncio.to_thread(_remove, self.path)
 
-    async def bound(self, lock: int) -> None:
-        """See that the repository is not too large, after a fetch and under its lock; what nobody asked for lately goes first.
+    async def bound(self, lock: int, fetched: Collection[str]) -> None:
+        """See that the repository is not too large, after a fetch and under its lock; what is oldest goes first.
+
+        Args:
+            lock: that is held.
+            fetched: the refs that were just fetched, which stay however old what they lead to is.
 
         Raises:
             SourceRefused: when it is; it is thrown away then.
         """
         if await asyncio.to_thread(_size, self.path) <= self.limit_bytes:
             return
-        await self._pack(lock, prune="now")
+        await self._pack(lock, prune="now", fetched=fetched)
         if await asyncio.to_thread(_size, self.path) > self.limit_bytes:
             await asyncio.to_thread(_remove, self.path)
             raise SourceRefused(f"more than {self.limit_bytes >> 20} MiB; {TOO_LARGE}")
@@ -136,14 +140,14 @@ class Directory:
             await self._pack(lock, prune="1.hour.ago")
         return True
 
-    async def _pack(self, lock: int, *, prune: str) -> None:
+    async def _pack(self, lock: int, *, prune: str, fetched: Collection[str] = ()) -> None:
         call = Call(f"{self.path}: cannot be packed", timeout_seconds=LOCK_SECONDS, descriptors=(lock,))
         for kind in ("commits", "heads", "whole"):
             listed = await self._git.run(
-                self.path, "for-each-ref", "--sort=-creatordate", "--format=delete %(refname)", f"refs/trueup/{kind}", call=call
+                self.path, "for-each-ref", "--sort=-creatordate", "--format=%(refname)", f"refs/trueup/{kind}", call=call
             )
-            old = b"".join(listed.splitlines(keepends=True)[KEEP_COMMITS:])
-            stdin = Call(call.what, stdin=old, descriptors=(lock,))
+            old = [ref for ref in listed.decode().splitlines()[KEEP_COMMITS:] if ref not in fetched]
+            stdin = Call(call.what, stdin="".join(f"delete {ref}\n" for ref in old).encode(), descriptors=(lock,))
             await self._git.run(self.path, "update-ref", "--stdin", call=stdin)
         await self._git.run(self.path, "gc", "--quiet", f"--prune={prune}", call=call)
 

@@ -264,7 +264,7 @@ class Mirror(Contents):
             await self.directory.remake(is_sha256=not self.directory.is_sha256)
             await self._remote(*arguments, what=what, descriptors=(lock,))
         try:
-            await self.directory.bound(lock)
+            await self.directory.bound(lock, {refspec.partition(":")[2] for refspec in refspecs})
         except SourceRefused as error:
             self._present.clear()
             raise SourceRefused(f"{self._name}: {what}: {error}") from error

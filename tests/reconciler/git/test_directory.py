@@ -119,6 +119,35 @@ async def test_many_small_commits_over_the_limit_make_room(tmp_path, remote, mon
     assert used(tmp_path / "state") <= 17 << 20
 
 
+async def dated(remote, second, size):
+    """A commit on top of main that was made at some second since 1970, with a file that cannot be packed smaller."""
+    content = random.Random(second).randbytes(size).hex()
+    stream = (
+        f"commit refs/heads/main\ncommitter Ada <ada@example.com> {second} +0000\ndata 1\nx\n"
+        f"{await parent(remote)}M 644 inline f\ndata {len(content)}\n{content}\n"
+    )
+    await remote.git("fast-import", "--quiet", stdin=stream.encode())
+    return await remote.git("rev-parse", "refs/heads/main")
+
+
+async def parent(remote):
+    head = await remote.git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
+    return f"from {head}\n" if head else ""
+
+
+async def test_what_was_just_fetched_is_there_however_old_it_is(tmp_path, remote, monkeypatch):
+    monkeypatch.setattr("reconciler.git.directory.KEEP_COMMITS", 1)
+    await remote.server.create(remote.name)
+    old, *newer = [await dated(remote, second, 600_000) for second in (1000, 2000, 3000)]
+    mirror = MirrorMaker(tmp_path / "state")(repository_at(remote.url))
+    mirror.directory.limit_bytes = 1_600_000
+    for commit in (*newer, old):
+        await mirror.ensure(commit)
+        assert await mirror.tree(commit, "f"), "a rollback goes to what is older than all that is kept"
+    refs = await mirror.git.run(mirror.directory.path, "for-each-ref", "refs/trueup/commits", call=Call("refs"))
+    assert len(refs.splitlines()) == 2, "it made room"
+
+
 @pytest.mark.long
 async def test_a_mirror_does_not_grow_with_every_push(worker, remote, monkeypatch):
     monkeypatch.setattr("reconciler.git.directory.KEEP_COMMITS", 5)
